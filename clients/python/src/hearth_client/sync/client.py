@@ -1,0 +1,79 @@
+"""Hearth: start, watch, look at and stop generations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Literal, Self, cast
+
+import httpx
+
+from hearth_client import wire
+from hearth_client.answers import Snapshot, Started, Stopped
+from hearth_client.backoff import Patience
+from hearth_client.border import border
+from hearth_client.events import Delta, End, Event
+from hearth_client.reading import Reading
+from hearth_client.sync.watch import over_sse, over_ws, survive
+
+
+class Hearth:
+    """A client of one Hearth; safe to share between threads."""
+
+    def __init__(self, base_url: str, api_key: str | None = None, *, patience: Patience | None = None) -> None:
+        self._patience = patience or Patience()
+        self._auth = wire.auth(api_key)
+        self._socket_url = wire.socket_url(base_url)
+        self._http = httpx.Client(base_url=base_url, headers=self._auth, timeout=httpx.Timeout(60, connect=10))
+
+    def start(self, request: Mapping[str, Any]) -> Started:
+        """Start a generation from an OpenAI chat or completion body; return at once."""
+        return cast(Started, self._ask("POST", "/v1/streams", json=dict(request)))
+
+    def watch(
+        self, generation: str, after: str | None = None, transport: Literal["sse", "ws"] = "sse"
+    ) -> Iterator[Event]:
+        """Yield the generation's events behind `after`, each once, across any number of cuts, to the last one."""
+        reading = Reading(generation, after, self._patience)
+        if transport == "ws":
+            return survive(reading, lambda: over_ws(reading, self._socket_url, self._auth, self._patience.silence))
+        return survive(reading, lambda: over_sse(reading, self._http, self._patience.silence))
+
+    def text(self, generation: str) -> str:
+        """Wait for the generation's end; return its first choice's text, or raise its failure."""
+        parts = []
+        for event in self.watch(generation):
+            if isinstance(event, Delta) and event.choice == 0:
+                parts.append(event.text)
+            elif isinstance(event, End) and event.error is not None:
+                raise event.error
+        return "".join(parts)
+
+    def get(self, generation: str) -> Snapshot:
+        """Return the generation as it stands."""
+        return cast(Snapshot, self._ask("GET", wire.stream_path(generation)))
+
+    def cancel(self, generation: str) -> Stopped:
+        """Stop the generation; stopping an ended one changes nothing."""
+        return cast(Stopped, self._ask("DELETE", wire.stream_path(generation)))
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return the models served, and how warm each is."""
+        return cast(list[dict[str, Any]], self._ask("GET", "/v1/models")["data"])
+
+    def close(self) -> None:
+        """Close the connections kept."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _ask(self, method: str, path: str, json: object = None) -> Any:
+        with border():
+            answer = self._http.request(method, path, json=json, headers={"accept": "application/json"})
+        if answer.is_error:
+            raise wire.refusal(answer.status_code, answer.headers, answer.content)
+        return answer.json()

@@ -1,0 +1,129 @@
+"""What the rest of Hearth knows about an engine: a prompt goes in, chunks come out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+JSON = Any
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+class Prompt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is asked of a model, in no surface's shape.
+
+    Either `messages` (a chat, each message in OpenAI's shape) or `texts` (raw prompts, each a string or token ids).
+    `parameters` holds all that can change the answer, under OpenAI's names and vLLM's names for its extensions.
+    """
+
+    messages: tuple[dict[str, JSON], ...] = ()
+    texts: tuple[str | tuple[int, ...], ...] = ()
+    parameters: dict[str, JSON] = {}
+
+    @property
+    def is_chat(self) -> bool:
+        return bool(self.messages)
+
+    @property
+    def choices(self) -> int:
+        """How many answers are asked for; choice `i * n + j` is the j-th answer to the i-th text."""
+        return int(self.parameters.get("n") or 1) * max(1, len(self.texts))
+
+
+class TokenLogprob(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A token, its natural-log probability, and the best alternatives at its place."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+class Accepted(msgspec.Struct, frozen=True, array_like=True, tag="accepted", gc=False):
+    """The engine took the prompt: it is well formed, it fits, and it has this many tokens. Always the first chunk."""
+
+    prompt_tokens: int
+    cached_tokens: int = 0
+
+
+class Delta(msgspec.Struct, frozen=True, array_like=True, tag="delta", gc=False, omit_defaults=True):
+    """A piece of one choice's answer; `finish` is set on the last piece of that choice.
+
+    `tool_calls` are fragments in OpenAI's shape: index, then id, type, function.name, function.arguments as they come.
+    """
+
+    choice: int
+    text: str = ""
+    tokens: tuple[int, ...] = ()
+    finish: FinishReason | None = None
+    stop: str | int | None = None
+    reasoning: str = ""
+    tool_calls: tuple[dict[str, JSON], ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+Chunk = Accepted | Delta
+
+
+class State(StrEnum):
+    """How warm an engine is. Warm means that a token was decoded, not that a port answers."""
+
+    COLD = "cold"
+    BOOTING = "booting"
+    WARM = "warm"
+    DRAINING = "draining"
+    BROKEN = "broken"
+
+
+class Traits(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine says of its model before anybody asks it for an answer."""
+
+    context_length: int | None = None
+    parameters: frozenset[str] | None = None
+    """Names it takes in `Prompt.parameters`; None takes any and passes it on."""
+    chat: bool = True
+    """Whether it answers `messages`; every engine answers `texts`."""
+
+
+Report = Callable[[str], None]
+
+
+class Engine(Protocol):
+    """One running copy of a model, or the means to run it.
+
+    The pool alone calls `start` and `stop`, one at a time; `generate` is called many times over while it is warm.
+    """
+
+    @property
+    def traits(self) -> Traits: ...
+
+    async def start(self, report: Report) -> None:
+        """Boot until a token was decoded, telling `report` each stage. Raises EngineError `boot_failed`."""
+
+    async def stop(self) -> None:
+        """End everything that `start` began, processes and memory included; harmless on an engine that never ran."""
+
+    async def died(self) -> str:
+        """Wait until a started engine ends by itself; the reason in words. Never returns after `stop`."""
+
+    def generate(self, id: str, prompt: Prompt) -> AsyncGenerator[Chunk]:
+        """One `Accepted`, then deltas until every choice has a `finish`.
+
+        Closing the iterator aborts the work in the engine. Raises EngineError: `invalid_request` and
+        `context_length_exceeded` before the first chunk, `engine_died` and `engine_failed` at any time.
+        """
+
+    async def beat(self) -> None:
+        """Decode one token, to show that it still can. Raises EngineError."""
+
+    async def metrics(self) -> str:
+        """The engine's own metrics as Prometheus text, empty when it has none."""
+
+    @property
+    def running(self) -> int:
+        """How many generations it holds now, waiting ones included."""
+
+
+Knobs = Mapping[str, str]

@@ -1,0 +1,27 @@
+"""The one error type of the engines; the gateway's table knows each code."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Code = Literal[
+    "invalid_request",
+    "context_length_exceeded",
+    "engine_died",
+    "engine_failed",
+    "boot_failed",
+    "bad_model_source",
+]
+
+
+class EngineError(Exception):
+    """An engine could not do what was asked.
+
+    `code` is the machine's word for it, `message` a sentence for the caller, `parameter` the field at fault if one is.
+    """
+
+    def __init__(self, code: Code, message: str, *, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.code: Code = code
+        self.message = message
+        self.parameter = parameter

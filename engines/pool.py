@@ -1,0 +1,114 @@
+"""The engines behind model names: booted when needed, watched while they run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+
+from engines.base import Engine, State
+from engines.errors import EngineError
+
+
+class Seat:
+    """One model name: its engine, how warm that is, and what it is doing about it."""
+
+    def __init__(self, name: str, engine: Engine) -> None:
+        self.name = name
+        self.engine = engine
+        self.state = State.COLD
+        self.stage = "waiting for the first request"
+        self.error: EngineError | None = None
+        self.boot_seconds: float | None = None
+        """How long the last boot took."""
+        self.task: asyncio.Task[None] | None = None
+        """Boots the engine, then watches over it until it dies or is stopped."""
+        self._changed = asyncio.Event()
+
+    def tell(self, state: State, stage: str) -> None:
+        """Note a change and wake whoever waits for one."""
+        self.state, self.stage = state, stage
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def change(self) -> None:
+        """Wait for the next change."""
+        await self._changed.wait()
+
+
+class Pool:
+    """All engines of this server by model name. Owns their boots and their watches."""
+
+    def __init__(self, engines: Mapping[str, Engine], clock: Callable[[], float], boot_deadline_s: float = 900.0) -> None:
+        self.seats: Mapping[str, Seat] = {name: Seat(name, engine) for name, engine in engines.items()}
+        self._clock = clock
+        self._boot_deadline_s = boot_deadline_s
+        self._closing = False
+
+    def warm(self, model: str) -> None:
+        """Begin to boot a model that is cold or broken; harmless otherwise. Returns at once."""
+        seat = self.seats[model]
+        if not self._closing and (seat.task is None or seat.task.done()):
+            seat.tell(State.BOOTING, "starting")
+            seat.task = asyncio.create_task(self._live(seat), name=f"engine {model}")
+
+    async def cool(self, model: str) -> None:
+        """Stop a model's engine and wait until it is gone."""
+        seat = self.seats[model]
+        task, seat.task = seat.task, None
+        if task is None or task.done():
+            return
+        seat.tell(State.DRAINING, "stopping")
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def reach(self, model: str) -> AsyncGenerator[str]:
+        """Wait until the model is warm, booting it if it is cold; yields each stage of the boot, at once and as it changes.
+
+        Raises EngineError `boot_failed` when this boot fails or takes too long.
+        """
+        seat = self.seats[model]
+        self.warm(model)
+        deadline = asyncio.get_running_loop().time() + self._boot_deadline_s
+        while seat.state is not State.WARM:
+            if seat.state is not State.BOOTING:
+                raise seat.error or EngineError("boot_failed", f"{model} was stopped before it was warm.")
+            yield seat.stage
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await seat.change()
+            except TimeoutError:
+                raise EngineError("boot_failed", f"{model} was not warm after {self._boot_deadline_s:.0f} s.") from None
+
+    async def close(self) -> None:
+        """Stop every engine and wait until all are gone."""
+        self._closing = True
+        await asyncio.gather(*(self.cool(model) for model in self.seats))
+
+    async def _live(self, seat: Seat) -> None:
+        """Boot an engine and stay with it; boot it again when it dies by itself after it was warm."""
+        try:
+            while True:
+                await self._boot(seat)
+                reason = await seat.engine.died()
+                seat.error = EngineError("engine_died", reason)
+                seat.tell(State.BOOTING, f"starting again: {reason}")
+                await seat.engine.stop()
+        except EngineError as error:
+            seat.error = error
+            await seat.engine.stop()
+            seat.tell(State.BROKEN, error.message)
+        except asyncio.CancelledError:
+            await seat.engine.stop()
+            seat.tell(State.COLD, "stopped")
+            raise
+
+    async def _boot(self, seat: Seat) -> None:
+        began = self._clock()
+        try:
+            async with asyncio.timeout(self._boot_deadline_s):
+                await seat.engine.start(lambda stage: seat.tell(State.BOOTING, stage))
+        except TimeoutError:
+            raise EngineError("boot_failed", f"No token after {self._boot_deadline_s:.0f} s.") from None
+        seat.boot_seconds = self._clock() - began
+        seat.error = None
+        seat.tell(State.WARM, "ready")

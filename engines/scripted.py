@@ -1,0 +1,169 @@
+"""A deterministic engine with knobs, for tests and load tests. It never stands in for a model."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator
+
+import msgspec
+
+from engines.base import Accepted, Chunk, Delta, Knobs, Prompt, Report, TokenLogprob, Traits
+from engines.errors import EngineError
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True):
+    """What it does, in milliseconds and tokens. Every knob may stand in the model's name on the command line."""
+
+    boot_ms: float = 0
+    boot_fails: bool = False
+    prefill_ms: float = 0
+    token_ms: float = 0
+    tokens: int | None = None
+    """Length of an answer, where `max_tokens` does not end it sooner; 32, or as long as `answer` is."""
+    word_bytes: int = 0
+    """Pad each word to this many bytes, for huge outputs."""
+    stall_at: int | None = None
+    """Give no token after this many, for ever."""
+    crash_at: int | None = None
+    """Die with this token: every running generation fails, and the engine must boot again."""
+    fail_at: int | None = None
+    """Fail this generation alone at this token."""
+    answer: str | None = None
+    """Say this, word by word, instead of numbered words."""
+    tool: str | None = None
+    """Call this tool, with `{"token": 0}` and so on as arguments, instead of speaking."""
+    context_length: int = 32_768
+
+    @property
+    def length(self) -> int:
+        if self.tokens is not None:
+            return self.tokens
+        return 32 if self.answer is None else len(self.answer.split(" "))
+
+
+def parse(knobs: Knobs) -> Script:
+    """The script those knobs describe. Raises EngineError `bad_model_source`."""
+    try:
+        return msgspec.convert(dict(knobs), Script, strict=False, str_keys=True)
+    except msgspec.ValidationError as error:
+        raise EngineError("bad_model_source", f"scripted engine: {error}") from None
+
+
+class ScriptedEngine:
+    """Speaks by its script. The words are made from the prompt, so that a crossed answer is seen."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._running: dict[str, asyncio.Event] = {}
+        self._crashed = asyncio.Event()
+        self.aborted: list[str] = []
+        """Generations whose iterator was closed before their end, for tests."""
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(context_length=self._script.context_length)
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    async def start(self, report: Report) -> None:
+        report("pretending to load")
+        self._crashed = asyncio.Event()
+        await asyncio.sleep(self._script.boot_ms / 1000)
+        if self._script.boot_fails:
+            raise EngineError("boot_failed", "The script says that the boot fails.")
+
+    async def stop(self) -> None:
+        self._crashed.set()
+
+    async def died(self) -> str:
+        await self._crashed.wait()
+        return "the script said so"
+
+    async def beat(self) -> None:
+        if self._crashed.is_set():
+            raise EngineError("engine_died", "The script said so.")
+
+    async def metrics(self) -> str:
+        return ""
+
+    async def generate(self, id: str, prompt: Prompt) -> AsyncGenerator[Chunk]:
+        script = self._script
+        length = min(script.length, int(prompt.parameters.get("max_tokens") or script.length))
+        asked = _asked(prompt)
+        if len(asked.split()) > script.context_length:
+            raise EngineError("context_length_exceeded", f"At most {script.context_length} words fit.")
+        self._running[id] = self._crashed
+        ended = False
+        try:
+            yield Accepted(len(asked.split()))
+            await self._pause(script.prefill_ms)
+            for index in range(length):
+                await self._step(index)
+                for choice in range(prompt.choices):
+                    yield self._delta(prompt, asked, choice, index, length)
+            ended = True
+        finally:
+            del self._running[id]
+            if not ended:
+                self.aborted.append(id)
+
+    async def _step(self, index: int) -> None:
+        script = self._script
+        if index == script.stall_at:
+            await self._pause(None)
+        if index == script.fail_at:
+            raise EngineError("engine_failed", f"The script says that token {index} fails.")
+        if index == script.crash_at:
+            self._crashed.set()
+        # A real engine speaks from another process: the loop runs at least once between two tokens.
+        await self._pause(script.token_ms if index else 0)
+
+    async def _pause(self, milliseconds: float | None) -> None:
+        crashed = self._crashed
+        if milliseconds == 0 and not crashed.is_set():
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(None if milliseconds is None else milliseconds / 1000):
+                await crashed.wait()
+        except TimeoutError:
+            return
+        raise EngineError("engine_died", "The engine died: the script said so.")
+
+    def _delta(self, prompt: Prompt, asked: str, choice: int, index: int, length: int) -> Delta:
+        script = self._script
+        last = index == length - 1
+        cut = last and length < script.length
+        if script.tool is not None:
+            return self._tool_delta(choice, index, last)
+        text = self._word(asked, choice, index)
+        return Delta(
+            choice,
+            text,
+            (index,),
+            ("length" if cut else "stop") if last else None,
+            logprobs=(TokenLogprob(text, -0.5, ((text, -0.5),)),) if prompt.parameters.get("logprobs") else (),
+        )
+
+    def _tool_delta(self, choice: int, index: int, last: bool) -> Delta:
+        head = {"index": 0, "id": "call_scripted", "type": "function"} if index == 0 else {"index": 0}
+        name = {"name": self._script.tool} if index == 0 else {}
+        arguments = '{"token": 0}' if last else ""
+        call = head | {"function": name | {"arguments": arguments}}
+        return Delta(choice, tokens=(index,), tool_calls=(call,), finish="tool_calls" if last else None)
+
+    def _word(self, asked: str, choice: int, index: int) -> str:
+        if self._script.answer is not None:
+            words = self._script.answer.split(" ")
+            return (" " if index else "") + words[index % len(words)]
+        mark = hashlib.sha256(asked.encode()).hexdigest()[:6]
+        return f"{' ' if index else ''}{mark}.{choice}.{index}".ljust(self._script.word_bytes, "~")
+
+
+def _asked(prompt: Prompt) -> str:
+    if prompt.is_chat:
+        return " ".join(str(message.get("content")) for message in prompt.messages)
+    return " ".join(str(text) for text in prompt.texts)

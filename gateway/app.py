@@ -1,0 +1,65 @@
+"""Builds the server from its settings: the only file that knows every part."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sse_starlette.sse import AppStatus
+from starlette.applications import Starlette
+
+
+from engines import registry
+from engines.pool import Pool
+from gateway.clock import Clock
+from gateway.core import Deadlines, Gateway
+from gateway.log.memory import MemoryLogs, Retention
+from gateway.metrics import Metrics
+from gateway.settings import Settings
+from gateway.surfaces import operations
+
+
+def build(settings: Settings, clock: Clock | None = None) -> Starlette:
+    """The ASGI application. Raises EngineError `bad_model_source` when a model is named wrongly."""
+    clock = clock or Clock()
+    metrics = Metrics()
+    sources = [registry.parse(written) for written in settings.models]
+    pool = Pool({source.name: registry.build(source) for source in sources}, clock.steady, settings.boot_deadline_s)
+    logs = MemoryLogs(
+        clock.steady,
+        Retention(
+            ended_s=settings.keep_ended_s, log_bytes=settings.generation_bytes, total_bytes=settings.keep_bytes
+        ),
+    )
+    gateway = Gateway(
+        pool,
+        logs,
+        clock,
+        metrics,
+        Deadlines(
+            engine_silence_s=settings.engine_silence_s,
+            reader_stall_s=settings.reader_stall_s,
+            reader_lag_bytes=settings.reader_lag_bytes,
+            running=settings.max_running,
+        ),
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        # The gateway drains its streams itself, and tells the readers how to go on; the library would just cut them.
+        AppStatus.disable_automatic_graceful_drain()
+        gateway.begin()
+        if settings.preload:
+            for source in sources:
+                pool.warm(source.name)
+        yield
+        await gateway.close()
+
+    app = Starlette(
+        routes=[
+            *operations.routes(gateway, metrics),
+        ],
+        lifespan=lifespan,
+    )
+    app.state.gateway = gateway
+    return app

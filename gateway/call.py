@@ -1,0 +1,17 @@
+"""One caller's ask. Several calls may follow one generation; each has its own id and time."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.generation import Generation
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What one caller asked for on one surface, and the generation that answers it (unix seconds)."""
+
+    id: str
+    owner: str
+    surface: str
+    created: float
+    generation: Generation

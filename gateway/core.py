@@ -1,0 +1,219 @@
+"""Start, follow, get, cancel: all that a surface may call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from engines.base import Prompt
+from engines.pool import Pool, Seat
+from gateway.call import Call
+from gateway.clock import Clock
+from gateway.errors import HearthError
+from gateway.events import Failed, Opened
+from gateway.generation import Generation, new_id
+from gateway.log.base import Logs, Position, check
+from gateway.log.local import Log, Reader
+from gateway.metrics import Metrics
+from gateway.runner import Runner
+from gateway.suggest import nearest
+
+_log = logging.getLogger(__name__)
+
+
+class Deadlines(NamedTuple):
+    """Seconds after which something silent is held to be broken, and how much may run at once."""
+
+    engine_silence_s: float = 120.0
+    """No token for so long from an engine that took the prompt: the generation fails."""
+    reader_stall_s: float = 30.0
+    """One write under way for so long: the reader is cut."""
+    reader_lag_bytes: int = 1 << 20
+    """A reader whose write is under way and who is so far behind is cut at once."""
+    watch_s: float = 1.0
+    """How often the watch looks."""
+    running: int = 4096
+    """Generations at once."""
+
+
+class Gateway:
+    """The one door between the surfaces and everything else. Owns the runners and the watch over them."""
+
+    def __init__(self, pool: Pool, logs: Logs, clock: Clock, metrics: Metrics, deadlines: Deadlines) -> None:
+        self.pool = pool
+        self._logs = logs
+        self._clock = clock
+        self._metrics = metrics
+        self._deadlines = deadlines
+        self._runners: dict[str, Runner] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._readers: set[Reader] = set()
+        self._watch: asyncio.Task[None] | None = None
+        self.draining = asyncio.Event()
+        """Set when the server is going down: surfaces end their streams with a resumable `draining`."""
+        self.closing = False
+        """Whether new work is refused because the server is going down."""
+
+    def seat(self, model: str) -> Seat:
+        """The model of that name. Raises HearthError `unknown_model`."""
+        seat = self.pool.seats.get(model)
+        if seat is None:
+            raise HearthError(
+                "unknown_model",
+                f"No model {model!r} is served here{nearest(model, self.pool.seats)}; GET /v1/models lists them.",
+                parameter="model",
+            )
+        return seat
+
+    async def start(self, model: str, prompt: Prompt, *, owner: str, surface: str, grace: float | None = 0.0) -> Call:
+        """Begin to answer a prompt.
+
+        `grace` is for how many seconds it goes on with nobody reading (None: to its end).
+        Raises HearthError `unknown_model`, `invalid_request`, `overloaded`, `draining`.
+        """
+        if self.closing:
+            raise HearthError("draining")
+        if len(self._runners) >= self._deadlines.running:
+            raise HearthError("overloaded")
+        _check_parameters(self.seat(model), prompt)
+        now = self._clock.wall()
+        generation = Generation(
+            id=new_id("gen"), owner=owner, model=model, prompt=prompt, created=now, grace=grace
+        )
+        writer = await self._logs.create(generation)
+        runner = Runner(generation, writer, self.pool, self._clock, self._metrics)
+        self._runners[generation.id] = runner
+        task = self._tasks[generation.id] = runner.start()
+        task.add_done_callback(lambda task: self._forget(generation.id))
+        self._metrics.started(model, surface)
+        return Call(id=generation.id.removeprefix("gen_"), owner=owner, surface=surface, created=now, generation=generation)
+
+    @contextmanager
+    def reading(self, log: Log, after: Position | None = None) -> Iterator[Reader]:
+        """A reader of a log from after that position, watched for stalls, closed at the end of the block.
+
+        Raises HearthError `epoch_mismatch`, `trimmed`, `past_the_end`.
+        """
+        reader = log.read(check(log, after))
+        self._readers.add(reader)
+        try:
+            yield reader
+        finally:
+            self._readers.discard(reader)
+            reader.close()
+
+    async def open(self, id: str, owner: str) -> Log:
+        """The log of a generation. Raises HearthError `unknown_generation`, `expired`."""
+        return await self._logs.open(id, owner)
+
+    async def settle(self, reader: Reader, seconds: float) -> None:
+        """Wait until a fresh generation was taken or refused by its engine, or began to wait for a boot.
+
+        So that a refusal is still told by the status. Raises HearthError with what the log says if it was refused;
+        returns without a word when nothing was settled in that time.
+        """
+        deadline = self._clock.steady() + seconds
+        seen = reader.log.read(reader.next)
+        try:
+            while (left := deadline - self._clock.steady()) > 0:
+                for event in seen.take():
+                    if isinstance(event, Failed):
+                        raise HearthError(event.code, event.message, parameter=event.parameter)
+                    if not isinstance(event, Opened):
+                        return
+                await seen.wait(left)
+        finally:
+            seen.close()
+
+    async def cancel(self, id: str, owner: str) -> Generation:
+        """Stop a generation and wait until that is written; stopping an ended one changes nothing."""
+        log = await self._logs.open(id, owner)
+        runner = self._runners.get(id)
+        if runner is not None:
+            runner.stop("caller")
+            await asyncio.wait([self._tasks[id]])
+        return log.generation
+
+    @property
+    def running(self) -> int:
+        """How many generations have not ended."""
+        return len(self._runners)
+
+    @property
+    def readers(self) -> int:
+        """How many readers follow a log now."""
+        return len(self._readers)
+
+    def begin(self) -> None:
+        """Start the watch."""
+        self._watch = asyncio.create_task(self._keep_watch(), name="watch")
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more work, let what runs end within that time, then send the readers away resumably and stop the rest."""
+        self.closing = True
+        tasks = list(self._tasks.values())
+        if tasks and not self.draining.is_set():
+            await asyncio.wait(tasks, timeout=seconds)
+        self.draining.set()
+        for reader in list(self._readers):
+            reader.wake()
+        for runner in list(self._runners.values()):
+            runner.stop("shutdown")
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    async def close(self) -> None:
+        """End the watch, the runners that are left, and every engine."""
+        await self.drain(0)
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
+        await self.pool.close()
+
+    def _forget(self, id: str) -> None:
+        del self._runners[id], self._tasks[id]
+
+    async def _keep_watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._deadlines.watch_s)
+            try:
+                self._cut_stalled_readers()
+                self._fail_silent_runs()
+                await self._logs.sweep()
+            except Exception:
+                # The watch must outlive whatever one round of it meets.
+                _log.exception("a round of the watch broke")
+
+    def _cut_stalled_readers(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for reader in list(self._readers):
+            if reader.sending_since is None or reader.cut is None:
+                continue
+            late = now - reader.sending_since > self._deadlines.reader_stall_s
+            if late or reader.lag > self._deadlines.reader_lag_bytes:
+                self._metrics.slow_reader_cut()
+                reader.cut()
+
+    def _fail_silent_runs(self) -> None:
+        oldest = self._clock.steady() - self._deadlines.engine_silence_s
+        for runner in list(self._runners.values()):
+            if runner.heard_at is not None and runner.heard_at < oldest:
+                runner.fail(HearthError("engine_stalled"))
+
+
+def _check_parameters(seat: Seat, prompt: Prompt) -> None:
+    traits = seat.engine.traits
+    if prompt.is_chat and not traits.chat:
+        raise HearthError("invalid_request", f"{seat.name} answers no chats; use /v1/completions.", parameter="messages")
+    if traits.parameters is None:
+        return
+    for name in prompt.parameters:
+        if name not in traits.parameters:
+            raise HearthError(
+                "invalid_request",
+                f"{seat.name} takes no parameter {name!r}{nearest(name, traits.parameters)}.",
+                parameter=name,
+            )

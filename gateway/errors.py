@@ -1,0 +1,79 @@
+"""The one table of errors: every code a caller can meet, on any surface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from engines.errors import EngineError
+
+
+class Row(NamedTuple):
+    """How one code looks from outside."""
+
+    status: int
+    type: str
+    """OpenAI's error type."""
+    close: int
+    """WebSocket close code, where the error ends the socket."""
+    may_retry: bool
+    sentence: str
+    """Said when nothing more precise is known; tells what to do."""
+
+
+_BAD = "invalid_request_error"
+_OUR = "server_error"
+
+TABLE: Final[Mapping[str, Row]] = {
+    "bad_json": Row(400, _BAD, 4400, False, "The body is not valid JSON in UTF-8."),
+    "invalid_request": Row(400, _BAD, 4400, False, "The request is not valid."),
+    "context_length_exceeded": Row(400, _BAD, 4400, False, "The prompt is longer than the model's context."),
+    "bad_position": Row(400, _BAD, 4400, False, "A position is written epoch-offset, as in k3f9a2xq-17."),
+    "bad_frame": Row(400, _BAD, 4400, False, "A frame is a JSON object with a known `t`; see docs/http.md."),
+    "lane_in_use": Row(409, _BAD, 4409, False, "This lane is open already; choose another id."),
+    "unknown_lane": Row(404, _BAD, 4400, False, "No such lane is open on this socket."),
+    "too_many_lanes": Row(429, _BAD, 4429, True, "This socket has as many lanes as it may; detach one first."),
+    "unauthorized": Row(401, "authentication_error", 4401, False, "Send a key: `Authorization: Bearer KEY`."),
+    "not_found": Row(404, _BAD, 4400, False, "There is nothing at this address."),
+    "method_not_allowed": Row(405, _BAD, 4400, False, "This address does not take that method."),
+    "unknown_model": Row(404, _BAD, 4400, False, "No such model is served here; GET /v1/models lists them."),
+    "unknown_generation": Row(404, _BAD, 4400, False, "No such generation is known here."),
+    "epoch_mismatch": Row(409, _BAD, 4400, False, "The position is of another log; start again without one."),
+    "trimmed": Row(410, _BAD, 4400, False, "Events at this position are no longer kept."),
+    "expired": Row(410, _BAD, 4400, False, "This generation ended a while ago and its events are no longer kept."),
+    "past_the_end": Row(416, _BAD, 4400, False, "The position lies past the newest event."),
+    "body_too_large": Row(413, _BAD, 1009, False, "The body is larger than this server takes."),
+    "request_timeout": Row(408, _BAD, 4408, True, "The body did not arrive in time."),
+    "overloaded": Row(503, _OUR, 1013, True, "The server has as much work as it may hold; try again shortly."),
+    "draining": Row(503, _OUR, 1012, True, "The server is going down; connect again, from the last position."),
+    "slow_reader": Row(503, _OUR, 4008, True, "The connection took too little; connect again, from the last position."),
+    "boot_failed": Row(503, _OUR, 1013, True, "The model did not start."),
+    "engine_died": Row(503, _OUR, 1013, True, "The engine died while it answered."),
+    "engine_failed": Row(500, _OUR, 1011, True, "The engine failed while it answered."),
+    "engine_stalled": Row(504, _OUR, 1013, True, "The engine gave no token for too long."),
+    "log_full": Row(500, _OUR, 1011, False, "The answer grew past what one generation may hold."),
+    "canceled": Row(409, _BAD, 1000, False, "The generation was stopped."),
+    "lost_lease": Row(409, _OUR, 1012, True, "Another writer has taken over this generation."),
+    "bad_model_source": Row(400, _BAD, 4400, False, "A model is named NAME=ENGINE:SOURCE?knob=value&..."),
+    "internal_error": Row(500, _OUR, 1011, True, "Something broke in the server; its log has the details."),
+}
+
+
+class HearthError(Exception):
+    """Anything that a caller is told went wrong, by its code in the table.
+
+    `details` are more facts for machines (epoch, earliest, tail ...); `parameter` is the field at fault, if one is.
+    """
+
+    def __init__(self, code: str, message: str | None = None, *, parameter: str | None = None, **details: Any) -> None:
+        self.row = TABLE[code]
+        self.code = code
+        self.message = message or self.row.sentence
+        self.parameter = parameter
+        self.details = details
+        super().__init__(f"{code}: {self.message}")
+
+
+def from_engine(error: EngineError) -> HearthError:
+    """What a caller is told of an engine's error."""
+    return HearthError(error.code, error.message, parameter=error.parameter)

@@ -1,0 +1,68 @@
+"""One run of one prompt: its states and the legal moves between them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from engines.base import Prompt
+
+
+class State(StrEnum):
+    """Where a run stands. The last three are final."""
+
+    QUEUED = "queued"
+    BOOTING = "booting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_final(self) -> bool:
+        return not MOVES[self]
+
+
+MOVES: Final[Mapping[State, frozenset[State]]] = {
+    State.QUEUED: frozenset({State.BOOTING, State.RUNNING, State.FAILED, State.CANCELED}),
+    State.BOOTING: frozenset({State.RUNNING, State.FAILED, State.CANCELED}),
+    State.RUNNING: frozenset({State.FINISHED, State.FAILED, State.CANCELED}),
+    State.FINISHED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELED: frozenset(),
+}
+
+
+class IllegalMove(Exception):
+    """A run was moved in a way that the table does not know: a fault of the program."""
+
+
+class Generation(msgspec.Struct, kw_only=True):
+    """One run: what was asked of which model, by whom, since when (unix seconds), and where it stands."""
+
+    id: str
+    owner: str
+    model: str
+    prompt: Prompt
+    created: float
+    grace: float | None = 0.0
+    """Seconds it may go on with nobody reading; None for as long as it takes."""
+    state: State = State.QUEUED
+
+    def move(self, to: State) -> None:
+        """Go to another state. Raises IllegalMove."""
+        if to not in MOVES[self.state]:
+            raise IllegalMove(f"{self.id}: {self.state} -> {to}")
+        self.state = to
+
+
+def new_id(prefix: str) -> str:
+    """An unguessable name of 128 bits, safe in URLs and headers.
+
+    Drawn from the system, never from `random`: engines seed that.
+    """
+    return f"{prefix}_{secrets.token_hex(16)}"

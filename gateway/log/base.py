@@ -1,0 +1,96 @@
+"""What a store of logs promises, wherever it keeps them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from typing import Final, NamedTuple, Protocol
+
+from gateway.errors import HearthError
+from gateway.events import Event
+from gateway.generation import Generation
+from gateway.log.local import Log
+
+_WRITTEN: Final = re.compile(r"([a-z0-9]{1,16})-(0|[1-9][0-9]{0,14})", re.ASCII)
+_LETTERS: Final = string.ascii_lowercase + string.digits
+
+
+class Position(NamedTuple):
+    """The last event a reader saw. The same epoch and offset always mean the same bytes."""
+
+    epoch: str
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.offset}"
+
+    @classmethod
+    def parse(cls, written: str) -> Position:
+        """The position that `str` wrote. Raises HearthError `bad_position`."""
+        match = _WRITTEN.fullmatch(written)
+        if match is None:
+            raise HearthError("bad_position")
+        return cls(match[1], int(match[2]))
+
+
+def new_epoch() -> str:
+    """A fresh name for one life of a log."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(8))
+
+
+class Fenced(Exception):
+    """This writer may append no more: the log has ended, or another writer has taken it. Write nothing, stop."""
+
+
+class Writer(Protocol):
+    """The one who may append to a log."""
+
+    @property
+    def log(self) -> Log: ...
+
+    async def append(self, *events: Event) -> None:
+        """Add events at the tail and wake the readers, all of it or nothing.
+
+        Raises Fenced when the log has ended or was taken; HearthError `log_full` when its cap is reached (a terminal
+        event always fits). The first terminal event wins and closes the log.
+        """
+
+
+class Logs(Protocol):
+    """The store of all logs."""
+
+    async def create(self, generation: Generation) -> Writer:
+        """Begin an empty log with a new epoch."""
+
+    async def take(self, id: str) -> Writer:
+        """Become the writer of a running log; the writer before is fenced off. Raises as `open`, and Fenced if ended."""
+
+    async def open(self, id: str, owner: str) -> Log:
+        """The log of that generation.
+
+        Raises HearthError `unknown_generation` (also when the log is somebody else's) and `expired`.
+        """
+
+    async def sweep(self) -> None:
+        """Let go of what need not be kept any longer; called every few seconds."""
+
+
+def check(log: Log, after: Position | None) -> int:
+    """The offset that a reader with this position goes on from.
+
+    Raises HearthError `epoch_mismatch`, `trimmed` or `past_the_end`, each with the epoch, the earliest and the newest
+    offset, so that the reader can decide what to do.
+    """
+    if after is None:
+        return log.first
+    code = None
+    if after.epoch != log.epoch:
+        code = "epoch_mismatch"
+    elif after.offset > log.tail:
+        code = "past_the_end"
+    elif after.offset + 1 < log.first:
+        code = "trimmed"
+    if code is not None:
+        raise HearthError(code, epoch=log.epoch, earliest=log.first, tail=log.tail)
+    return after.offset + 1

@@ -1,0 +1,165 @@
+"""A log as this process holds it, and the cursor that reads it. Every store hands out these."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Sequence
+
+from gateway.events import Event, is_terminal, weight
+from gateway.generation import Generation
+
+
+class Log:
+    """The events of one generation, in order, with whoever waits for more.
+
+    Appended to by its store alone. `size` is in bytes, roughly; `ended_at` is the store's clock.
+    """
+
+    def __init__(self, generation: Generation, epoch: str, first: int = 0) -> None:
+        self.generation = generation
+        self.epoch = epoch
+        self.first = first
+        self.size = 0
+        self.ended_at: float | None = None
+        self.readers: set[Reader] = set()
+        self.on_readers: Callable[[int], None] = lambda count: None
+        """Told how many readers there are whenever one comes or goes."""
+        self._events: list[Event] = []
+        self._waiting: dict[Hashable, Callable[[], None]] = {}
+        self._frames: dict[tuple[Hashable, int, int], bytes] = {}
+
+    @property
+    def tail(self) -> int:
+        """The offset of the newest event; one less than `first` when there is none."""
+        return self.first + len(self._events) - 1
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._events) and is_terminal(self._events[-1])
+
+    def between(self, start: int, stop: int) -> Sequence[Event]:
+        """The events with start <= offset < stop."""
+        return self._events[start - self.first : stop - self.first]
+
+    def extend(self, events: Sequence[Event]) -> None:
+        """Add events and wake everybody who waits."""
+        self._events.extend(events)
+        for event in events:
+            self.size += weight(event)
+        self._frames.clear()
+        if self._waiting:
+            waiting, self._waiting = self._waiting, {}
+            for wake in waiting.values():
+                wake()
+
+    def on_next(self, who: Hashable, wake: Callable[[], None]) -> None:
+        """Call `wake` once, at the next append; a later call by the same `who` replaces this one."""
+        self._waiting[who] = wake
+
+    def forget(self, who: Hashable) -> None:
+        """Take back `on_next`."""
+        self._waiting.pop(who, None)
+
+    def frame(self, dialect: Hashable, start: int, stop: int, encode: Callable[[], bytes]) -> bytes:
+        """The bytes of those events in that dialect, encoded once for all who read them between two appends."""
+        key = (dialect, start, stop)
+        frame = self._frames.get(key)
+        if frame is None:
+            frame = self._frames[key] = encode()
+        return frame
+
+    def read(self, start: int) -> Reader:
+        """A new reader that begins at this offset; see `check` for how a position becomes one."""
+        reader = Reader(self, start)
+        self.readers.add(reader)
+        self.on_readers(len(self.readers))
+        return reader
+
+
+class Reader:
+    """A cursor in a log. It holds no events, so a slow one costs no memory; it just takes more at once.
+
+    Use: `take` what there is, write it, `wait` for more, until `done`; `close` in a finally.
+    """
+
+    def __init__(self, log: Log, start: int) -> None:
+        self.log = log
+        self.next = start
+        """The offset of the first event not yet taken."""
+        self.replayed_to = log.tail
+        """Events up to this offset were there before the reader came."""
+        self.sending_since: float | None = None
+        """Set by a surface (loop time) while a write is under way, so that a stalled one is found."""
+        self.cut: Callable[[], None] | None = None
+        """Set by a surface: how to drop the connection of a stalled reader."""
+        self._future: asyncio.Future[bool] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether the terminal event was taken."""
+        return self.log.ended and self.next > self.log.tail
+
+    @property
+    def pending(self) -> bool:
+        """Whether `take` would give anything."""
+        return self.next <= self.log.tail
+
+    @property
+    def lag(self) -> int:
+        """Bytes between the cursor and the tail, roughly; walks the events, so not for the hot path."""
+        return sum(weight(event) for event in self.log.between(self.next, self.log.tail + 1))
+
+    def wake(self) -> None:
+        """End a `wait` early: something other than an event wants the reader's attention."""
+        if self._future is not None and not self._future.done():
+            self._future.set_result(True)
+
+    def take(self, limit: int | None = None) -> Sequence[Event]:
+        """Everything since the cursor, `limit` events at most; the cursor moves past it."""
+        stop = self.log.tail + 1
+        if limit is not None:
+            stop = min(stop, self.next + limit)
+        events = self.log.between(self.next, stop)
+        self.next = stop
+        return events
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait until there is something to take; False when nothing came in that time."""
+        if self.pending:
+            return True
+        loop = asyncio.get_running_loop()
+        self._future = loop.create_future()
+        self._deadline = loop.time() + seconds
+        # One timer is kept and moved forward only when it fires: arming one per token would cost more than the token.
+        if self._timer is None or self._timer.when() > self._deadline:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = loop.call_at(self._deadline, self._expire)
+        self.log.on_next(self, self.wake)
+        try:
+            return await self._future
+        finally:
+            self._future = None
+            self.log.forget(self)
+
+    def close(self) -> None:
+        """Leave the log; harmless the second time."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.log.forget(self)
+        if self in self.log.readers:
+            self.log.readers.remove(self)
+            self.log.on_readers(len(self.log.readers))
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._future is None or self._future.done():
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._deadline:
+            self._future.set_result(False)
+        else:
+            self._timer = loop.call_at(self._deadline, self._expire)

@@ -1,0 +1,122 @@
+"""Logs in the memory of one process."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+from gateway.errors import HearthError
+from gateway.events import Event, is_terminal
+from gateway.generation import Generation
+from gateway.log.base import Fenced, new_epoch
+from gateway.log.local import Log
+
+
+class Retention(NamedTuple):
+    """How long and how much is kept: seconds after the end, seconds an expired log is remembered, bytes."""
+
+    ended_s: float = 600.0
+    remembered_s: float = 86_400.0
+    log_bytes: int = 8 << 20
+    total_bytes: int = 512 << 20
+
+
+class _Tombstone(NamedTuple):
+    owner: str
+    until: float
+
+
+class MemoryLogs:
+    """The store for one process; see Logs for what it promises."""
+
+    def __init__(self, clock: Callable[[], float], retention: Retention | None = None) -> None:
+        self._clock = clock
+        self._retention = retention or Retention()
+        self._logs: dict[str, Log] = {}
+        self._writers: dict[str, MemoryWriter] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._gone: OrderedDict[str, _Tombstone] = OrderedDict()
+
+    @property
+    def size(self) -> int:
+        """Bytes held, roughly."""
+        return sum(log.size for log in self._logs.values())
+
+    @property
+    def running(self) -> list[Log]:
+        """The logs that have not ended."""
+        return [self._logs[id] for id in self._writers]
+
+    @property
+    def held(self) -> list[Log]:
+        """Every log that can be read."""
+        return list(self._logs.values())
+
+    async def create(self, generation: Generation) -> MemoryWriter:
+        log = self._logs[generation.id] = Log(generation, new_epoch())
+        writer = self._writers[generation.id] = MemoryWriter(self, log)
+        return writer
+
+    async def take(self, id: str) -> MemoryWriter:
+        log = self._logs.get(id)
+        if log is None:
+            raise HearthError("unknown_generation")
+        if log.ended:
+            raise Fenced(id)
+        writer = self._writers[id] = MemoryWriter(self, log)
+        return writer
+
+    async def open(self, id: str, owner: str) -> Log:
+        log = self._logs.get(id)
+        if log is not None and log.generation.owner == owner:
+            return log
+        tombstone = self._gone.get(id)
+        if tombstone is not None and tombstone.owner == owner:
+            raise HearthError("expired")
+        raise HearthError("unknown_generation")
+
+    async def sweep(self) -> None:
+        now = self._clock()
+        size = self.size
+        for id in list(self._ended):
+            log = self._logs[id]
+            assert log.ended_at is not None
+            if now - log.ended_at < self._retention.ended_s and size <= self._retention.total_bytes:
+                break
+            size -= log.size
+            self._expire(log, now)
+        while self._gone:
+            id, tombstone = next(iter(self._gone.items()))
+            if tombstone.until > now:
+                break
+            del self._gone[id]
+
+    def _append(self, writer: MemoryWriter, events: tuple[Event, ...]) -> None:
+        log = writer.log
+        if self._writers.get(log.generation.id) is not writer:
+            raise Fenced(log.generation.id)
+        ends = is_terminal(events[-1])
+        if not ends and log.size > self._retention.log_bytes:
+            raise HearthError("log_full")
+        if ends:
+            log.ended_at = self._clock()
+            del self._writers[log.generation.id]
+            self._ended[log.generation.id] = None
+        log.extend(events)
+
+    def _expire(self, log: Log, now: float) -> None:
+        id = log.generation.id
+        del self._logs[id], self._ended[id]
+        self._gone[id] = _Tombstone(log.generation.owner, now + self._retention.remembered_s)
+
+
+class MemoryWriter:
+    """The writer of one log in memory."""
+
+    def __init__(self, logs: MemoryLogs, log: Log) -> None:
+        self._logs = logs
+        self.log = log
+
+    async def append(self, *events: Event) -> None:
+        self._logs._append(self, events)

@@ -1,0 +1,53 @@
+"""What Hearth counts about itself, under one registry of its own."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Metrics:
+    """Every metric of the gateway. Counted per event of interest, never per token."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        on = self.registry
+        self._started = Counter("hearth_generations_started", "Generations begun.", ["model", "surface"], registry=on)
+        self._ended = Counter("hearth_generations_ended", "Generations ended, by final state.", ["model", "state"], registry=on)
+        self._prompt = Counter("hearth_prompt_tokens", "Tokens taken in.", ["model"], registry=on)
+        self._output = Counter("hearth_generated_tokens", "Tokens given out.", ["model"], registry=on)
+        self._first = Histogram(
+            "hearth_time_to_first_token_seconds", "From the call to its first token.", ["model"], buckets=_SECONDS, registry=on
+        )
+        self._total = Histogram(
+            "hearth_generation_seconds", "From the call to its end.", ["model"], buckets=_SECONDS, registry=on
+        )
+        self._cut = Counter("hearth_slow_reader_disconnects", "Readers cut because they stalled.", registry=on)
+        self._running = Gauge("hearth_running_generations", "Generations that have not ended.", registry=on)
+        self._readers = Gauge("hearth_readers", "Readers that follow a log.", registry=on)
+        self._warm = Gauge("hearth_model_state", "1 for the state the model is in.", ["model", "state"], registry=on)
+
+    def started(self, model: str, surface: str) -> None:
+        self._started.labels(model, surface).inc()
+
+    def first_token(self, model: str, seconds: float) -> None:
+        self._first.labels(model).observe(seconds)
+
+    def ended(self, model: str, state: str, prompt_tokens: int, tokens: int, seconds: float) -> None:
+        self._ended.labels(model, state).inc()
+        self._prompt.labels(model).inc(prompt_tokens)
+        self._output.labels(model).inc(tokens)
+        self._total.labels(model).observe(seconds)
+
+    def slow_reader_cut(self) -> None:
+        self._cut.inc()
+
+    def render(self, *, running: int, readers: int, states: dict[str, str]) -> bytes:
+        """Everything as Prometheus text; the gauges are given by whoever knows them."""
+        self._running.set(running)
+        self._readers.set(readers)
+        self._warm.clear()
+        for model, state in states.items():
+            self._warm.labels(model, state).set(1)
+        return generate_latest(self.registry)

@@ -1,0 +1,80 @@
+"""Everything a user can set. The only file that reads the environment or hearth.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """Each field is an option (`--port`), an environment variable (`HEARTH_PORT`) and a line of hearth.toml (`port = 8000`).
+
+    The command line wins over the environment, the environment over the file.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="HEARTH_", extra="forbid", toml_file="hearth.toml", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network this machine is on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 lets the system choose one.")
+    models: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("campfire=vllm:bundled",),
+        description="A model to serve, as NAME=ENGINE:SOURCE?knob=value&...; may be given more than once.",
+    )
+    preload: bool = Field(True, description="Boot the models at start; else each boots with its first request.")
+    boot_deadline_s: float = Field(900.0, gt=0, description="Seconds a model may take to boot.")
+    abandon_after_s: float = Field(
+        30.0, ge=0, description="Seconds a resumable generation goes on with nobody reading it."
+    )
+    keep_alive_s: float = Field(15.0, gt=0, description="Seconds of silence on a stream before a keep-alive comment.")
+    engine_silence_s: float = Field(
+        120.0, gt=0, description="Seconds without a token after which a generation fails as stalled."
+    )
+    reader_stall_s: float = Field(30.0, gt=0, description="Seconds one write may take before its reader is cut.")
+    reader_lag_bytes: int = Field(1 << 20, gt=0, description="Bytes a stalled reader may fall behind before it is cut.")
+    drain_s: float = Field(20.0, ge=0, description="Seconds that running generations get to end when the server stops.")
+    max_running: int = Field(4096, gt=0, description="Generations at once; more are refused with 503.")
+    max_body_bytes: int = Field(4 << 20, gt=0, description="Largest request body.")
+    body_deadline_s: float = Field(20.0, gt=0, description="Seconds a request's headers or body may take to arrive.")
+    keep_ended_s: float = Field(600.0, ge=0, description="Seconds an ended generation can still be read.")
+    keep_bytes: int = Field(512 << 20, gt=0, description="Bytes of generations held; the oldest ended ones go first.")
+    generation_bytes: int = Field(8 << 20, gt=0, description="Bytes one generation may hold before it fails as log_full.")
+    log_level: str = Field("info", description="debug, info, warning or error.")
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        # In an environment variable several models are separated by blanks: commas may stand in knobs.
+        return tuple(value.split()) if isinstance(value, str) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(overrides: dict[str, Any], file: Path | None = None) -> Settings:
+    """The settings in force: `overrides` over the environment over the file over the defaults.
+
+    Raises pydantic.ValidationError, whose errors name the field.
+    """
+    if file is None:
+        return Settings(**overrides)
+    where = type("Settings", (Settings,), {"model_config": SettingsConfigDict(toml_file=file)})
+    settings = where(**overrides)
+    assert isinstance(settings, Settings)
+    return settings

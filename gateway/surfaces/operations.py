@@ -1,0 +1,38 @@
+"""For the people who run it: health, readiness, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from engines.base import State
+from gateway.core import Gateway
+from gateway.metrics import Metrics
+
+
+def routes(gateway: Gateway, metrics: Metrics) -> list[Route]:
+    """`/healthz`, `/readyz`, `/metrics`."""
+
+    async def healthz(request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(request: Request) -> Response:
+        models = {
+            name: {"state": seat.state, "stage": seat.stage, "boot_seconds": seat.boot_seconds}
+            for name, seat in gateway.pool.seats.items()
+        }
+        ready = not gateway.closing and all(seat.state is State.WARM for seat in gateway.pool.seats.values())
+        body = {"ready": ready, "draining": gateway.closing, "models": models}
+        return JSONResponse(body, status_code=200 if ready else 503)
+
+    async def expose(request: Request) -> Response:
+        engines = await asyncio.gather(*(seat.engine.metrics() for seat in gateway.pool.seats.values()))
+        states = {name: str(seat.state) for name, seat in gateway.pool.seats.items()}
+        own = metrics.render(running=gateway.running, readers=gateway.readers, states=states)
+        text = own + "".join(engines).encode()
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", expose)]

@@ -1,0 +1,100 @@
+import { HearthError } from './errors.js';
+import { Socket } from './socket.js';
+import { watch } from './watch.js';
+
+/** One gateway, one key. Starting, reading and stopping are separate things: an answer does not depend on who reads it. */
+export class HearthClient {
+  #base;
+  #key;
+  #fetch;
+  #WebSocket;
+  #shared;
+
+  constructor({ baseUrl = globalThis.location?.origin, key, fetch = globalThis.fetch, WebSocket = globalThis.WebSocket } = {}) {
+    if (!baseUrl) throw new TypeError('HearthClient needs a baseUrl outside a browser');
+    this.#base = String(baseUrl).replace(/\/*$/, '/');
+    this.#key = key;
+    // A browser's fetch refuses to be called as somebody's method.
+    this.#fetch = (url, init) => fetch(url, init);
+    this.#WebSocket = WebSocket;
+  }
+
+  start(request, { signal } = {}) {
+    return this.#json('v1/streams', { method: 'POST', body: JSON.stringify(request), signal });
+  }
+
+  get(id, { signal } = {}) {
+    return this.#json(path(id), { signal });
+  }
+
+  cancel(id, { signal } = {}) {
+    return this.#json(path(id), { method: 'DELETE', signal });
+  }
+
+  async models({ signal } = {}) {
+    return (await this.#json('v1/models', { signal })).data;
+  }
+
+  /** The events of a generation, each once, until its `end`. */
+  watch(id, { transport = 'sse', ...options } = {}) {
+    if (transport === 'ws') return this.#lane(id, options);
+    if (transport !== 'sse') throw new TypeError(`transport is 'sse' or 'ws', not ${transport}`);
+    const open = (position, signal) => {
+      const query = position ? `?after=${position}` : '';
+      return this.#fetch(this.#base + path(id) + query, {
+        headers: this.#headers({ accept: 'text/event-stream' }),
+        cache: 'no-store',
+        signal,
+      });
+    };
+    return watch(open, options);
+  }
+
+  /** Waits for the end and answers the first choice's text; a failed generation throws its error. */
+  async text(id, options) {
+    let text = '';
+    for await (const event of this.watch(id, options)) {
+      if (event.type === 'delta' && event.c === 0) text += event.d ?? '';
+      if (event.type === 'end' && event.state === 'failed') throw HearthError.told(event.error);
+    }
+    return text;
+  }
+
+  /** One WebSocket for many generations. */
+  socket(options = {}) {
+    return new Socket({
+      url: `${this.#base.replace(/^http/, 'ws')}v1/ws`,
+      key: this.#key,
+      WebSocket: this.#WebSocket,
+      // A browser does not say why a handshake was refused; a plain request does.
+      check: (signal) => this.models({ signal }),
+      ...options,
+    });
+  }
+
+  async *#lane(id, options) {
+    this.#shared ??= this.socket({ idle: 0 });
+    yield* this.#shared.attach(id, options);
+  }
+
+  async #json(where, init) {
+    const headers = this.#headers({ accept: 'application/json', ...(init.body && { 'content-type': 'application/json' }) });
+    let response;
+    try {
+      response = await this.#fetch(this.#base + where, { ...init, headers });
+    } catch (error) {
+      if (init.signal?.aborted) throw init.signal.reason;
+      throw HearthError.unreachable(error);
+    }
+    if (!response.ok) throw await HearthError.from(response);
+    return response.json();
+  }
+
+  #headers(headers) {
+    return this.#key ? { ...headers, authorization: `Bearer ${this.#key}` } : headers;
+  }
+}
+
+function path(id) {
+  return `v1/streams/${encodeURIComponent(id)}`;
+}

@@ -1,0 +1,39 @@
+import { HearthError } from './errors.js';
+
+/** Where a reader stands in a log: `epoch-offset` names the last event seen. */
+export class Cursor {
+  #epoch;
+  #offset = -1;
+
+  constructor(after) {
+    if (after === undefined || after === null) return;
+    const { epoch, offset } = parse(after);
+    this.#epoch = epoch;
+    this.#offset = offset;
+  }
+
+  get position() {
+    return this.#epoch === undefined ? undefined : `${this.#epoch}-${this.#offset}`;
+  }
+
+  /** Moves past the `n` events from offset `o`; false when they were seen before. */
+  pass(epoch, { o, n }) {
+    if (this.#epoch !== undefined && epoch !== this.#epoch) {
+      throw new HearthError('epoch_mismatch', `the log was begun anew: ${this.position} is of another epoch than ${epoch}`, { epoch });
+    }
+    const last = o + n - 1;
+    if (last <= this.#offset) return false;
+    if (o !== this.#offset + 1) {
+      throw new HearthError('gap', `event ${o} came where ${this.#offset + 1} was due`, { epoch });
+    }
+    this.#epoch = epoch;
+    this.#offset = last;
+    return true;
+  }
+}
+
+export function parse(position) {
+  const match = /^([a-z0-9]+)-(\d+)$/.exec(position);
+  if (!match) throw new HearthError('bad_position', `${position} is not a position (epoch-offset)`);
+  return { epoch: match[1], offset: Number(match[2]) };
+}

@@ -16,7 +16,8 @@ from gateway.core import Deadlines, Gateway
 from gateway.log.memory import MemoryLogs, Retention
 from gateway.metrics import Metrics
 from gateway.settings import Settings
-from gateway.surfaces import operations
+from gateway.surfaces import failures, operations
+from gateway.surfaces.body import BodyLimits
 
 
 def build(settings: Settings, clock: Clock | None = None) -> Starlette:
@@ -55,10 +56,12 @@ def build(settings: Settings, clock: Clock | None = None) -> Starlette:
         yield
         await gateway.close()
 
+    limits = BodyLimits(settings.max_body_bytes, settings.body_deadline_s)
     app = Starlette(
         routes=[
             *operations.routes(gateway, metrics),
         ],
+        exception_handlers=failures.HANDLERS,
         lifespan=lifespan,
     )
     app.state.gateway = gateway

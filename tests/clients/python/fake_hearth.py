@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 EPOCH = "k3f9a2xq"
@@ -150,6 +151,7 @@ class _WebSocket:
             return _answer(self._writer, self._plan.status, self._plan.body)
         self._protocol.receive_data(head)
         (request,) = self._protocol.events_received()
+        assert isinstance(request, Request)
         self._protocol.send_response(self._protocol.accept(request))
         while not self._protocol.close_expected():
             self._flush()
@@ -158,7 +160,8 @@ class _WebSocket:
                 break
             self._protocol.receive_data(data)
             for frame in self._protocol.events_received():
-                if frame.opcode is Opcode.TEXT and not self._hear(json.loads(frame.data)):
+                assert isinstance(frame, Frame)
+                if frame.opcode is Opcode.TEXT and not self._hear(json.loads(bytes(frame.data))):
                     return self._break_off()
         self._flush()
 

@@ -19,7 +19,7 @@ async def test_lanes_share_a_socket(fake: FakeHearth) -> None:
     async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
         one, two = await socket.create({"model": "demo"}), await socket.attach("gen_2", f"{EPOCH}-4")
 
-        assert await asyncio.gather(offsets(one), offsets(two)) == [[*range(11)], [*range(5, 11)]]
+        assert [*await asyncio.gather(offsets(one), offsets(two))] == [[*range(11)], [*range(5, 11)]]
         assert (one.generation, two.generation, len(fake.headers)) == ("gen_1", "gen_2", 1)
 
 
@@ -40,7 +40,7 @@ async def test_a_cut_after_every_event_of_two_lanes(fake: FakeHearth, end: str) 
         async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
             one, two = await asyncio.gather(socket.attach("gen_1"), socket.attach("gen_2"))
 
-            assert await asyncio.gather(offsets(one), offsets(two)) == [[*range(11)], [*range(11)]]
+            assert [*await asyncio.gather(offsets(one), offsets(two))] == [[*range(11)], [*range(11)]]
 
 
 async def test_a_lane_s_own_cut_leaves_the_others_alone(fake: FakeHearth) -> None:

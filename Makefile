@@ -5,44 +5,49 @@
 
 EXTRA ?= cpu
 MODEL ?=
-NAME  ?= $(notdir $(MODEL))
 PORT  ?= 8000
 ARGS  ?=
 
-BIN := .venv/bin
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do command -v $$p && break; done)
+BIN    := .venv/bin
+NPM    := tests/node/node_modules/.stamp
 
 # Some environments switch bytecode off; without it every start compiles thousands of modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
+.PHONY: help venv serve test lint fmt clean
 
-##@ Use
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@sed -n 's/^#   /  /p' $(MAKEFILE_LIST)
 
-venv: .venv/$(EXTRA).stamp ## install everything into .venv (EXTRA=cpu or EXTRA=gpu)
+venv: .venv/$(EXTRA).stamp ## install into .venv; EXTRA=cpu, gpu, or none (no engine of its own)
 
-serve: venv ## serve the bundled model, or MODEL=..., on PORT=8000
-	$(BIN)/hearth serve --port $(PORT) $(if $(MODEL),--model $(NAME)=vllm:$(MODEL)) $(ARGS)
+serve: venv ## serve the bundled model, or MODEL=..., on PORT=8000; ARGS=... for the rest
+	$(BIN)/hearth serve --port $(PORT) $(if $(MODEL),--model $(notdir $(MODEL:/=))=vllm:$(MODEL)) $(ARGS)
 
-test: lint ## lint, types, import contracts, all tests
+test: lint $(NPM) ## lint, types, import contracts, and every test
 	$(BIN)/pytest
 
 lint: venv ## ruff, mypy, import contracts
-	$(BIN)/ruff check --quiet .
-	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 fmt: venv ## let ruff lay the code out
-	$(BIN)/ruff check --fix-only --quiet .
-	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format --quiet
 
-clean: ## remove everything that make made
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache tests/node/node_modules
+clean: ## remove what make made
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis tests/node/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/$(EXTRA).stamp: pyproject.toml
-	touch $@
+.venv/$(EXTRA).stamp: pyproject.toml uv.lock scripts/venv.py
+	@$(PYTHON) scripts/venv.py $(EXTRA)
 
-.PHONY: help venv serve test lint fmt clean
+$(NPM): tests/node/package-lock.json tests/node/unpack-chromium.mjs | venv
+	@echo "npm: the OpenAI SDK and a headless Chromium for the tests; 100 MB the first time"
+	@cd tests/node && PATH="$(CURDIR)/$(BIN):$$PATH" && npm ci --loglevel=error --no-audit --no-fund && node unpack-chromium.mjs
+	@touch $@

@@ -1,0 +1,117 @@
+"""Make .venv: what uv.lock says, for one extra (cpu, gpu, or none: a gateway without an engine of its own).
+
+Any Python 3.8 or newer starts it; it looks for the one to use, and brings uv along.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+BIN = VENV / "bin"
+UV_VERSION = "0.13.8"
+PYTHONS = ["3.14", "3.13", "3.12", "3.11"]  # those vLLM has a release for
+NODE = (22, 17)  # what the packages of tests/node ask for
+
+
+def say(line):
+    print(f"venv: {line}", flush=True)
+
+
+def run(*command):
+    if subprocess.run(list(map(str, command)), cwd=ROOT).returncode:
+        sys.exit(f"venv: failed: {' '.join(map(str, command))}")
+
+
+def output(*command):
+    """What a command prints; nothing where it is missing or fails."""
+    try:
+        done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def torch_folder():
+    """A folder where pip would find the locked CPU build of torch, and the Pythons it is there for.
+
+    The lock takes that build from PyTorch's own index, since PyPI has none. Where pip was given a folder with it, that
+    index is likely out of reach.
+    """
+    locked = re.search(r'name = "torch"\nversion = "([^"]+\+cpu)"', (ROOT / "uv.lock").read_text())[1]
+    links = os.environ.get("PIP_FIND_LINKS") or output(
+        sys.executable, "-m", "pip", "config", "get", "global.find-links"
+    )
+    for folder in links.split():
+        wheels = [wheel.name for wheel in Path(folder.replace("file://", "")).glob(f"torch-{locked}-*.whl")]
+        pythons = [python for python in PYTHONS if any(f"-cp{python.replace('.', '')}-" in name for name in wheels)]
+        if pythons:
+            return folder, pythons
+    return None, PYTHONS
+
+
+def version_of(python):
+    """Of a Python that can make virtual environments; nothing for one that cannot."""
+    return output(python, "-c", "import ensurepip, venv, sys; print('%d.%d' % sys.version_info[:2])")
+
+
+def make_venv(pythons):
+    if version_of(BIN / "python") in pythons:
+        return
+    for python in [*(f"python{version}" for version in pythons), "python3", sys.executable]:
+        if version_of(python) in pythons:
+            say(f"a new .venv with Python {version_of(python)}")
+            return run(python, "-m", "venv", "--clear", VENV)
+    sys.exit(f"venv: needs Python {' or '.join(pythons)} on the PATH, with its venv module (Debian: python3-venv)")
+
+
+def node_is_there():
+    version = re.match(r"v(\d+)\.(\d+)", output("node", "--version"))
+    return bool(version and shutil.which("npm") and tuple(map(int, version.groups())) >= NODE)
+
+
+def main(extra):
+    # What an activated .venv adds to the PATH is ours to make, not to find.
+    os.environ["PATH"] = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != BIN)
+    os.environ.pop("VIRTUAL_ENV", None)
+
+    folder, pythons = torch_folder() if extra == "cpu" and sys.platform == "linux" else (None, PYTHONS)
+    make_venv(pythons)
+    if UV_VERSION not in output(BIN / "uv", "--version"):
+        say(f"uv {UV_VERSION}")
+        run(BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"uv=={UV_VERSION}")
+
+    chosen = [] if extra == "none" else ["--extra", extra]
+    if not node_is_there():
+        say(f"no Node.js {NODE[0]}.{NODE[1]} or newer on the PATH: takes PyPI's, for the tests")
+        chosen += ["--group", "node"]
+
+    # pyproject.toml changes more often than what is to be installed: remember the latter.
+    export = output(BIN / "uv", "export", "--frozen", "--no-header", "--no-annotate", *chosen)
+    project = (ROOT / "pyproject.toml").read_text().partition("\n[tool.")[0]
+    wanted, installed = f"{export}\n\n{project}", VENV / "installed"
+    if not installed.exists() or installed.read_text() != wanted:
+        how = ["--compile-bytecode", "--python", BIN / "python"]  # else every start compiles thousands of modules
+        how += [] if sys.stderr.isatty() else ["--quiet"]
+        if folder:
+            say(f"installs uv.lock, with torch from {folder}; a minute or two")
+            (VENV / "requirements.txt").write_text(export)
+            run(BIN / "uv", "pip", "sync", *how, "--find-links", folder, VENV / "requirements.txt")
+        else:
+            say(f"installs uv.lock; downloads {'6 GB' if extra == 'gpu' else '700 MB'} the first time")
+            run(BIN / "uv", "sync", "--frozen", *how, *chosen)
+        run(BIN / "python", "-m", "compileall", "-q", "gateway", "engines", "cache", "loadtest")
+        installed.write_text(wanted)
+
+    for stamp in VENV.glob("*.stamp"):
+        stamp.unlink()
+    (VENV / f"{extra}.stamp").touch()
+    say(f"ready for {extra}: .venv/bin/hearth")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,19 @@
+"""OpenAI's chat body."""
+
+from __future__ import annotations
+
+from engines.base import Prompt
+from gateway.wire import ask, conversation, parameters
+from gateway.wire.ask import Ask
+from gateway.wire.check import JSON, refuse
+
+
+def parse(body: dict[str, JSON]) -> Ask:
+    """The ask in a chat body. Raises HearthError `invalid_request`, naming the field."""
+    model = ask.model(body)
+    if body.get("prompt") is not None:
+        raise refuse("prompt", "A chat has `messages`; send `prompt` to /v1/completions, without `messages`.")
+    messages = conversation.read(body.get("messages"))
+    stream, include_usage = ask.travel(body)
+    prompt = Prompt(messages=messages, parameters=parameters.read(body, chat=True))
+    return Ask(model, prompt, stream, include_usage)

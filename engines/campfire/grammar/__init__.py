@@ -1,0 +1,1 @@
+"""The sentences stories are made of."""

@@ -1,0 +1,162 @@
+import { Prose } from './prose.js';
+import { ENDS, reconnecting, trouble, waiting } from './words.js';
+
+function make(tag, className, text = '') {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+/** One answer on the page: takes a generation's events, shows what they add up to. */
+export class Answer {
+  element = make('article', 'answer');
+  ended = false;
+  #choices = new Map();
+  #list = make('div', 'choices');
+  #status = make('div', 'status', 'Sending');
+  #model = '';
+  #frame = 0;
+  #remedies;
+
+  /** `remedies` are offered when the generation fails: `{ label, act }`. */
+  constructor(remedies = []) {
+    this.#remedies = remedies;
+    this.element.setAttribute('aria-busy', 'true');
+    this.#status.setAttribute('role', 'status');
+    this.element.append(this.#list, this.#status);
+  }
+
+  /** What choice 0 has said. */
+  get text() {
+    return this.#choices.get(0)?.prose.text ?? '';
+  }
+
+  take(event) {
+    if (event.type === 'opened') {
+      this.#model = event.model;
+      this.#wait('Waiting for the first word');
+    } else if (event.type === 'progress') this.#wait(waiting(event, this.#model));
+    else if (event.type === 'delta') this.#delta(event);
+    else if (event.type === 'note') this.#remark(event.message);
+    else if (event.type === 'end') this.#end(event);
+  }
+
+  retrying(retry) {
+    this.#wait(reconnecting(retry));
+  }
+
+  fail(error, remedies = this.#remedies) {
+    this.#close();
+    const { what, remedy } = trouble(error);
+    const box = make('div', 'trouble');
+    box.setAttribute('role', 'alert');
+    const first = make('p', '');
+    first.append(make('strong', '', what));
+    box.append(first, make('p', '', remedy));
+    for (const { label, act } of remedies) {
+      const button = make('button', 'quiet', label);
+      button.type = 'button';
+      button.addEventListener('click', act);
+      box.append(button, ' ');
+    }
+    this.element.append(box);
+  }
+
+  stop() {
+    this.#close();
+    this.#remark(ENDS.canceled.caller);
+  }
+
+  #delta(event) {
+    const choice = this.#choice(event.c);
+    if (event.r) this.#think(choice, event.r);
+    if (event.d) choice.prose.append(event.d);
+    for (const call of event.tool_calls ?? []) this.#call(choice, call);
+    if (event.finish === 'length') choice.limited = true;
+    this.#status.hidden = true;
+    // A page shows 60 pictures a second at most, an engine may say more words than that.
+    this.#frame ||= requestAnimationFrame(() => this.#show());
+  }
+
+  #choice(index) {
+    let choice = this.#choices.get(index);
+    if (!choice) {
+      const element = make('div', 'choice');
+      choice = { element, prose: new Prose(element), calls: new Map(), thoughts: null, limited: false };
+      this.#choices.set(index, choice);
+      this.#list.append(element);
+    }
+    return choice;
+  }
+
+  #think(choice, text) {
+    if (!choice.thoughts) {
+      const details = make('details', 'thoughts');
+      const inside = make('div', '');
+      details.append(make('summary', '', 'Thoughts'), inside);
+      choice.element.prepend(details);
+      choice.thoughts = new Prose(inside);
+    }
+    choice.thoughts.append(text);
+  }
+
+  #call(choice, { index = 0, function: { name = '', arguments: piece = '' } = {} }) {
+    let element = choice.calls.get(index);
+    if (!element) {
+      element = make('pre', '');
+      element.dataset.language = 'tool call';
+      choice.calls.set(index, element);
+      choice.element.append(element);
+    }
+    element.append(name ? `${name} ` : '', piece);
+  }
+
+  #show() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    for (const { prose, thoughts } of this.#choices.values()) {
+      thoughts?.show();
+      prose.show();
+    }
+  }
+
+  #end({ state, reason, error }) {
+    if (state === 'failed') return this.fail(error);
+    this.#close();
+    if (state === 'canceled') this.#remark(ENDS.canceled[reason] ?? ENDS.canceled.caller);
+    else if ([...this.#choices.values()].some(({ limited }) => limited)) this.#remark(ENDS.length);
+  }
+
+  #close() {
+    this.ended = true;
+    this.#show();
+    this.#status.hidden = true;
+    this.element.setAttribute('aria-busy', 'false');
+  }
+
+  #wait(text) {
+    this.#status.textContent = text;
+    this.#status.hidden = false;
+  }
+
+  #remark(text) {
+    this.element.append(make('div', 'remark', text));
+  }
+}
+
+/** What was said before, by anybody. */
+export function said({ role, content }) {
+  const element = make('article', 'said');
+  element.dataset.role = role;
+  const prose = new Prose(element);
+  prose.append(plain(content));
+  prose.show();
+  return element;
+}
+
+function plain(content) {
+  if (typeof content === 'string') return content;
+  if (Array.isArray(content)) return content.map((part) => part.text ?? (typeof part === 'string' ? part : `[${part.type}]`)).join('\n\n');
+  return content == null ? '' : JSON.stringify(content);
+}

@@ -1,0 +1,115 @@
+"""The command line: python -m loadtest run | compare | model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from loadtest import models, processes, servers
+from loadtest.compare import Comparison, compare
+from loadtest.drivers import Address
+from loadtest.plan import Plan, PlanError, Shape
+from loadtest.report import HEAD, cells, table
+from loadtest.runs import run
+
+
+def main() -> int:
+    """Run one command; return the exit status."""
+    arguments = _parser().parse_args()
+    try:
+        status: int = arguments.do(arguments)
+    except (PlanError, servers.ServerError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return status
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    shape = Shape(
+        arguments.model,
+        max_tokens=arguments.max_tokens,
+        prompt_words=arguments.prompt_words,
+        temperature=arguments.temperature,
+        ignore_eos=not arguments.stop_at_eos,
+        seed=arguments.seed,
+    )
+    plan = Plan(shape, arguments.requests, arguments.streams, arguments.rate, arguments.seconds)
+    pid = arguments.pid or processes.listening(Address.of(arguments.url).port)
+    figures = run(plan, arguments.url, pid)
+    print(table(HEAD, [cells(figures)]))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures.as_json(), indent=1), encoding="utf-8")
+    return 1 if figures.errors else 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    model, context = arguments.model.resolve(), arguments.context
+    comparison = Comparison(
+        recipes=(servers.hearth(model, context, arguments.knobs), servers.vllm(model, context)),
+        levels=arguments.levels,
+        rounds=arguments.rounds,
+        max_tokens=arguments.max_tokens,
+        requests_per_stream=arguments.requests_per_stream,
+        say=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    print(compare(comparison, arguments.out or Path(tempfile.mkdtemp(prefix="loadtest-"))))
+    return 0
+
+
+def _model(arguments: argparse.Namespace) -> int:
+    models.make(arguments.size, arguments.folder)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m loadtest", description="Load on this machine's own servers.")
+    commands = parser.add_subparsers(required=True)
+
+    one = commands.add_parser("run", help="one load on a server that runs")
+    one.set_defaults(do=_run)
+    one.add_argument("--url", default="http://127.0.0.1:8000")
+    one.add_argument("--model", default="campfire")
+    one.add_argument("--requests", type=int, default=32)
+    one.add_argument("--streams", type=int, default=8, help="streams at a time, unless --rate is given")
+    one.add_argument("--rate", type=float, help="arrivals a second, however many are still running")
+    one.add_argument("--seconds", type=float, default=120.0, help="what is unfinished by then is given up")
+    one.add_argument("--max-tokens", type=int, default=128)
+    one.add_argument("--prompt-words", type=_range, default=(16, 16), metavar="N or LOW:HIGH")
+    one.add_argument("--temperature", type=float)
+    one.add_argument("--stop-at-eos", action="store_true", help="let the model end its answer early")
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--pid", type=int, help="the server's process; else the one that listens on the port")
+    one.add_argument("--json", type=Path, help="write all figures to this file")
+
+    both = commands.add_parser("compare", help="Hearth beside plain vLLM, turn by turn")
+    both.set_defaults(do=_compare)
+    both.add_argument("--model", type=Path, required=True, help="a folder that vLLM can load")
+    both.add_argument("--levels", type=_levels, default=[1, 8, 32, 128], help="streams at a time, as in 1,8,32,128")
+    both.add_argument("--rounds", type=int, default=3)
+    both.add_argument("--max-tokens", type=int, default=128)
+    both.add_argument("--requests-per-stream", type=int, default=4)
+    both.add_argument("--context", type=int, default=1024, help="max_model_len of both")
+    both.add_argument("--knobs", default="", help="more of Hearth's engine knobs, as in a=1&b=2")
+    both.add_argument("--out", type=Path, help="folder for results.json, table.md and the servers' logs")
+
+    made = commands.add_parser("model", help="make a random model for benches")
+    made.set_defaults(do=_model)
+    made.add_argument("--size", choices=sorted(models.SIZES), default="tiny")
+    made.add_argument("folder", type=Path)
+    return parser
+
+
+def _range(text: str) -> tuple[int, int]:
+    low, _, high = text.partition(":")
+    return int(low), int(high or low)
+
+
+def _levels(text: str) -> list[int]:
+    return [int(level) for level in text.split(",")]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""What the servers' processes use, read from /proc. A process and all its children count as one server."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process at one moment. `front` is everything but the part that runs the model."""
+
+    pid: int
+    name: str
+    front: bool
+    cpu_seconds: float
+    megabytes: float
+
+
+def tree(root: int) -> list[int]:
+    """Return a process and its descendants."""
+    children: dict[int, list[int]] = {}
+    for folder in _PROC.glob("[0-9]*"):
+        stat = _read(folder / "stat")
+        if stat:
+            children.setdefault(int(_fields(stat)[1]), []).append(int(folder.name))
+    found = [root]
+    for pid in found:
+        found.extend(children.get(pid, ()))
+    return found
+
+
+def look(root: int) -> dict[int, Process]:
+    """Return the processes of a server as they stand."""
+    seen = {}
+    for pid in tree(root):
+        stat, command = _read(_PROC / str(pid) / "stat"), _read(_PROC / str(pid) / "cmdline")
+        if stat:
+            fields = _fields(stat)
+            comm = stat[stat.index("(") + 1 : stat.rindex(")")]
+            engine = "EngineCor" in comm or "EngineCore" in command
+            seconds = (int(fields[11]) + int(fields[12])) / _TICK
+            seen[pid] = Process(pid, "EngineCore" if engine else comm, not engine, seconds, _megabytes(pid))
+    return seen
+
+
+def used(before: dict[int, Process], after: dict[int, Process]) -> list[Process]:
+    """Return what each process used between two looks; one born in between counts from its birth."""
+    return [
+        Process(pid, now.name, now.front, now.cpu_seconds - _seconds(before.get(pid)), now.megabytes)
+        for pid, now in after.items()
+    ]
+
+
+def listening(port: int) -> int | None:
+    """Return the process that listens on a port of this machine: of several that share it, the oldest."""
+    inodes = {
+        f"socket:[{fields[9]}]"
+        for table in ("tcp", "tcp6")
+        for line in _read(_PROC / "net" / table).splitlines()[1:]
+        if (fields := line.split())[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port
+    }
+    owners = [int(folder.name) for folder in _PROC.glob("[0-9]*") if inodes & _sockets(folder)]
+    return min(owners, default=None)
+
+
+def _seconds(process: Process | None) -> float:
+    return 0.0 if process is None else process.cpu_seconds
+
+
+def _megabytes(pid: int) -> float:
+    """Return its share of memory: pages that forked processes have in common are counted once among them."""
+    for line in _read(_PROC / str(pid) / "smaps_rollup").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _sockets(folder: Path) -> set[str]:
+    try:
+        return {os.readlink(entry) for entry in (folder / "fd").iterdir()}
+    except OSError:
+        return set()
+
+
+def _fields(stat: str) -> list[str]:
+    """Return the fields behind the name, which may itself hold blanks and brackets: state, parent, ..."""
+    return stat[stat.rindex(")") + 2 :].split()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        # It ended while we looked.
+        return ""

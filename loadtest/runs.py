@@ -1,0 +1,28 @@
+"""One run: drive a plan against a server and measure both."""
+
+from __future__ import annotations
+
+import time
+
+import uvloop
+
+from loadtest import processes
+from loadtest.drivers import Address, Driver
+from loadtest.plan import Plan
+from loadtest.report import Figures
+from loadtest.stream import Outcome
+
+
+def run(plan: Plan, url: str, pid: int | None) -> Figures:
+    """Return what the plan measured at a server, with its processes' use when its pid is known."""
+    address = Address.of(url)
+    before = processes.look(pid) if pid else {}
+    begun, own = time.perf_counter(), time.process_time()
+    outcomes = uvloop.run(_drive(plan, address))
+    seconds, own = time.perf_counter() - begun, time.process_time() - own
+    after = processes.look(pid) if pid else {}
+    return Figures.of(outcomes, seconds, own, processes.used(before, after))
+
+
+async def _drive(plan: Plan, address: Address) -> list[Outcome]:
+    return await Driver(plan, address).run()

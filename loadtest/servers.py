@@ -1,0 +1,122 @@
+"""The servers that are compared: how each is started, when it is ready, and that it goes away again."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+MODEL = "bench"
+_BOOT_SECONDS = 300.0
+_STOP_SECONDS = 20.0
+
+# vLLM on a CPU: one engine process that waits without spinning, and no thread pool that fights over the cores.
+_ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "OMP_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+
+
+class ServerError(RuntimeError):
+    """A server that did not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to start a server; `{port}` stands for its port, and `ready` answers 200 once it can serve."""
+
+    name: str
+    command: Sequence[str]
+    ready: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that is ready."""
+
+    name: str
+    url: str
+    pid: int
+
+
+def hearth(model: Path, context: int, knobs: str = "") -> Recipe:
+    """Return the recipe for Hearth with its own vLLM."""
+    query = "&".join([f"max_model_len={context}", *([knobs] if knobs else [])])
+    command = [sys.executable, "-m", "gateway", "serve", "--port", "{port}", "--model", f"{MODEL}=vllm:{model}?{query}"]
+    return Recipe("hearth", command, "/readyz")
+
+
+def vllm(model: Path, context: int) -> Recipe:
+    """Return the recipe for vLLM's own server."""
+    arguments = (
+        f"--host 127.0.0.1 --port {{port}} --served-model-name {MODEL} --max-model-len {context} --enforce-eager"
+    )
+    quiet = "--distributed-executor-backend uni --no-enable-log-requests --disable-uvicorn-access-log"
+    module = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
+    return Recipe("vllm", [*module, *arguments.split(), *quiet.split()], "/health")
+
+
+@contextmanager
+def running(recipe: Recipe, logs: Path) -> Iterator[Server]:
+    """Start a server, wait until it is ready, and end it with all its children."""
+    port = _free_port()
+    command = [part.replace("{port}", str(port)) for part in recipe.command]
+    # Without bytecode every process compiles vLLM's thousands of modules anew.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    log = logs / f"{recipe.name}.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command, stdout=sink, stderr=subprocess.STDOUT, env=inherited | _ENVIRONMENT, start_new_session=True
+        )
+        try:
+            _wait_until_ready(process, port, recipe, log)
+            yield Server(recipe.name, f"http://127.0.0.1:{port}", process.pid)
+        finally:
+            _end(process)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, recipe: Recipe, log: Path) -> None:
+    until = time.monotonic() + _BOOT_SECONDS
+    while not _answers(port, recipe.ready):
+        if process.poll() is not None or time.monotonic() > until:
+            tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
+            raise ServerError(f"{recipe.name} did not become ready; the end of {log}:\n{tail}")
+        time.sleep(0.25)
+
+
+def _answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_STOP_SECONDS)
+    # Children that a killed parent left behind are of its session, which is ours alone.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

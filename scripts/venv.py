@@ -3,6 +3,8 @@
 Any Python 3.8 or newer starts it; it looks for the one to use, and brings uv along.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import shutil
@@ -18,16 +20,16 @@ PYTHONS = ["3.14", "3.13", "3.12", "3.11"]  # those vLLM has a release for
 NODE = (22, 17)  # what the packages of tests/node ask for
 
 
-def say(line):
+def say(line: str) -> None:
     print(f"venv: {line}", flush=True)
 
 
-def run(*command):
+def run(*command: object) -> None:
     if subprocess.run(list(map(str, command)), cwd=ROOT).returncode:
         sys.exit(f"venv: failed: {' '.join(map(str, command))}")
 
 
-def output(*command):
+def output(*command: object) -> str:
     """What a command prints; nothing where it is missing or fails."""
     try:
         done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True)
@@ -36,13 +38,13 @@ def output(*command):
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def torch_folder():
+def torch_folder() -> tuple[str | None, list[str]]:
     """A folder where pip would find the locked CPU build of torch, and the Pythons it is there for.
 
     The lock takes that build from PyTorch's own index, since PyPI has none. Where pip was given a folder with it, that
     index is likely out of reach.
     """
-    locked = re.search(r'name = "torch"\nversion = "([^"]+\+cpu)"', (ROOT / "uv.lock").read_text())[1]
+    [locked] = re.findall(r'name = "torch"\nversion = "([^"]+\+cpu)"', (ROOT / "uv.lock").read_text())
     links = os.environ.get("PIP_FIND_LINKS") or output(
         sys.executable, "-m", "pip", "config", "get", "global.find-links"
     )
@@ -54,12 +56,12 @@ def torch_folder():
     return None, PYTHONS
 
 
-def version_of(python):
+def version_of(python: object) -> str:
     """Of a Python that can make virtual environments; nothing for one that cannot."""
     return output(python, "-c", "import ensurepip, venv, sys; print('%d.%d' % sys.version_info[:2])")
 
 
-def make_venv(pythons):
+def make_venv(pythons: list[str]) -> None:
     if version_of(BIN / "python") in pythons:
         return
     for python in [*(f"python{version}" for version in pythons), "python3", sys.executable]:
@@ -69,12 +71,12 @@ def make_venv(pythons):
     sys.exit(f"venv: needs Python {' or '.join(pythons)} on the PATH, with its venv module (Debian: python3-venv)")
 
 
-def node_is_there():
+def node_is_there() -> bool:
     version = re.match(r"v(\d+)\.(\d+)", output("node", "--version"))
     return bool(version and shutil.which("npm") and tuple(map(int, version.groups())) >= NODE)
 
 
-def main(extra):
+def main(extra: str) -> None:
     # What an activated .venv adds to the PATH is ours to make, not to find.
     os.environ["PATH"] = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != BIN)
     os.environ.pop("VIRTUAL_ENV", None)
@@ -95,7 +97,7 @@ def main(extra):
     project = (ROOT / "pyproject.toml").read_text().partition("\n[tool.")[0]
     wanted, installed = f"{export}\n\n{project}", VENV / "installed"
     if not installed.exists() or installed.read_text() != wanted:
-        how = ["--compile-bytecode", "--python", BIN / "python"]  # else every start compiles thousands of modules
+        how = ["--compile-bytecode", "--python", str(BIN / "python")]  # else every start compiles thousands of modules
         how += [] if sys.stderr.isatty() else ["--quiet"]
         if folder:
             say(f"installs uv.lock, with torch from {folder}; a minute or two")

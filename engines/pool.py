@@ -83,6 +83,7 @@ class Pool:
         """Stop every engine and wait until all are gone."""
         self._closing = True
         await asyncio.gather(*(self.cool(model) for model in self.seats))
+        await asyncio.gather(*(seat.engine.close() for seat in self.seats.values()))
 
     async def _live(self, seat: Seat) -> None:
         """Boot an engine and stay with it; boot it again when it dies by itself after it was warm."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from engines.base import Engine, Knobs
 from engines.errors import EngineError
+
+if TYPE_CHECKING:
+    from engines.vllm.nest import Nest
 
 GRAMMAR: Final = "NAME=ENGINE:SOURCE?knob=value&..., as in campfire=vllm:bundled"
 
@@ -35,28 +39,47 @@ def parse(written: str) -> ModelSource:
     return ModelSource(name, engine, source, knobs)
 
 
-def build(model: ModelSource) -> Engine:
-    """The engine for a model, not yet started. Raises EngineError `bad_model_source`."""
-    make = _MAKERS.get(model.engine)
-    if make is None:
-        raise EngineError("bad_model_source", f"There is no engine {model.engine!r}; there are {', '.join(_MAKERS)}.")
-    return make(model)
+def build(models: Iterable[ModelSource]) -> dict[str, Engine]:
+    """The engines of one server by model name, none of them started. Raises EngineError `bad_model_source`."""
+    shared = _Shared()
+    engines: dict[str, Engine] = {}
+    for model in models:
+        if model.name in engines:
+            raise EngineError("bad_model_source", f"Two models are named {model.name!r}.")
+        make = _MAKERS.get(model.engine)
+        if make is None:
+            known = ", ".join(_MAKERS)
+            raise EngineError("bad_model_source", f"There is no engine {model.engine!r}; there are {known}.")
+        engines[model.name] = make(model, shared)
+    return engines
+
+
+class _Shared:
+    """What the engines of one server have in common."""
+
+    @cached_property
+    def nest(self) -> Nest:
+        from engines.vllm.nest import Nest
+
+        return Nest()
 
 
 # A backend is imported when it is named, not before: each brings what the others do not need.
 
 
-def _scripted(model: ModelSource) -> Engine:
+def _scripted(model: ModelSource, shared: _Shared) -> Engine:
     from engines.scripted import ScriptedEngine
     from engines.scripted import parse as parse_script
 
     return ScriptedEngine(parse_script(model.knobs))
 
 
-def _vllm(model: ModelSource) -> Engine:
+def _vllm(model: ModelSource, shared: _Shared) -> Engine:
     from engines.vllm.engine import VllmEngine
 
-    return VllmEngine.named(model.name, model.source, model.knobs)
+    if not model.source:
+        raise EngineError("bad_model_source", f"{model.name}=vllm: wants a folder, a model's name, or `bundled`.")
+    return VllmEngine(model.name, model.source, model.knobs, shared.nest)
 
 
-_MAKERS: Final[Mapping[str, Callable[[ModelSource], Engine]]] = {"vllm": _vllm, "scripted": _scripted}
+_MAKERS: Final[Mapping[str, Callable[[ModelSource, _Shared], Engine]]] = {"vllm": _vllm, "scripted": _scripted}

@@ -78,6 +78,9 @@ class ScriptedEngine:
     async def stop(self) -> None:
         self._crashed.set()
 
+    async def close(self) -> None:
+        await self.stop()
+
     async def died(self) -> str:
         await self._crashed.wait()
         return "the script said so"

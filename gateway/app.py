@@ -25,7 +25,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Starlette:
     clock = clock or Clock()
     metrics = Metrics()
     sources = [registry.parse(written) for written in settings.models]
-    pool = Pool({source.name: registry.build(source) for source in sources}, clock.steady, settings.boot_deadline_s)
+    pool = Pool(registry.build(sources), clock.steady, settings.boot_deadline_s)
     logs = MemoryLogs(
         clock.steady,
         Retention(

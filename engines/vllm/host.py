@@ -1,0 +1,288 @@
+"""The engine host: the process that holds vLLM's async engine and speaks with the gateway over a Unix socket.
+
+Everything that leans on vLLM's insides stands here; vLLM is pinned, and tests/engines/vllm/test_seams.py checks each:
+the collector that `add_request` returns (its `put` is replaced, so that outputs are pushed, one batch for each step of
+the engine, with no task for each request), and the order of start-up on CPU.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import socket
+import traceback
+from collections.abc import Mapping
+from typing import Any, cast
+
+import prometheus_client
+import uvloop
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.entrypoints.launchers.cli_args import (
+    make_arg_parser,
+    resolve_default_chat_template_kwargs,
+    validate_parsed_serve_args,
+)
+from vllm.exceptions import VLLMClientError
+from vllm.outputs import RequestOutput
+from vllm.platforms import current_platform
+from vllm.renderers.chat_utils import load_chat_template
+from vllm.renderers.online_renderer import OnlineRenderer
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+from vllm.v1.engine.async_llm import AsyncLLM
+from vllm.v1.engine.exceptions import EngineDeadError
+
+from engines.base import Accepted, Delta, Prompt
+from engines.errors import EngineError
+from engines.vllm import wire
+from engines.vllm.deltas import Deltas
+from engines.vllm.rendering import Job, Rendering, parameters, refusal
+
+_CPU_KV_BYTES = str(1 << 30)
+
+
+def run(path: str, name: str, source: str, knobs: Mapping[str, str]) -> int:
+    """Boot vLLM, serve the gateway at that socket, and return the exit status."""
+    link = socket.socket(socket.AF_UNIX)
+    link.connect(path)
+    last_words = link.dup()
+    try:
+        link.sendall(wire.pack(wire.Progress("reading the model's configuration")))
+        arguments = _arguments(name, source, knobs)
+        engine = _boot(arguments, link)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(engine, arguments, link))
+        return 0
+    except Exception as error:
+        # The border of the process: whatever broke, the gateway is told in one sentence, and the log has the rest.
+        traceback.print_exc()
+        told = error if isinstance(error, EngineError) else EngineError("boot_failed", _sentence(error))
+        with contextlib.suppress(OSError):
+            last_words.sendall(wire.pack(wire.Died(told.code, told.message)))
+        return 1
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _arguments(name: str, source: str, knobs: Mapping[str, str]) -> Any:
+    """The knobs as `vllm serve` would read them. Raises EngineError `bad_model_source`."""
+    parser = make_arg_parser(FlexibleArgumentParser(exit_on_error=False))
+
+    def refuse(message: str) -> None:
+        raise EngineError("bad_model_source", f"vLLM does not take these knobs: {message}.")
+
+    parser.error = refuse
+    words = ["--model", source, "--served-model-name", name]
+    if current_platform.is_cpu():
+        # Compiling and one more process cost a small machine more than they give it.
+        knobs = {
+            "enforce_eager": "true",
+            "distributed_executor_backend": "uni",
+            "kv_cache_memory_bytes": _CPU_KV_BYTES,
+            **knobs,
+        }
+    for knob, value in knobs.items():
+        flag = knob.replace("_", "-")
+        if value in ("", "true"):
+            words.append(f"--{flag}")
+        elif value == "false":
+            words.append(f"--no-{flag}")
+        else:
+            words += [f"--{flag}", value]
+    arguments = parser.parse_args(words)
+    validate_parsed_serve_args(arguments)
+    return arguments
+
+
+def _boot(arguments: Any, link: socket.socket) -> AsyncLLM:
+    config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
+    if current_platform.is_cpu():
+        # Making the configuration sets `spawn`, and a spawned engine core would import everything again. Nothing that
+        # forbids a fork has begun yet: no thread, no event loop, no torch operation.
+        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+    link.sendall(wire.pack(wire.Progress("loading the weights")))
+    return AsyncLLM.from_vllm_config(config, disable_log_stats=False)
+
+
+async def _serve(engine: AsyncLLM, arguments: Any, link: socket.socket) -> None:
+    renderer = OnlineRenderer(
+        model_config=engine.model_config,
+        renderer=engine.renderer,
+        request_logger=None,
+        chat_template=load_chat_template(arguments.chat_template),
+        chat_template_content_format=arguments.chat_template_content_format,
+        trust_request_chat_template=arguments.trust_request_chat_template,
+        trust_request_mm_kwargs=arguments.trust_request_mm_kwargs,
+        enable_auto_tools=arguments.enable_auto_tool_choice,
+        exclude_tools_when_tool_choice_none=arguments.exclude_tools_when_tool_choice_none,
+        tool_parser=arguments.tool_call_parser,
+        tool_strict_level=arguments.tool_strict_level,
+        reasoning_parser=arguments.structured_outputs_config.reasoning_parser,
+        default_chat_template_kwargs=resolve_default_chat_template_kwargs(arguments),
+    )
+    host = Host(engine, Rendering(renderer, arguments.served_model_name[0]))
+    link.setblocking(False)
+    await asyncio.get_running_loop().create_unix_connection(lambda: host, sock=link)
+    host.say(wire.Progress("decoding a first token"))
+    renderer.warmup()
+    await host.warm()
+    # Without this, full collections of what start-up left behind stall every stream for a third of a second.
+    gc.collect()
+    gc.freeze()
+    host.say(wire.Ready(engine.model_config.max_model_len, parameters(), _has_chat_template(engine, renderer)))
+    try:
+        await host.closed.wait()
+    finally:
+        engine.shutdown()
+
+
+def _has_chat_template(engine: AsyncLLM, renderer: OnlineRenderer) -> bool:
+    tokenizer: Any = engine.renderer.get_tokenizer()
+    return bool(renderer.chat_template or getattr(tokenizer, "chat_template", None)) or renderer.use_harmony
+
+
+class Lane:
+    """One prompt under way: the task that renders and adds it, then its requests in the engine."""
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self.task = task
+        self.requests: list[str] = []
+
+
+class Host(asyncio.Protocol):
+    """The gateway's other end. Outputs are pushed here by the engine, gathered, and sent once for each step."""
+
+    def __init__(self, engine: AsyncLLM, rendering: Rendering) -> None:
+        self.closed = asyncio.Event()
+        self._engine = engine
+        self._rendering = rendering
+        self._lanes: dict[int, Lane] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._chunks: list[tuple[int, Accepted | Delta]] = []
+        self._split = wire.Splitter()
+        self._decode = wire.to_host().decode
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set()
+
+    def data_received(self, data: bytes) -> None:
+        for body in self._split.feed(data):
+            message = self._decode(body)
+            match message:
+                case wire.Start():
+                    task = self._spawn(self._start(message.lane, message.id, message.prompt))
+                    self._lanes[message.lane] = Lane(task)
+                case wire.Abort():
+                    self._abort(message.lane)
+                case wire.AskMetrics():
+                    text = prometheus_client.generate_latest().decode()
+                    self.say(wire.Metrics(text))
+                case wire.Stop():
+                    self.closed.set()
+
+    def say(self, message: wire.FromHost) -> None:
+        """Send a message, after every chunk that was given before it."""
+        assert self._transport is not None
+        self._flush()
+        self._transport.write(wire.pack(message))
+
+    async def warm(self) -> None:
+        """Decode one token. Raises whatever keeps the engine from it."""
+        rendered = await self._rendering.render(Prompt(texts=((0,),), parameters={"max_tokens": 1}))
+        job = rendered.jobs[0]
+        async for _ in self._engine.generate(job.engine_input, job.sampling, "warm"):
+            pass
+
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _start(self, number: int, id: str, prompt: Prompt) -> None:
+        lane = self._lanes[number]
+        try:
+            rendered = await self._rendering.render(prompt)
+            deltas = Deltas(rendered)
+            self._give(number, Accepted(rendered.prompt_tokens))
+            for choice, text in rendered.echo():
+                self._give(number, Delta(choice, text))
+            for index, job in enumerate(rendered.jobs):
+                # Noted before it is added: an abort may come while the engine is still taking it.
+                lane.requests.append(f"{id}-{index}")
+                await self._add(number, lane.requests[-1], index, deltas, job)
+        except EngineDeadError as error:
+            self._died(error)
+        except (VLLMClientError, ValueError, TypeError, EngineError) as error:
+            self._fail(number, refusal(error))
+        except Exception as error:
+            # One prompt must not take the host along, whatever it met inside vLLM.
+            traceback.print_exc()
+            self._fail(number, EngineError("engine_failed", _sentence(error)))
+
+    async def _add(self, number: int, id: str, index: int, deltas: Deltas, job: Job) -> None:
+        collector: Any = await self._engine.add_request(id, job.engine_input, job.sampling, **job.options)
+
+        def put(output: RequestOutput | Exception) -> None:
+            self._put(number, index, deltas, output)
+
+        collector.put = put
+        # The engine may have answered before the collector was ours.
+        if early := collector.get_nowait():
+            put(early)
+
+    def _put(self, number: int, index: int, deltas: Deltas, output: Any) -> None:
+        """Called by the engine for each of its outputs, in its own loop: it must not raise."""
+        if number not in self._lanes:
+            return
+        try:
+            if isinstance(output, EngineDeadError):
+                self._died(output)
+                return
+            if isinstance(output, Exception):
+                raise output
+            for delta in deltas.read(index, output):
+                self._give(number, delta)
+            if deltas.ended:
+                del self._lanes[number]
+        except EngineError as error:
+            self._fail(number, error)
+        except Exception as error:
+            # A parser that chokes on what the model said must not stop the other lanes.
+            traceback.print_exc()
+            self._fail(number, EngineError("engine_failed", _sentence(error)))
+
+    def _give(self, number: int, chunk: Accepted | Delta) -> None:
+        if not self._chunks:
+            self._loop.call_soon(self._flush)
+        self._chunks.append((number, chunk))
+
+    def _flush(self) -> None:
+        if self._chunks and self._transport is not None:
+            chunks, self._chunks = self._chunks, []
+            self._transport.write(wire.pack(wire.Step(chunks)))
+
+    def _abort(self, number: int) -> None:
+        lane = self._lanes.pop(number, None)
+        if lane is not None:
+            lane.task.cancel()
+            if lane.requests:
+                self._spawn(self._engine.abort(lane.requests))
+
+    def _fail(self, number: int, error: EngineError) -> None:
+        self._abort(number)
+        self.say(wire.Failed(number, error.code, error.message, error.parameter))
+
+    def _died(self, error: Exception) -> None:
+        if not self.closed.is_set():
+            self.say(wire.Died("engine_died", _sentence(error)))
+            self.closed.set()

@@ -1,0 +1,109 @@
+"""Our side of the nursery: starts it, has hosts born and killed, and learns of their ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from engines.errors import EngineError
+
+
+class Nest:
+    """The nursery as the engines of one server share it. Started by the first boot, ended when the last engine closes."""
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+        self._ready: asyncio.Future[None] | None = None
+        self._born: asyncio.Queue[int] = asyncio.Queue(maxsize=64)
+        self._gone: dict[int, asyncio.Future[int]] = {}
+
+    def join(self) -> None:
+        """One more engine uses it."""
+        self._users += 1
+
+    async def leave(self) -> None:
+        """One engine less; the last one ends the nursery, and with it whatever it still holds."""
+        self._users -= 1
+        if self._users == 0:
+            await self._end()
+
+    async def start(self) -> None:
+        """Have the nursery up, vLLM imported. Raises EngineError `boot_failed`."""
+        async with self._starting:
+            if self._process is None or self._process.returncode is not None:
+                await self._end()
+                self._ready = asyncio.get_running_loop().create_future()
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "engines.vllm.nursery",
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    # Ctrl-C in a terminal reaches its whole group: the server decides when engines end.
+                    process_group=0,
+                )
+                self._reading = asyncio.create_task(self._read(self._process), name="nursery")
+        assert self._ready is not None
+        await asyncio.shield(self._ready)
+
+    async def bear(self, arguments: Mapping[str, Any]) -> tuple[int, asyncio.Future[int]]:
+        """Fork a host: its process id, and a future of its exit status. Raises EngineError `boot_failed`."""
+        await self.start()
+        async with self._starting:
+            self._order(host=arguments)
+            pid = await self._born.get()
+        return pid, self._gone[pid]
+
+    async def gone(self, pid: int) -> int:
+        """Wait until a host has ended; its exit status."""
+        return await asyncio.shield(self._gone[pid])
+
+    def kill(self, pid: int) -> None:
+        """End a host and all it has started, at once; harmless when it is gone."""
+        if pid in self._gone and not self._gone[pid].done():
+            self._order(kill=pid)
+
+    def _order(self, **order: Any) -> None:
+        if self._process is None or self._process.stdin is None or self._process.returncode is not None:
+            raise EngineError("boot_failed", "The process that holds vLLM's code has ended.")
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None and self._ready is not None
+        async for line in process.stdout:
+            said = json.loads(line)
+            if "ready" in said:
+                self._ready.set_result(None)
+            elif "born" in said:
+                self._gone[said["born"]] = asyncio.get_running_loop().create_future()
+                self._born.put_nowait(said["born"])
+            elif "gone" in said and not self._gone[said["gone"]].done():
+                self._gone[said["gone"]].set_result(said["status"])
+        status = await process.wait()
+        if not self._ready.done():
+            self._ready.set_exception(
+                EngineError("boot_failed", f"vLLM could not be imported (status {status}); `hearth doctor` says more.")
+            )
+        for future in self._gone.values():
+            if not future.done():
+                future.set_result(-signal.SIGKILL)
+
+    async def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), 5)
+        except TimeoutError:
+            process.kill()
+        if self._reading is not None:
+            await asyncio.wait([self._reading])

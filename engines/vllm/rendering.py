@@ -1,0 +1,162 @@
+"""From a prompt to what vLLM's engine takes, by vLLM's own request models, chat templates and sampling rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import jinja2
+import pydantic
+from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+from vllm.entrypoints.openai.completion.protocol import CompletionRequest
+from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
+from vllm.exceptions import VLLMClientError
+from vllm.inputs import EngineInput
+from vllm.parser.abstract_parser import Parser
+from vllm.renderers.online_renderer import OnlineRenderer
+from vllm.sampling_params import SamplingParams
+
+from engines.base import Prompt
+from engines.errors import EngineError
+
+_Request: TypeAlias = ChatCompletionRequest | CompletionRequest
+
+# The surfaces' own business, or of no use in a stream of deltas.
+_NOT_TAKEN = frozenset({"messages", "prompt", "model", "stream", "stream_options", "request_id", "use_beam_search"})
+_TOO_LONG = frozenset({"input_tokens", "input_text"})
+
+
+class Job(NamedTuple):
+    """One text to continue: vLLM's input and sampling, and what `add_request` wants beside them."""
+
+    engine_input: EngineInput
+    sampling: SamplingParams
+    options: dict[str, Any]
+
+
+class Rendered(NamedTuple):
+    """A prompt as vLLM takes it: a job for each text, the request they came from, and a parser for each choice."""
+
+    jobs: list[Job]
+    request: _Request
+    new_parser: Callable[[], Parser] | None
+
+    @property
+    def prompt_tokens(self) -> int:
+        return sum(_length(job.engine_input) for job in self.jobs)
+
+    def echo(self) -> Iterator[tuple[int, str]]:
+        """Each choice and the text of its prompt, where the caller wants that said again."""
+        if isinstance(self.request, CompletionRequest) and self.request.echo:
+            for index, job in enumerate(self.jobs):
+                for choice in range(index * job.sampling.n, (index + 1) * job.sampling.n):
+                    yield choice, str(job.options["prompt_text"])
+
+
+def parameters() -> frozenset[str]:
+    """The names that `Prompt.parameters` may hold."""
+    return (frozenset(ChatCompletionRequest.model_fields) | frozenset(CompletionRequest.model_fields)) - _NOT_TAKEN
+
+
+class Rendering:
+    """Renders prompts for one model."""
+
+    def __init__(self, renderer: OnlineRenderer, model: str) -> None:
+        self._renderer = renderer
+        self._model = model
+        config = renderer.model_config
+        self._defaults: dict[str, Any] = config.get_diff_sampling_param()
+        self._max_len: int = config.max_model_len
+        if config.generation_config in ("auto", "vllm"):
+            self._override = config.override_generation_config.get("max_new_tokens")
+        else:
+            self._override = self._defaults.get("max_tokens")
+
+    async def render(self, prompt: Prompt) -> Rendered:
+        """What vLLM takes. Raises EngineError `invalid_request`, `context_length_exceeded`."""
+        try:
+            return await (self._chat(prompt) if prompt.is_chat else self._texts(prompt))
+        except (VLLMClientError, pydantic.ValidationError, jinja2.TemplateError, ValueError, TypeError) as error:
+            raise refusal(error) from error
+
+    async def _chat(self, prompt: Prompt) -> Rendered:
+        body = {**self._named(prompt, ChatCompletionRequest), "messages": list(prompt.messages)}
+        request = ChatCompletionRequest.model_validate(body)
+        made = self._renderer.parser
+        kwargs = self._renderer.effective_chat_template_kwargs(request)
+
+        def new_parser() -> Parser:
+            assert made is not None
+            return made(
+                self._renderer.renderer.get_tokenizer(),
+                request.tools,
+                chat_template_kwargs=kwargs,
+                model_config=self._renderer.model_config,
+            )
+
+        rendered = await self._renderer.render_chat(request)
+        if not isinstance(rendered, tuple):
+            raise EngineError("invalid_request", rendered.error.message, parameter=rendered.error.param)
+        _, inputs = rendered
+        options: dict[str, Any] = {"priority": request.priority}
+        if made is not None:
+            parser = new_parser()
+            ids = list(inputs[0].get("prompt_token_ids") or [])
+            options["reasoning_ended"] = request.resolve_reasoning_ended(parser, ids)
+            if parser.reasoning_parser is not None:
+                options["reasoning_parser_kwargs"] = {"chat_template_kwargs": kwargs}
+        asked = request.max_completion_tokens if request.max_completion_tokens is not None else request.max_tokens
+        jobs = [self._job(request, engine_input, asked, options) for engine_input in inputs]
+        return Rendered(jobs, request, None if made is None else new_parser)
+
+    async def _texts(self, prompt: Prompt) -> Rendered:
+        named = self._named(prompt, CompletionRequest)
+        texts = [text if isinstance(text, str) else list(text) for text in prompt.texts]
+        request = CompletionRequest.model_validate({**named, "prompt": texts[0] if len(texts) == 1 else texts})
+        if request.echo and request.logprobs is not None:
+            raise EngineError("invalid_request", "`echo` with `logprobs` is not supported; leave one out.", parameter="echo")
+        inputs = await self._renderer.render_completion(request)
+        if not isinstance(inputs, list):
+            raise EngineError("invalid_request", inputs.error.message, parameter=inputs.error.param)
+        tokenizer = self._renderer.renderer.get_tokenizer()
+        jobs = []
+        for text, engine_input in zip(texts, inputs, strict=True):
+            written = text if isinstance(text, str) else tokenizer.decode(text)
+            options = {"priority": request.priority, "prompt_text": written}
+            jobs.append(self._job(request, engine_input, request.max_tokens, options))
+        return Rendered(jobs, request, None)
+
+    def _named(self, prompt: Prompt, model: type[_Request]) -> Mapping[str, Any]:
+        for name in prompt.parameters:
+            if name not in model.model_fields or name in _NOT_TAKEN:
+                raise EngineError("invalid_request", f"{self._model} takes no parameter {name!r} here.", parameter=name)
+        return {**prompt.parameters, "model": self._model, "stream": True}
+
+    def _job(self, request: _Request, engine_input: EngineInput, asked: int | None, options: dict[str, Any]) -> Job:
+        room = get_max_tokens(
+            self._max_len,
+            asked,
+            _length(engine_input),
+            self._defaults,
+            self._override,
+            truncate_prompt_tokens=request.truncate_prompt_tokens,
+        )
+        return Job(engine_input, request.to_sampling_params(room, self._defaults), options)
+
+
+def refusal(error: Exception) -> EngineError:
+    """What the caller is told when vLLM does not take a prompt."""
+    if isinstance(error, EngineError):
+        return error
+    if isinstance(error, pydantic.ValidationError):
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return EngineError("invalid_request", f"{where}: {first['msg']}" if where else first["msg"], parameter=where or None)
+    parameter = getattr(error, "parameter", None)
+    message = str(error.args[0]) if error.args else str(error)
+    code = "context_length_exceeded" if parameter in _TOO_LONG else "invalid_request"
+    return EngineError(code, message, parameter="messages" if parameter in _TOO_LONG else parameter)  # type: ignore[arg-type]
+
+
+def _length(engine_input: EngineInput) -> int:
+    return len(engine_input.get("prompt_token_ids") or ())

@@ -1,0 +1,120 @@
+"""What the gateway and an engine host say to each other over their socket.
+
+Each message is a length (four bytes, big-endian) and that many bytes of MessagePack. A lane is one prompt under way; its
+number is chosen by the gateway and never used twice on one socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from engines.base import Accepted, Delta, Prompt
+from engines.errors import Code
+
+
+class Start(msgspec.Struct, frozen=True, array_like=True, tag="start"):
+    """Begin to answer a prompt; `id` names it in vLLM's own logs."""
+
+    lane: int
+    id: str
+    prompt: Prompt
+
+
+class Abort(msgspec.Struct, frozen=True, array_like=True, tag="abort"):
+    """Stop a lane. Nothing is said of it afterwards but what is already on its way."""
+
+    lane: int
+
+
+class AskMetrics(msgspec.Struct, frozen=True, array_like=True, tag="ask_metrics"):
+    """Say your metrics."""
+
+
+class Stop(msgspec.Struct, frozen=True, array_like=True, tag="stop"):
+    """End the engine and yourself."""
+
+
+class Progress(msgspec.Struct, frozen=True, array_like=True, tag="progress"):
+    """A stage of the boot, for people."""
+
+    text: str
+
+
+class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
+    """A token was decoded: the engine is warm."""
+
+    context_length: int
+    parameters: frozenset[str]
+    chat: bool
+
+
+class Step(msgspec.Struct, frozen=True, array_like=True, tag="step"):
+    """All that one step of the engine gave, for all lanes."""
+
+    chunks: list[tuple[int, Accepted | Delta]]
+
+
+class Failed(msgspec.Struct, frozen=True, array_like=True, tag="failed"):
+    """A lane is over before its end."""
+
+    lane: int
+    code: Code
+    message: str
+    parameter: str | None
+
+
+class Metrics(msgspec.Struct, frozen=True, array_like=True, tag="metrics"):
+    """Prometheus text."""
+
+    text: str
+
+
+class Died(msgspec.Struct, frozen=True, array_like=True, tag="died"):
+    """The engine is gone, or never came; the host ends."""
+
+    code: Code
+    reason: str
+
+
+ToHost = Start | Abort | AskMetrics | Stop
+FromHost = Progress | Ready | Step | Failed | Metrics | Died
+
+_HEAD: Final = 4
+
+
+def pack(message: ToHost | FromHost) -> bytes:
+    """One message as it goes over the socket."""
+    body = msgspec.msgpack.encode(message)
+    return len(body).to_bytes(_HEAD, "big") + body
+
+
+class Splitter:
+    """Turns what a socket gives, cut anywhere, into the bodies that were packed."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Every body that is whole now."""
+        self._buffer += data
+        start, end = 0, len(self._buffer)
+        while end - start >= _HEAD:
+            size = int.from_bytes(self._buffer[start : start + _HEAD], "big")
+            if end - start - _HEAD < size:
+                break
+            yield bytes(self._buffer[start + _HEAD : start + _HEAD + size])
+            start += _HEAD + size
+        del self._buffer[:start]
+
+
+def to_host() -> msgspec.msgpack.Decoder[ToHost]:
+    """Decodes what the gateway packed."""
+    return msgspec.msgpack.Decoder(ToHost)
+
+
+def from_host() -> msgspec.msgpack.Decoder[FromHost]:
+    """Decodes what a host packed."""
+    return msgspec.msgpack.Decoder(FromHost)

@@ -10,6 +10,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from gateway.app import build
+from gateway.connections import WebSockets, http
 from gateway.core import Gateway
 from gateway.settings import Settings
 
@@ -55,6 +56,8 @@ def configure(app: Starlette, settings: Settings) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         log_level=settings.log_level,
+        http=http(settings.body_deadline_s),
+        ws=WebSockets,
         access_log=False,
         server_header=False,
         # Lean frames gain little from deflate and pay for it per reader; a prompt needs no megabytes.

@@ -1,0 +1,126 @@
+"""uvicorn's two protocols, with what a server of long streams needs beside them.
+
+Headers have a deadline (uvicorn waits on a silent connection for ever), the kernel notices a peer that vanished, and the
+application can drop a connection at once, whatever is still unsent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from gateway.errors import HearthError
+from gateway.wire.failure import body
+
+ABORT: Final = "hearth.abort"
+"""In a request's scope: close its connection at once."""
+
+_LAST_WORDS_S: Final = 1.0
+_PEER_GONE_S: Final = 90
+_HEAD_BYTES: Final = 64 << 10
+
+
+def http(header_deadline_s: float) -> type[asyncio.Protocol]:
+    """The HTTP protocol, as uvicorn wants it: something that makes one for each connection."""
+    return cast("type[asyncio.Protocol]", partial(Http, header_deadline_s=header_deadline_s))
+
+
+class Http(HttpToolsProtocol):
+    """HTTP/1.1, with `ABORT` in each scope and a deadline on headers."""
+
+    def __init__(self, *args: Any, header_deadline_s: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._header_deadline_s = header_deadline_s
+        self._timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        _notice_absence(transport)
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._timer is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
+                self._refuse(HearthError("headers_too_large"))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[ABORT] = self.transport.abort
+        # On a connection that is used again, the wait for a next request is uvicorn's; from its first byte on it is ours.
+        if self._timer is None:
+            self._arm()
+
+    def on_headers_complete(self) -> None:
+        self._disarm()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP in the shape that every other refusal has."""
+        self._refuse(HearthError("invalid_request", "This is no valid HTTP/1.1 request."))
+
+    def _arm(self) -> None:
+        self._timer = self.loop.call_later(self._header_deadline_s, self._too_slow)
+
+    def _disarm(self) -> None:
+        self._head_bytes = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self.transport.is_closing():
+            return
+        if self.scope is None:
+            # Nothing was asked, so there is nothing to answer: browsers open connections ahead of their needs.
+            self.transport.close()
+        else:
+            self._refuse(HearthError("request_timeout", "The request's headers did not arrive in time."))
+
+    def _refuse(self, error: HearthError) -> None:
+        # Too early for the application: this is no request yet.
+        self._disarm()
+        content = orjson.dumps(body(error))
+        reason = HTTPStatus(error.row.status).phrase.encode()
+        head = b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(head % (error.row.status, reason, len(content)) + content)
+        self.transport.close()
+
+
+class WebSockets(WebSocketsSansIOProtocol):
+    """WebSocket, with `ABORT` in each scope."""
+
+    async def run_asgi(self) -> None:
+        cast("dict[str, Any]", self.scope)[ABORT] = self.transport.abort
+        await super().run_asgi()
+
+    def keepalive_timeout(self) -> None:
+        """Close a connection whose peer answers no ping: it will hardly take the rest of what was written either."""
+        super().keepalive_timeout()
+        self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
+
+
+def _notice_absence(transport: asyncio.BaseTransport) -> None:
+    """Have the kernel end the connection of a peer that vanished without a word."""
+    peer: socket.socket | None = transport.get_extra_info("socket")
+    if peer is None or peer.family == socket.AF_UNIX:
+        return
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PEER_GONE_S // 3)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PEER_GONE_S // 6)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PEER_GONE_S * 1000)

@@ -1,0 +1,77 @@
+"""What a connection meets before there is a request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from tests.serving import serving
+
+
+async def answer_to(url: str, sent: bytes, *, more: bytes = b"") -> bytes:
+    """Everything the server says to those bytes until it closes the connection."""
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
+        try:
+            writer.write(sent)
+            while more and not reader.at_eof():
+                writer.write(more)
+                await writer.drain()
+                try:
+                    async with asyncio.timeout(0.01):
+                        return await reader.read()
+                except TimeoutError:
+                    continue
+            return await reader.read()
+        finally:
+            writer.close()
+
+
+def error_in(answer: bytes) -> dict[str, Any]:
+    error: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+    return error
+
+
+async def test_a_connection_that_says_nothing_is_closed_in_silence() -> None:
+    async with serving(body_deadline_s=0.2) as server:
+        assert await answer_to(server.url, b"") == b""
+
+
+@pytest.mark.parametrize("begun", [b"GET /healthz HT", b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-a: "])
+async def test_headers_that_never_end_are_told_so(begun: bytes) -> None:
+    async with serving(body_deadline_s=0.2) as server:
+        answer = await answer_to(server.url, begun)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert error_in(answer)["code"] == "request_timeout"
+
+
+async def test_the_deadline_on_headers_holds_for_a_second_request_too() -> None:
+    async with serving(body_deadline_s=0.2) as server:
+        answer = await answer_to(server.url, b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nGET /heal")
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"HTTP/1.1 408 " in answer
+
+
+async def test_headers_without_end_are_refused_by_size() -> None:
+    async with serving() as server:
+        answer = await answer_to(server.url, b"GET / HTTP/1.1\r\n", more=b"x-a: " + b"a" * 8000 + b"\r\n")
+        assert answer.startswith(b"HTTP/1.1 431 ")
+        assert error_in(answer)["code"] == "headers_too_large"
+
+
+async def test_garbage_is_refused_in_the_shape_of_every_other_refusal() -> None:
+    async with serving() as server:
+        answer = await answer_to(server.url, b"\x16\x03\x01 not http \r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert error_in(answer)["code"] == "invalid_request"
+
+
+async def test_a_slow_connection_disturbs_no_other() -> None:
+    async with serving(body_deadline_s=1) as server:
+        slow = asyncio.create_task(answer_to(server.url, b"GET / HT"))
+        answer = await answer_to(server.url, b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert (await slow).startswith(b"HTTP/1.1 408 ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -69,7 +70,7 @@ class Results:
 
     def _ratio(self, level: int, of: Callable[[Figures], float]) -> str:
         ours, theirs = (self.runs[name, level] for name in self.names)
-        ratios = [of(a) / of(b) for a, b in zip(ours, theirs, strict=True)]
+        ratios = [of(a) / (of(b) or math.nan) for a, b in zip(ours, theirs, strict=True)]
         return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}..{max(ratios):.2f})"
 
 

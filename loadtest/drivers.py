@@ -25,9 +25,7 @@ class Address(NamedTuple):
         parts = urlsplit(url)
         host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
         if parts.scheme != "http" or not _is_loopback(host):
-            raise PlanError(
-                f"{url!r}: a load test loads the machine it runs on, at http://127.0.0.1:PORT, and no other"
-            )
+            raise PlanError(f"{url!r} is not this machine: a load test loads http://127.0.0.1:PORT and nothing else")
         return cls(host, parts.port or 80)
 
     def request(self, body: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,10 +82,19 @@ def _megabytes(pid: int) -> float:
 
 
 def _sockets(folder: Path) -> set[str]:
+    found = set()
+    for entry in _entries(folder / "fd"):
+        with suppress(OSError):
+            found.add(os.readlink(entry))
+    return found
+
+
+def _entries(folder: Path) -> list[Path]:
     try:
-        return {os.readlink(entry) for entry in (folder / "fd").iterdir()}
+        return list(folder.iterdir())
     except OSError:
-        return set()
+        # It ended while we looked, or is somebody else's.
+        return []
 
 
 def _fields(stat: str) -> list[str]:

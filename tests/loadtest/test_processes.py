@@ -1,0 +1,66 @@
+"""A server's use is that of all its processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from loadtest import processes
+
+FAMILY = """
+import multiprocessing, sys, time
+def burn(seconds):
+    until = time.process_time() + seconds
+    while time.process_time() < until: pass
+    print("burnt", flush=True)
+    sys.stdin.readline()
+    time.sleep(60)
+if __name__ == "__main__":
+    context = multiprocessing.get_context("fork")
+    child = context.Process(target=burn, args=(0.3,))
+    child.start()
+    child.join()
+"""
+
+
+@contextmanager
+def family() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", FAMILY], stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            os.killpg(process.pid, 9)
+
+
+def test_children_are_counted_with_their_parent() -> None:
+    """Here the child does all the work."""
+    with family() as process:
+        assert process.stdout is not None and process.stdout.readline() == b"burnt\n"
+        seen = processes.look(process.pid)
+
+    child = next(found for pid, found in seen.items() if pid != process.pid)
+    assert child.cpu_seconds >= 0.25
+    assert all(found.megabytes > 1 for found in seen.values())
+
+
+def test_use_is_what_happened_between_two_looks() -> None:
+    """A process born in between counts from its birth."""
+    before = {1: processes.Process(1, "a", True, 2.0, 10)}
+    after = {1: processes.Process(1, "a", True, 2.5, 11), 2: processes.Process(2, "b", False, 0.25, 12)}
+
+    assert [use.cpu_seconds for use in processes.used(before, after)] == [0.5, 0.25]
+
+
+def test_a_process_that_is_gone_is_no_error() -> None:
+    """Processes end while they are looked at."""
+    assert processes.look(2**22 + 1) == {}
+
+
+def test_the_server_is_found_by_its_port() -> None:
+    """So that nobody has to look its pid up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert processes.listening(listener.getsockname()[1]) == os.getpid()

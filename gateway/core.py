@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ class Deadlines(NamedTuple):
     reader_stall_s: float = 30.0
     """One write under way for so long: the reader is cut."""
     reader_lag_bytes: int = 1 << 20
-    """A reader whose write is under way and who is so far behind is cut at once."""
+    """A reader who is so far behind is cut after a tenth of that time."""
     watch_s: float = 1.0
     """How often the watch looks."""
     running: int = 4096
@@ -56,6 +56,8 @@ class Gateway:
         """Set when the server is going down: surfaces end their streams with a resumable `draining`."""
         self.closing = False
         """Whether new work is refused because the server is going down."""
+        self.on_draining: set[Callable[[], None]] = set()
+        """Called when `draining` is set: for connections that wait for more than one log."""
 
     def seat(self, model: str) -> Seat:
         """The model of that name. Raises HearthError `unknown_model`."""
@@ -80,16 +82,16 @@ class Gateway:
             raise HearthError("overloaded")
         _check_parameters(self.seat(model), prompt)
         now = self._clock.wall()
-        generation = Generation(
-            id=new_id("gen"), owner=owner, model=model, prompt=prompt, created=now, grace=grace
-        )
+        generation = Generation(id=new_id("gen"), owner=owner, model=model, prompt=prompt, created=now, grace=grace)
         writer = await self._logs.create(generation)
         runner = Runner(generation, writer, self.pool, self._clock, self._metrics)
         self._runners[generation.id] = runner
         task = self._tasks[generation.id] = runner.start()
         task.add_done_callback(lambda task: self._forget(generation.id))
         self._metrics.started(model, surface)
-        return Call(id=generation.id.removeprefix("gen_"), owner=owner, surface=surface, created=now, generation=generation)
+        return Call(
+            id=generation.id.removeprefix("gen_"), owner=owner, surface=surface, created=now, generation=generation
+        )
 
     @contextmanager
     def reading(self, log: Log, after: Position | None = None) -> Iterator[Reader]:
@@ -97,13 +99,22 @@ class Gateway:
 
         Raises HearthError `epoch_mismatch`, `trimmed`, `past_the_end`.
         """
-        reader = log.read(check(log, after))
-        self._readers.add(reader)
+        reader = self.join(log, after)
         try:
             yield reader
         finally:
-            self._readers.discard(reader)
-            reader.close()
+            self.leave(reader)
+
+    def join(self, log: Log, after: Position | None = None) -> Reader:
+        """A reader as in `reading`, for one who calls `leave` when it is done. Raises as `reading`."""
+        reader = log.read(check(log, after))
+        self._readers.add(reader)
+        return reader
+
+    def leave(self, reader: Reader) -> None:
+        """Close a reader; harmless the second time."""
+        self._readers.discard(reader)
+        reader.close()
 
     async def open(self, id: str, owner: str) -> Log:
         """The log of a generation. Raises HearthError `unknown_generation`, `expired`."""
@@ -160,6 +171,8 @@ class Gateway:
         self.draining.set()
         for reader in list(self._readers):
             reader.wake()
+        for told in list(self.on_draining):
+            told()
         for runner in list(self._runners.values()):
             runner.stop("shutdown")
         if self._tasks:
@@ -189,13 +202,16 @@ class Gateway:
 
     def _cut_stalled_readers(self) -> None:
         now = asyncio.get_running_loop().time()
+        patience = self._deadlines.reader_stall_s
         for reader in list(self._readers):
             if reader.sending_since is None or reader.cut is None:
                 continue
-            late = now - reader.sending_since > self._deadlines.reader_stall_s
-            if late or reader.lag > self._deadlines.reader_lag_bytes:
+            waited = now - reader.sending_since
+            # Being far behind alone is no fault: whoever joins a long log late is. It is while a write stands still.
+            if waited > patience or (waited > patience / 10 and reader.lag > self._deadlines.reader_lag_bytes):
                 self._metrics.slow_reader_cut()
-                reader.cut()
+                cut, reader.cut = reader.cut, None
+                cut()
 
     def _fail_silent_runs(self) -> None:
         oldest = self._clock.steady() - self._deadlines.engine_silence_s
@@ -207,7 +223,9 @@ class Gateway:
 def _check_parameters(seat: Seat, prompt: Prompt) -> None:
     traits = seat.engine.traits
     if prompt.is_chat and not traits.chat:
-        raise HearthError("invalid_request", f"{seat.name} answers no chats; use /v1/completions.", parameter="messages")
+        raise HearthError(
+            "invalid_request", f"{seat.name} answers no chats; use /v1/completions.", parameter="messages"
+        )
     if traits.parameters is None:
         return
     for name in prompt.parameters:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final, TypeVar
 
 from gateway.events import Event, is_terminal, weight
 from gateway.generation import Generation
+
+_T = TypeVar("_T")
+
+_SHARED: Final = 8
+"""Encoded portions that a log keeps: readers at its tail want the same one, and those who catch up come in bursts."""
 
 
 class Log:
@@ -26,7 +32,7 @@ class Log:
         """Told how many readers there are whenever one comes or goes."""
         self._events: list[Event] = []
         self._waiting: dict[Hashable, Callable[[], None]] = {}
-        self._frames: dict[tuple[Hashable, int, int], bytes] = {}
+        self._frames: dict[tuple[Hashable, int, int], Any] = {}
 
     @property
     def tail(self) -> int:
@@ -60,12 +66,15 @@ class Log:
         """Take back `on_next`."""
         self._waiting.pop(who, None)
 
-    def frame(self, dialect: Hashable, start: int, stop: int, encode: Callable[[], bytes]) -> bytes:
-        """The bytes of those events in that dialect, encoded once for all who read them between two appends."""
+    def frame(self, dialect: Hashable, start: int, stop: int, encode: Callable[[], _T]) -> _T:
+        """Those events in that dialect, encoded once for all who read them between two appends."""
         key = (dialect, start, stop)
-        frame = self._frames.get(key)
+        frame: _T | None = self._frames.get(key)
         if frame is None:
-            frame = self._frames[key] = encode()
+            frame = encode()
+            while len(self._frames) >= _SHARED:
+                del self._frames[next(iter(self._frames))]
+            self._frames[key] = frame
         return frame
 
     def read(self, start: int) -> Reader:

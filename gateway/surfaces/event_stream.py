@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from typing import Protocol
 
 from sse_starlette import EventSourceResponse
 from starlette.types import Receive, Scope, Send
@@ -16,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.core import Gateway
 from gateway.log.local import Reader
 from gateway.surfaces.presence import ClientLeft, present
+from gateway.surfaces.stall import Stall
 
 _HEADERS = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
 
@@ -42,7 +44,7 @@ class EventStream(EventSourceResponse):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-class Dialect:
+class Dialect(Protocol):
     """How a surface says what a log says. One object for each reader: it may remember what it has said."""
 
     def frames(self, reader: Reader) -> bytes:
@@ -55,21 +57,36 @@ class Dialect:
 
 
 async def follow(
-    gateway: Gateway, reader: Reader, dialect: Dialect, scope: Scope, keep_alive_s: float
+    gateway: Gateway, reader: Reader, dialect: Dialect, scope: Scope, keep_alive_s: float, head: bytes = b""
 ) -> AsyncGenerator[bytes]:
-    """Every frame of a reader until its log ends, with comments through every silence."""
-    loop = asyncio.get_running_loop()
-    abort = scope.get("hearth.abort")
-    reader.cut = abort
-    while not reader.done:
-        if reader.pending:
-            frame = dialect.frames(reader)
+    """`head`, then every frame of a reader until its log ends, with comments through every silence."""
+    clock = asyncio.get_running_loop().time
+    stall = Stall(scope)
+    reader.cut = stall.cut
+    frame = head
+    try:
+        while True:
             if frame:
-                reader.sending_since = loop.time()
+                reader.sending_since = clock()
                 yield frame
                 reader.sending_since = None
-        elif gateway.draining.is_set():
-            yield dialect.cut("draining")
-            return
-        elif not await reader.wait(keep_alive_s):
-            yield b": keep-alive\n\n"
+            if stall.asked:
+                frame = dialect.cut("slow_reader")
+                break
+            if reader.pending:
+                frame = dialect.frames(reader)
+            elif reader.done:
+                frame = b""
+                break
+            elif gateway.draining.is_set():
+                frame = dialect.cut("draining")
+                break
+            else:
+                frame = b"" if await reader.wait(keep_alive_s) else b": keep-alive\n\n"
+        # An empty last write returns when the transport has taken the others: until then the reader may be cut.
+        reader.sending_since = clock()
+        if frame:
+            yield frame
+        yield b""
+    finally:
+        stall.close()

@@ -1,0 +1,56 @@
+"""One generation on a socket: a cursor in its log, and a name for what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from gateway.log.local import Reader
+from gateway.wire import watch
+
+TURN_BYTES: Final = 16 << 10
+"""About how much a lane may say before the others have their turn."""
+
+
+class Lane:
+    """A reader that is served in turns. `wake` is called when it has something to say after it had nothing."""
+
+    __slots__ = ("_head", "_wake", "name", "reader")
+
+    def __init__(self, name: str, reader: Reader, wake: Callable[[Lane], None]) -> None:
+        self.name = name
+        self.reader = reader
+        self._head = watch.on(name)
+        self._wake = wake
+
+    def take(self) -> list[str]:
+        """The messages of one turn; the cursor moves past them."""
+        log, (start, stop, replay) = self.reader.log, watch.portion(self.reader, TURN_BYTES)
+        self.reader.next = stop
+        tails = log.frame(
+            ("lane", replay), start, stop, lambda: watch.messages(log.between(start, stop), start, replay)
+        )
+        return [self._head + tail for tail in tails]
+
+    def attached(self) -> dict[str, Any]:
+        """What the client is told when the lane opens."""
+        log = self.reader.log
+        return {
+            "t": "attached",
+            "id": self.name,
+            "generation": log.generation.id,
+            "epoch": log.epoch,
+            "from": self.reader.next,
+            "tail": log.tail,
+        }
+
+    def rest(self) -> None:
+        """Wait for more, or wake at once when it is there."""
+        if self.reader.pending:
+            self._wake(self)
+        else:
+            self.reader.log.on_next(self, lambda: self._wake(self))
+
+    def close(self) -> None:
+        """Wait no more."""
+        self.reader.log.forget(self)

@@ -1,0 +1,128 @@
+"""/v1/streams: start a generation, watch it from any position, stop it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, NamedTuple
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.core import Gateway
+from gateway.errors import TABLE
+from gateway.keys import LOCAL
+from gateway.log.base import Position, check
+from gateway.log.local import Log, Reader
+from gateway.surfaces.body import BodyLimits, read_json
+from gateway.surfaces.event_stream import Dialect, EventStream, follow
+from gateway.wire import prompt, watch
+from gateway.wire.snapshot import snapshot
+
+
+class Manners(NamedTuple):
+    """How long this surface waits, in seconds."""
+
+    keep_alive_s: float
+    abandon_after_s: float
+
+
+def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route]:
+    """`/v1/streams` and `/v1/streams/{id}`."""
+
+    async def start(request: Request) -> Response:
+        body = await read_json(request, limits)
+        ask = prompt.parse({**body, "stream": True})
+        call = await gateway.start(ask.model, ask.prompt, owner=LOCAL, surface="streams", grace=manners.abandon_after_s)
+        generation = call.generation
+        url = f"/v1/streams/{generation.id}"
+        told = {
+            "id": generation.id,
+            "object": "stream",
+            "model": generation.model,
+            "state": generation.state,
+            "created": generation.created,
+            "url": url,
+        }
+        return _json(told, 201, {"location": url, "x-generation-id": generation.id})
+
+    async def get(request: Request) -> Response:
+        log = await gateway.open(request.path_params["id"], LOCAL)
+        if _wants_json(request):
+            return _json(snapshot(log), 200, {**_facts(log), "vary": "accept", "cache-control": "no-cache"})
+        after = _position(request)
+        start = check(log, after)
+        headers = {**_facts(log), "x-stream-from": str(start), "vary": "accept"}
+        if log.ended and start > log.tail:
+            return Response(status_code=204, headers=headers)
+        return EventStream(_frames(log, after, request), headers)
+
+    async def _frames(log: Log, after: Position | None, request: Request) -> AsyncGenerator[bytes]:
+        with gateway.reading(log, after) as reader:
+            frames = follow(gateway, reader, Watch(log), request.scope, manners.keep_alive_s, _head(reader))
+            async with aclosing(frames):
+                async for frame in frames:
+                    yield frame
+
+    async def stop(request: Request) -> Response:
+        generation = await gateway.cancel(request.path_params["id"], LOCAL)
+        return _json({"id": generation.id, "state": generation.state}, 200, {"x-generation-id": generation.id})
+
+    return [
+        Route("/v1/streams", start, methods=["POST"]),
+        Route("/v1/streams/{id}", get, methods=["GET"]),
+        Route("/v1/streams/{id}", stop, methods=["DELETE"]),
+    ]
+
+
+class Watch(Dialect):
+    """The native frames as server-sent events; all watchers of one log share their bytes."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def frames(self, reader: Reader) -> bytes:
+        log, (start, stop, replay) = self._log, watch.portion(reader)
+        reader.next = stop
+        return log.frame(
+            ("watch", replay), start, stop, lambda: watch.sse(log.between(start, stop), log.epoch, start, replay)
+        )
+
+    def cut(self, code: str) -> bytes:
+        row = TABLE[code]
+        told = {"code": code, "message": row.sentence, "retry": row.may_retry}
+        return b"event: cut\ndata: %s\n\n" % orjson.dumps(told)
+
+
+def _head(reader: Reader) -> bytes:
+    """Says how soon to come back, spread so that a thousand do not come at once; it also gets the headers through proxies."""
+    log, retry = reader.log, 1000 + secrets.randbelow(2001)
+    opened = f": open {log.generation.id} epoch={log.epoch} from={reader.next} tail={log.tail}"
+    return f"retry: {retry}\n{opened}\n\n".encode()
+
+
+def _facts(log: Log) -> dict[str, str]:
+    return {
+        "x-generation-id": log.generation.id,
+        "x-stream-epoch": log.epoch,
+        "x-stream-state": str(log.generation.state),
+    }
+
+
+def _wants_json(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    return "application/json" in accept and "text/event-stream" not in accept
+
+
+def _position(request: Request) -> Position | None:
+    """The last event that the client saw. A header wins: an EventSource comes back to the address it began with."""
+    query = request.query_params
+    given = request.headers.get("last-event-id") or query.get("last_event_id") or query.get("after")
+    return Position.parse(given) if given else None
+
+
+def _json(body: dict[str, Any], status: int, headers: dict[str, str]) -> Response:
+    return Response(orjson.dumps(body), status, headers, "application/json")

@@ -16,7 +16,7 @@ from gateway.core import Deadlines, Gateway
 from gateway.log.memory import MemoryLogs, Retention
 from gateway.metrics import Metrics
 from gateway.settings import Settings
-from gateway.surfaces import failures, operations
+from gateway.surfaces import failures, openai, operations
 from gateway.surfaces.body import BodyLimits
 
 
@@ -60,6 +60,13 @@ def build(settings: Settings, clock: Clock | None = None) -> Starlette:
     app = Starlette(
         routes=[
             *operations.routes(gateway, metrics),
+            *openai.routes(
+                gateway,
+                limits,
+                keep_alive_s=settings.keep_alive_s,
+                grace_s=settings.abandon_after_s,
+                since=clock.wall(),
+            ),
         ],
         exception_handlers=failures.HANDLERS,
         lifespan=lifespan,

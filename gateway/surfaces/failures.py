@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Final
 
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from gateway.errors import HearthError
 from gateway.surfaces.presence import ClientLeft
+from gateway.wire.failure import body
+
+TELL: Final = "hearth.headers"
+"""In a request's scope: headers that its answer carries whatever becomes of it."""
 
 _log = logging.getLogger(__name__)
 
 
-def body(error: HearthError) -> dict[str, Any]:
-    """`{"error": {...}}` with OpenAI's fields, whether a retry may help, and the facts a machine can use."""
-    return {
-        "error": {
-            "message": error.message,
-            "type": error.row.type,
-            "code": error.code,
-            "param": error.parameter,
-            "retry": error.row.may_retry,
-            **error.details,
-        }
-    }
-
-
-def answer(error: HearthError) -> Response:
+def answer(error: HearthError, scope: Scope | None = None) -> Response:
     """The error as a whole response. `x-should-retry` is what the OpenAI clients go by."""
-    headers = {"x-should-retry": "true" if error.row.may_retry else "false"}
+    headers = {"x-should-retry": "true" if error.row.may_retry else "false", **(scope or {}).get(TELL, {})}
     if error.row.status == 503:
         headers["retry-after"] = "1"
     if error.row.status in (408, 413):
@@ -44,14 +35,16 @@ def answer(error: HearthError) -> Response:
 async def told(request: Request, error: Exception) -> Response:
     """For Starlette: the answer to a HearthError."""
     assert isinstance(error, HearthError)
-    return answer(error)
+    return answer(error, request.scope)
 
 
 async def routed(request: Request, error: Exception) -> Response:
     """For Starlette: the answer where no route fits."""
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
-    return answer(HearthError(code))
+    response = answer(HearthError(code))
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def left(request: Request, error: Exception) -> Response:
@@ -62,7 +55,7 @@ async def left(request: Request, error: Exception) -> Response:
 async def broken(request: Request, error: Exception) -> Response:
     """For Starlette: a fault of ours. Its details stay in the log."""
     _log.error("%s %s broke", request.method, request.url.path, exc_info=error)
-    return answer(HearthError("internal_error"))
+    return answer(HearthError("internal_error"), request.scope)
 
 
 HANDLERS = {HearthError: told, HTTPException: routed, ClientLeft: left, Exception: broken}

@@ -28,9 +28,7 @@ def bias(where: str, value: JSON) -> dict[str, float]:
     biases: dict[str, float] = {}
     for token, amount in mapping(where, value).items():
         if not _TOKEN.fullmatch(token):
-            raise refuse(
-                where, f"`{where}` must be an object from token ids to numbers; {token[:20]!r} is no token id."
-            )
+            raise refuse(where, f"`{where}` goes from token ids to numbers; {token[:20]!r} is no token id.")
         biases[token] = _BIAS(f"{where}.{token}", amount)
     return biases
 

@@ -1,0 +1,135 @@
+"""OpenAI's routes: chats, completions, models."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from engines.pool import Seat
+from gateway import keys
+from gateway.core import Gateway
+from gateway.log.local import Reader
+from gateway.surfaces.body import BodyLimits, read_json
+from gateway.surfaces.event_stream import EventStream, follow
+from gateway.surfaces.failures import TELL
+from gateway.surfaces.presence import present
+from gateway.wire import chat, completions
+from gateway.wire.answers import Answer, ChatAnswer, TextAnswer
+from gateway.wire.ask import Ask
+from gateway.wire.chunks import ChatChunks, Chunks, TextChunks
+
+SETTLE_S: Final = 2.0
+"""How long a stream's status waits for the engine to take or to refuse the prompt."""
+
+_REQUEST_ID: Final = re.compile(r"[!-~]{1,128}", re.ASCII)
+
+
+class Kind(NamedTuple):
+    """What differs between the routes that answer."""
+
+    surface: str
+    parse: Callable[[dict[str, Any]], Ask]
+    chunks: type[Chunks]
+    answer: type[Answer]
+
+
+CHAT: Final = Kind("chat", chat.parse, ChatChunks, ChatAnswer)
+TEXT: Final = Kind("completions", completions.parse, TextChunks, TextAnswer)
+
+
+def routes(gateway: Gateway, limits: BodyLimits, *, keep_alive_s: float, grace_s: float, since: float) -> list[Route]:
+    """`grace_s` is for resumable streams, `since` (unix seconds) is when the models came."""
+
+    async def models(request: Request) -> Response:
+        listed = [_model(seat, since) for seat in gateway.pool.seats.values()]
+        return JSONResponse({"object": "list", "data": listed}, headers=_identify(request))
+
+    async def model(request: Request) -> Response:
+        headers = _identify(request)
+        return JSONResponse(_model(gateway.seat(request.path_params["model"]), since), headers=headers)
+
+    def answers(kind: Kind) -> Answers:
+        return Answers(gateway, limits, kind, keep_alive_s, grace_s)
+
+    return [
+        Route("/v1/chat/completions", answers(CHAT), methods=["POST"]),
+        Route("/v1/completions", answers(TEXT), methods=["POST"]),
+        Route("/v1/models", models),
+        Route("/v1/models/{model:path}", model),
+    ]
+
+
+class Answers:
+    """A route that answers. It speaks ASGI itself, so that its reader lives exactly as long as its response."""
+
+    def __init__(self, gateway: Gateway, limits: BodyLimits, kind: Kind, keep_alive_s: float, grace_s: float) -> None:
+        self._gateway = gateway
+        self._limits = limits
+        self._kind = kind
+        self._keep_alive_s = keep_alive_s
+        self._grace_s = grace_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        headers = _identify(request)
+        ask = self._kind.parse(await read_json(request, self._limits))
+        resumable = ask.stream and request.headers.get("x-resumable") == "1"
+        call = await self._gateway.start(
+            ask.model,
+            ask.prompt,
+            owner=keys.LOCAL,
+            surface=self._kind.surface,
+            grace=self._grace_s if resumable else 0.0,
+        )
+        id = call.generation.id
+        headers |= {"x-generation-id": id, "location": f"/v1/streams/{id}"}
+        response: Response
+        with self._gateway.reading(await self._gateway.open(id, keys.LOCAL)) as reader:
+            if ask.stream:
+                async with present(receive):
+                    await self._gateway.settle(reader, SETTLE_S)
+                dialect = self._kind.chunks(call, ask, resumable=resumable)
+                frames = follow(self._gateway, reader, dialect, scope, self._keep_alive_s)
+                response = EventStream(frames, headers)
+            else:
+                async with present(receive):
+                    body = await _whole(reader, self._kind.answer(call, ask), self._keep_alive_s)
+                response = Response(body, headers=headers, media_type="application/json")
+            await response(scope, receive, send)
+
+
+async def _whole(reader: Reader, answer: Answer, seconds: float) -> bytes:
+    """The plain answer: wait for the end. Raises HearthError when the end is no answer."""
+    while not reader.done:
+        answer.add(reader.take())
+        if not reader.done:
+            await reader.wait(seconds)
+    return answer.body()
+
+
+def _identify(request: Request) -> dict[str, str]:
+    """The headers of this request's answer, an error too: the caller's own name for it, or a new one. They may grow."""
+    sent = request.headers.get("x-request-id", "")
+    id = sent if _REQUEST_ID.fullmatch(sent) else f"req_{secrets.token_hex(16)}"
+    headers: dict[str, str] = {"x-request-id": id}
+    request.scope[TELL] = headers
+    return headers
+
+
+def _model(seat: Seat, since: float) -> dict[str, Any]:
+    return {
+        "id": seat.name,
+        "object": "model",
+        "created": int(since),
+        "owned_by": "hearth",
+        "state": seat.state,
+        "stage": seat.stage,
+        "context_length": seat.engine.traits.context_length,
+    }

@@ -16,7 +16,7 @@ from gateway.core import Deadlines, Gateway
 from gateway.log.memory import MemoryLogs, Retention
 from gateway.metrics import Metrics
 from gateway.settings import Settings
-from gateway.surfaces import failures, openai, operations
+from gateway.surfaces import failures, openai, operations, page, socket, streams
 from gateway.surfaces.body import BodyLimits
 
 
@@ -60,6 +60,9 @@ def build(settings: Settings, clock: Clock | None = None) -> Starlette:
     app = Starlette(
         routes=[
             *operations.routes(gateway, metrics),
+            *streams.routes(gateway, limits, streams.Manners(settings.keep_alive_s, settings.abandon_after_s)),
+            *socket.routes(gateway, settings.abandon_after_s),
+            *page.routes(),
             *openai.routes(
                 gateway,
                 limits,

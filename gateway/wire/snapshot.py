@@ -8,12 +8,13 @@ from engines.base import Prompt
 from gateway.events import Canceled, Delta, Failed, Finished
 from gateway.log.local import Log
 from gateway.wire import watch
+from gateway.wire.answers import Choice
 
 
 def snapshot(log: Log) -> dict[str, Any]:
     """The answer of GET /v1/streams/{id} to who wants JSON."""
     generation = log.generation
-    choices = [_Choice() for _ in range(generation.prompt.choices)]
+    choices = [Choice() for _ in range(generation.prompt.choices)]
     end: dict[str, Any] = {}
     for event in log.between(log.first, log.tail + 1):
         if isinstance(event, Delta):
@@ -29,7 +30,7 @@ def snapshot(log: Log) -> dict[str, Any]:
         "epoch": log.epoch,
         "tail": log.tail,
         "prompt": _prompt(generation.prompt),
-        "choices": [{"index": index, **choice.said()} for index, choice in enumerate(choices)],
+        "choices": [{"index": index, **_said(choice)} for index, choice in enumerate(choices)],
         "usage": end.get("usage"),
         "error": end.get("error"),
     }
@@ -41,34 +42,10 @@ def _prompt(prompt: Prompt) -> dict[str, Any]:
     return {"prompt": prompt.texts[0] if len(prompt.texts) == 1 else prompt.texts}
 
 
-class _Choice:
-    """One answer, put together again."""
-
-    def __init__(self) -> None:
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._calls: dict[int, dict[str, Any]] = {}
-        self._finish: str | None = None
-
-    def add(self, delta: Delta) -> None:
-        self._text.append(delta.text)
-        self._reasoning.append(delta.reasoning)
-        for fragment in delta.tool_calls:
-            self._fit(fragment)
-        self._finish = delta.finish or self._finish
-
-    def said(self) -> dict[str, Any]:
-        said: dict[str, Any] = {"text": "".join(self._text), "finish_reason": self._finish}
-        if reasoning := "".join(self._reasoning):
-            said["reasoning"] = reasoning
-        if self._calls:
-            said["tool_calls"] = list(self._calls.values())
-        return said
-
-    def _fit(self, fragment: dict[str, Any]) -> None:
-        function = fragment.get("function") or {}
-        call = self._calls.setdefault(fragment["index"], {"id": None, "type": "function", "function": {}})
-        call["id"] = fragment.get("id") or call["id"]
-        whole = call["function"]
-        whole["name"] = function.get("name") or whole.get("name")
-        whole["arguments"] = whole.get("arguments", "") + (function.get("arguments") or "")
+def _said(choice: Choice) -> dict[str, Any]:
+    said: dict[str, Any] = {"text": "".join(choice.text), "finish_reason": choice.finish}
+    if choice.reasoning:
+        said["reasoning"] = "".join(choice.reasoning)
+    if choice.tool_calls:
+        said["tool_calls"] = list(choice.tool_calls.values())
+    return said

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
-from msgspec.structs import astuple
 
 from gateway.errors import TABLE
 from gateway.events import (
@@ -26,6 +25,7 @@ from gateway.events import (
     weight,
 )
 from gateway.log.local import Reader
+from gateway.wire.fold import fold
 
 PORTION_BYTES: Final = 64 << 10
 """About how much of a long log is said at once."""
@@ -61,19 +61,18 @@ def portion(reader: Reader, limit: int = PORTION_BYTES) -> Portion:
 def sse(events: Sequence[Event], epoch: str, start: int, replay: bool = False) -> bytes:
     """Those events as server-sent events; the id of each is the position of the last event in it."""
     parts = []
-    for name, data in fold(events, start):
+    for name, data in frames(events, start):
         if replay:
             data["replay"] = True
-        parts.append(
-            b"id: %s-%d\nevent: %s\ndata: %s\n\n" % (epoch.encode(), _last(data), name.encode(), orjson.dumps(data))
-        )
+        position = f"{epoch}-{data['o'] + data['n'] - 1}"
+        parts.append(b"id: %s\nevent: %s\ndata: %s\n\n" % (position.encode(), name.encode(), orjson.dumps(data)))
     return b"".join(parts)
 
 
 def messages(events: Sequence[Event], start: int, replay: bool = False) -> tuple[str, ...]:
     """Those events as WebSocket messages without their first part, `on(lane)`, which alone differs between readers."""
     tails = []
-    for name, data in fold(events, start):
+    for name, data in frames(events, start):
         if replay:
             data["replay"] = True
         tails.append(orjson.dumps({"t": name, **data}).decode()[1:])
@@ -85,65 +84,19 @@ def on(lane: str) -> str:
     return '{"id":' + orjson.dumps(lane).decode() + ","
 
 
-def fold(events: Sequence[Event], start: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def frames(events: Sequence[Event], start: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each frame's name and data; consecutive deltas of one choice become one."""
-    at = 0
-    while at < len(events):
-        event = events[at]
-        if isinstance(event, Delta):
-            stop = _run(events, at, event)
-            name, data = "delta", _delta(event, events[at:stop])
-        else:
-            stop = at + 1
-            name, data = _said(event)
-        yield name, {"o": start + at, "n": stop - at, **data}
-        at = stop
-
-
-def _last(data: dict[str, Any]) -> int:
-    last: int = data["o"] + data["n"] - 1
-    return last
-
-
-def _run(events: Sequence[Event], at: int, first: Delta) -> int:
-    """Where the deltas end that one frame can hold: of one choice, reasoning before text; tool calls stay alone."""
-    spoken = bool(first.text)
-    ended = bool(first.finish or first.tool_calls)
-    at += 1
-    while at < len(events) and not ended:
-        event = events[at]
-        if type(event) is not Delta or event.choice != first.choice or event.tool_calls or (event.reasoning and spoken):
-            break
-        spoken = spoken or bool(event.text)
-        ended = event.finish is not None
-        at += 1
-    return at
-
-
-def _delta(first: Delta, run: Sequence[Any]) -> dict[str, Any]:
-    data: dict[str, Any] = {"c": first.choice}
-    if reasoning := "".join([delta.reasoning for delta in run]):
-        data["r"] = reasoning
-    if text := "".join([delta.text for delta in run]):
-        data["d"] = text
-    last: Delta = run[-1]
-    if last.tool_calls:
-        data["tool_calls"] = last.tool_calls
-    if any(delta.logprobs for delta in run):
-        data["logprobs"] = [
-            {"token": token, "logprob": logprob, "top": [{"token": t, "logprob": p} for t, p in top]}
-            for delta in run
-            for token, logprob, top in map(astuple, delta.logprobs)
-        ]
-    if last.finish is not None:
-        data["finish"] = last.finish
-    if last.stop is not None:
-        data["stop"] = last.stop
-    return data
+    at = start
+    for last, event in fold(start, events, exact=True):
+        name, data = _said(event)
+        yield name, {"o": at, "n": last - at + 1, **data}
+        at = last + 1
 
 
 def _said(event: Event) -> tuple[str, dict[str, Any]]:
     match event:
+        case Delta():
+            return "delta", _delta(event)
         case Opened(generation, model, created):
             return "opened", {"generation": generation, "model": model, "created": created}
         case Accepted(prompt_tokens, cached_tokens):
@@ -158,8 +111,26 @@ def _said(event: Event) -> tuple[str, dict[str, Any]]:
             return "log", {"text": text}
         case Finished() | Failed() | Canceled():
             return "end", ending(event)
-        case Delta():
-            raise AssertionError("deltas are folded")
+
+
+def _delta(delta: Delta) -> dict[str, Any]:
+    data: dict[str, Any] = {"c": delta.choice}
+    if delta.reasoning:
+        data["r"] = delta.reasoning
+    if delta.text:
+        data["d"] = delta.text
+    if delta.tool_calls:
+        data["tool_calls"] = delta.tool_calls
+    if delta.logprobs:
+        data["logprobs"] = [
+            {"token": each.token, "logprob": each.logprob, "top": [{"token": t, "logprob": p} for t, p in each.top]}
+            for each in delta.logprobs
+        ]
+    if delta.finish is not None:
+        data["finish"] = delta.finish
+    if delta.stop is not None:
+        data["stop"] = delta.stop
+    return data
 
 
 def ending(event: Finished | Failed | Canceled) -> dict[str, Any]:

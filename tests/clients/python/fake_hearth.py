@@ -30,6 +30,7 @@ class Plan:
     bytes: int | None = None
     status: int = 200
     body: Mapping[str, Any] = field(default_factory=dict)
+    close: int = 1012
 
 
 class Ask(NamedTuple):
@@ -48,7 +49,8 @@ def story() -> list[tuple[str, dict[str, Any]]]:
     """A log with every kind of event, and text that takes one to four bytes a character."""
     deltas = [{"c": 0, "d": piece} for piece in ("Once", " a föx", " 狐", " 🦊\n", " met\r", " an owl.")]
     return numbered(
-        ("opened", {"generation": GENERATION, "model": "demo", "created": 1, "prompt_tokens": None}),
+        ("opened", {"generation": GENERATION, "model": "demo", "created": 1}),
+        ("accepted", {"prompt_tokens": 12, "cached_tokens": 0}),
         ("progress", {"stage": "prefill", "message": "reading"}),
         *(("delta", data) for data in deltas[:3]),
         ("note", {"kind": "takeover", "message": "another runner went on"}),
@@ -200,7 +202,7 @@ class _WebSocket:
 
     def _break_off(self) -> None:
         if self._plan.end == "close":
-            self._protocol.send_close(1012)
+            self._protocol.send_close(self._plan.close)
         self._flush()
         if self._plan.end == "reset":
             self._writer.transport.abort()

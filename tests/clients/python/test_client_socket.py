@@ -19,7 +19,7 @@ async def test_lanes_share_a_socket(fake: FakeHearth) -> None:
     async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
         one, two = await socket.create({"model": "demo"}), await socket.attach("gen_2", f"{EPOCH}-4")
 
-        assert [*await asyncio.gather(offsets(one), offsets(two))] == [[*range(11)], [*range(5, 11)]]
+        assert [*await asyncio.gather(offsets(one), offsets(two))] == [[*range(12)], [*range(5, 12)]]
         assert (one.generation, two.generation, len(fake.headers)) == ("gen_1", "gen_2", 1)
 
 
@@ -28,8 +28,8 @@ async def test_a_lane_that_nobody_reads_keeps_no_other_waiting(fake: FakeHearth)
     async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
         idle, busy = await socket.attach("gen_1"), await socket.attach("gen_2")
 
-        assert await offsets(busy) == [*range(11)]
-        assert await offsets(idle) == [*range(11)]
+        assert await offsets(busy) == [*range(12)]
+        assert await offsets(idle) == [*range(12)]
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])
@@ -40,14 +40,14 @@ async def test_a_cut_after_every_event_of_two_lanes(fake: FakeHearth, end: str) 
         async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
             one, two = await asyncio.gather(socket.attach("gen_1"), socket.attach("gen_2"))
 
-            assert [*await asyncio.gather(offsets(one), offsets(two))] == [[*range(11)], [*range(11)]]
+            assert [*await asyncio.gather(offsets(one), offsets(two))] == [[*range(12)], [*range(12)]]
 
 
 async def test_a_lane_s_own_cut_leaves_the_others_alone(fake: FakeHearth) -> None:
     """The lane attaches again on the same socket."""
     fake.plans.append(Plan(end="cut", events=5))
     async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
-        assert await offsets(await socket.attach("gen_1")) == [*range(11)]
+        assert await offsets(await socket.attach("gen_1")) == [*range(12)]
     assert (fake.asks, len(fake.headers)) == ([Ask("ws", None), Ask("ws", f"{EPOCH}-4")], 1)
 
 
@@ -55,7 +55,7 @@ async def test_a_created_generation_goes_on_after_a_cut(fake: FakeHearth) -> Non
     """Once its id is known it is attached to, not created again."""
     fake.plans.append(Plan(events=5))
     async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
-        assert await offsets(await socket.create({"model": "demo"})) == [*range(11)]
+        assert await offsets(await socket.create({"model": "demo"})) == [*range(12)]
     assert [frame["t"] for frame in fake.frames] == ["create", "attach"]
 
 
@@ -63,7 +63,7 @@ async def test_a_silent_socket_is_given_up(fake: FakeHearth) -> None:
     """Two pings without an answer, then a new socket."""
     fake.plans.append(Plan(end="silence", events=5))
     async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
-        assert await offsets(await socket.attach("gen_1")) == [*range(11)]
+        assert await offsets(await socket.attach("gen_1")) == [*range(12)]
     assert [frame["t"] for frame in fake.frames] == ["attach", "ping", "ping", "attach"]
 
 
@@ -119,3 +119,13 @@ async def test_a_closed_socket_ends_its_lanes(fake: FakeHearth) -> None:
             async with asyncio.timeout(10):
                 await offsets(lane)
     assert caught.value.code == "closed"
+
+
+async def test_a_socket_closed_for_our_fault_is_not_opened_again(fake: FakeHearth) -> None:
+    """Close codes 4400 to 4499 say that the same frames would fail again."""
+    fake.plans.append(Plan(events=3, close=4400))
+    async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
+        lane = await socket.attach("gen_1")
+        with pytest.raises(HearthError) as caught:
+            await offsets(lane)
+    assert (caught.value.code, caught.value.retry, len(fake.headers)) == ("bad_frame", False, 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
 
 from hearth_client.errors import HearthError
 from hearth_client.wire import refusal
@@ -28,8 +28,18 @@ def border() -> Iterator[None]:
         raise refusal(answer.status_code, answer.headers, bytes(answer.body or b"")) from error
     except InvalidHandshake as error:
         raise HearthError("unreachable", str(error), retry=True) from error
+    except ConnectionClosed as error:
+        raise _farewell(error) from error
     except WebSocketException as error:
         raise HearthError("connection_lost", str(error), retry=True) from error
     except OSError as error:
         # TimeoutError among them: websockets' opening handshake raises it.
         raise HearthError("unreachable", str(error) or type(error).__name__, retry=True) from error
+
+
+def _farewell(error: ConnectionClosed) -> HearthError:
+    close = error.rcvd
+    if close is not None and 4400 <= close.code < 4500:
+        # Our own fault: the same frames would be refused again.
+        return HearthError(close.reason or "bad_frame", str(error))
+    return HearthError("connection_lost", str(error), retry=True)

@@ -30,6 +30,14 @@ class Opened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted(Event):
+    """The engine has counted the prompt."""
+
+    prompt_tokens: int
+    cached_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress(Event):
     """What the generation waits for."""
 
@@ -95,6 +103,8 @@ def decode(name: str, data: Mapping[str, Any], position: str) -> Event:
                 created=data["created"],
                 prompt_tokens=data.get("prompt_tokens"),
             )
+        case "accepted":
+            return Accepted(**head, prompt_tokens=data["prompt_tokens"], cached_tokens=data.get("cached_tokens") or 0)
         case "progress":
             return Progress(**head, stage=data["stage"], message=data.get("message") or "")
         case "note":

@@ -98,7 +98,7 @@ class Watch(Dialect):
 
 
 def _head(reader: Reader) -> bytes:
-    """Says how soon to come back, spread so that a thousand do not come at once; it also gets the headers through proxies."""
+    """Says how soon to come back, spread so that not all come at once; it also gets the headers through proxies."""
     log, retry = reader.log, 1000 + secrets.randbelow(2001)
     opened = f": open {log.generation.id} epoch={log.epoch} from={reader.next} tail={log.tail}"
     return f"retry: {retry}\n{opened}\n\n".encode()

@@ -5,13 +5,15 @@ export class Models {
   #select;
   #list;
   #timer;
+  // May be known before the list is.
+  #wanted = localStorage.getItem('hearth.model');
 
   constructor(select, list) {
     this.#select = select;
     this.#list = list;
     select.addEventListener('change', () => {
       localStorage.setItem('hearth.model', select.value);
-      this.#paint();
+      this.choose(select.value);
     });
     document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.refresh());
   }
@@ -21,17 +23,20 @@ export class Models {
   }
 
   choose(id) {
-    if ([...this.#select.options].some((option) => option.value === id)) this.#select.value = id;
-    this.#paint();
+    this.#wanted = id;
+    const options = [...this.#select.options];
+    if (options.some((option) => option.value === id)) this.#select.value = id;
+    const { state = '', stage = '' } = this.#select.selectedOptions[0]?.dataset ?? {};
+    this.#select.parentElement.dataset.state = state;
+    this.#select.parentElement.title = stage;
   }
 
   async refresh() {
     clearTimeout(this.#timer);
     const models = await this.#list();
     if (!models) return;
-    const wanted = this.#select.value || localStorage.getItem('hearth.model');
     this.#sync(models);
-    this.choose(wanted);
+    this.choose(this.#wanted);
     this.#select.disabled = models.length === 0;
     // Warmth changes by itself only while something boots.
     if (models.some((model) => model.state === 'booting' || model.state === 'draining')) {
@@ -42,18 +47,13 @@ export class Models {
   // Options that stay are kept: replacing them would close a picker that is open.
   #sync(models) {
     const known = new Map([...this.#select.options].map((option) => [option.value, option]));
-    for (const { id, state } of models) {
+    for (const { id, state = '', stage = '' } of models) {
       const option = known.get(id) ?? this.#select.appendChild(new Option('', id));
       known.delete(id);
-      option.dataset.state = state ?? '';
+      Object.assign(option.dataset, { state, stage });
       const label = state ? `${id} · ${state}` : id;
       if (option.text !== label) option.text = label;
     }
     for (const option of known.values()) option.remove();
-  }
-
-  #paint() {
-    const state = this.#select.selectedOptions[0]?.dataset.state ?? '';
-    this.#select.parentElement.dataset.state = state;
   }
 }

@@ -11,7 +11,7 @@ export class HearthClient {
   #shared;
 
   constructor({ baseUrl = globalThis.location?.origin, key, fetch = globalThis.fetch, WebSocket = globalThis.WebSocket } = {}) {
-    if (!baseUrl) throw new TypeError('HearthClient needs a baseUrl outside a browser');
+    if (!baseUrl) throw new TypeError('Outside a browser, HearthClient needs a baseUrl.');
     this.#base = String(baseUrl).replace(/\/*$/, '/');
     this.#key = key;
     // A browser's fetch refuses to be called as somebody's method.
@@ -38,7 +38,7 @@ export class HearthClient {
   /** The events of a generation, each once, until its `end`. */
   watch(id, { transport = 'sse', ...options } = {}) {
     if (transport === 'ws') return this.#lane(id, options);
-    if (transport !== 'sse') throw new TypeError(`transport is 'sse' or 'ws', not ${transport}`);
+    if (transport !== 'sse') throw new TypeError(`transport is 'sse' or 'ws', not ${transport}.`);
     const open = (position, signal) => {
       const query = position ? `?after=${position}` : '';
       return this.#fetch(this.#base + path(id) + query, {

@@ -13,7 +13,7 @@ export class HearthError extends Error {
   /** The error a body tells: an HTTP envelope, an `end` event's error, or an `error` frame. */
   static told(body, fallback = {}) {
     const { code, message, type, param, ...rest } = { ...fallback, ...(body?.error ?? body) };
-    return new HearthError(code ?? type ?? 'unknown', message ?? 'the server gave no reason', rest);
+    return new HearthError(code ?? type ?? 'unknown', message ?? 'The server gave no reason.', rest);
   }
 
   static async from(response) {
@@ -23,7 +23,7 @@ export class HearthError extends Error {
     const body = await response.json().catch(() => null);
     return HearthError.told(typeof body === 'object' ? body : null, {
       code: `http_${status}`,
-      message: `the server answered ${status}`,
+      message: `The server answered ${status}.`,
       status,
       retry: status >= 500 || [408, 425, 429].includes(status),
       retryAfter: Number.isFinite(wait) ? wait * 1000 : undefined,
@@ -31,6 +31,6 @@ export class HearthError extends Error {
   }
 
   static unreachable(cause) {
-    return new HearthError('unreachable', 'the server cannot be reached', { retry: true, cause });
+    return new HearthError('unreachable', 'The server cannot be reached.', { retry: true, cause });
   }
 }

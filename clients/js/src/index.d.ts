@@ -28,7 +28,13 @@ export interface Opened extends Numbered {
   generation: string;
   model: string;
   created: number;
-  prompt_tokens: number | null;
+}
+
+/** The engine has taken the prompt and counted it. */
+export interface Accepted extends Numbered {
+  type: 'accepted';
+  prompt_tokens: number;
+  cached_tokens: number;
 }
 
 export interface Progress extends Numbered {
@@ -56,16 +62,28 @@ export interface Note extends Numbered {
   message: string;
 }
 
+/** What a model gives beside or instead of text. */
+export interface Output extends Numbered {
+  type: 'output';
+  value: unknown;
+}
+
+/** A line that the model's program printed. */
+export interface LogLine extends Numbered {
+  type: 'log';
+  text: string;
+}
+
 export interface End extends Numbered {
   type: 'end';
   state: 'finished' | 'failed' | 'canceled';
-  reason?: string;
+  reason?: string | null;
   usage?: Usage;
-  timings?: Record<string, number>;
+  timings?: Record<string, number | null>;
   error?: Told;
 }
 
-export type Event = Opened | Progress | Delta | Note | End;
+export type Event = Opened | Accepted | Progress | Delta | Output | LogLine | Note | End;
 
 export interface Retry {
   error: HearthError;
@@ -128,7 +146,7 @@ export interface Snapshot {
   /** Offset of the newest event; -1 when there is none. */
   tail: number;
   prompt: { messages: Message[] } | { prompt: unknown };
-  choices: { index: number; text: string; finish_reason: string | null }[];
+  choices: { index: number; text: string; finish_reason: string | null; reasoning?: string; tool_calls?: unknown[] }[];
   usage?: Usage | null;
   error?: Told | null;
 }

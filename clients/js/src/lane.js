@@ -100,7 +100,7 @@ export class Lane {
   #finish() {
     this.#over = true;
     this.#options.signal?.removeEventListener('abort', this.#stop);
-    this.#tellOpened.reject(new HearthError('detached', 'the lane was given up before it was attached'));
+    this.#tellOpened.reject(new HearthError('detached', 'The lane was given up before it was attached.'));
     this.#port.release();
     this.#wake();
   }

@@ -21,7 +21,7 @@ export class Link {
   /** Awaits the network, but not for longer than a living server stays silent. */
   async hear(promise) {
     const timer = setTimeout(
-      () => this.close(new HearthError('silence', `nothing was heard for ${this.#silence / 1000} s`, { retry: true })),
+      () => this.close(new HearthError('silence', `Nothing was heard for ${this.#silence / 1000} s.`, { retry: true })),
       this.#silence,
     );
     try {

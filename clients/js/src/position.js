@@ -19,12 +19,12 @@ export class Cursor {
   /** Moves past the `n` events from offset `o`; false when they were seen before. */
   pass(epoch, { o, n }) {
     if (this.#epoch !== undefined && epoch !== this.#epoch) {
-      throw new HearthError('epoch_mismatch', `the log was begun anew: ${this.position} is of another epoch than ${epoch}`, { epoch });
+      throw new HearthError('epoch_mismatch', `The log was begun anew: ${this.position} is of another epoch than ${epoch}.`, { epoch });
     }
     const last = o + n - 1;
     if (last <= this.#offset) return false;
     if (o !== this.#offset + 1) {
-      throw new HearthError('gap', `event ${o} came where ${this.#offset + 1} was due`, { epoch });
+      throw new HearthError('gap', `Event ${o} came where ${this.#offset + 1} was due.`, { epoch });
     }
     this.#epoch = epoch;
     this.#offset = last;
@@ -34,6 +34,6 @@ export class Cursor {
 
 export function parse(position) {
   const match = /^([a-z0-9]+)-(\d+)$/.exec(position);
-  if (!match) throw new HearthError('bad_position', `${position} is not a position (epoch-offset)`);
+  if (!match) throw new HearthError('bad_position', `${position} is not a position, which is written epoch-offset.`);
   return { epoch: match[1], offset: Number(match[2]) };
 }

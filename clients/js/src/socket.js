@@ -19,7 +19,7 @@ export class Socket {
   #closed = new AbortController();
 
   constructor({ url, key, WebSocket = globalThis.WebSocket, check, retry, retries = Infinity, silence = 45_000, idle = 30_000 }) {
-    if (!WebSocket) throw new TypeError('this platform has no WebSocket: pass one');
+    if (!WebSocket) throw new TypeError('This platform has no WebSocket: pass one.');
     this.#options = { url, key, WebSocket, check, retries, silence, idle };
     this.#retry = retry;
     this.#backoff = new Backoff(retry);
@@ -36,7 +36,7 @@ export class Socket {
   }
 
   close() {
-    this.#closed.abort(new HearthError('closed', 'the socket was closed'));
+    this.#closed.abort(new HearthError('closed', 'The socket was closed.'));
     this.#eachLane((lane) => lane.fail(this.#closed.signal.reason));
     this.#wire?.close();
   }
@@ -146,6 +146,6 @@ export class Socket {
 }
 
 function lost(cause) {
-  const message = 'the connection was cut before the server said whether the generation had started';
+  const message = 'The connection was cut before the server said whether the generation had started.';
   return new HearthError('create_lost', message, { retry: true, cause });
 }

@@ -29,7 +29,7 @@ export async function* watch(open, { after, signal, onPosition, onRetry, retry, 
         if (event.type === 'end') return;
       }
       // The server may close a connection whenever it likes; only `end` ends the answer.
-      cut = new HearthError('cut', 'the connection was closed', { retry: true });
+      cut = new HearthError('cut', 'The connection was closed.', { retry: true });
     } catch (error) {
       if (!(error instanceof HearthError && error.retry)) throw error;
       cut = error;
@@ -57,7 +57,7 @@ async function refuse(response) {
   if (!response.ok) throw await HearthError.from(response);
   const type = response.headers.get('content-type') ?? 'nothing';
   if (!type.startsWith('text/event-stream')) {
-    throw new HearthError('not_a_stream', `the server answered ${type}, not an event stream`, { status: response.status });
+    throw new HearthError('not_a_stream', `The server answered ${type}, not an event stream.`, { status: response.status });
   }
 }
 
@@ -65,6 +65,6 @@ function json(text) {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new HearthError('bad_frame', 'the server sent a frame that is not JSON', { cause });
+    throw new HearthError('bad_frame', 'The server sent a frame that is not JSON.', { cause });
   }
 }

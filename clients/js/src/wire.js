@@ -22,7 +22,7 @@ export class Wire {
     });
     this.#ws.onmessage = ({ data }) => this.#hear(data, take);
     this.#ws.onclose = ({ code, reason }) =>
-      this.#over('cut', reason || `the socket was closed (${code})`, { retry: !REFUSED.has(code), close: code });
+      this.#over('cut', reason || `The socket was closed (${code}).`, { retry: !REFUSED.has(code), close: code });
     this.#heartbeat = setInterval(() => this.#beat(silence), silence / 3);
   }
 
@@ -37,7 +37,7 @@ export class Wire {
   close() {
     this.#ws.close();
     // The closing handshake of a dead connection takes its time: nobody waits for it.
-    this.#over('closed', 'the socket was closed', { retry: true });
+    this.#over('closed', 'The socket was closed.', { retry: true });
   }
 
   #hear(data, take) {
@@ -46,7 +46,7 @@ export class Wire {
     try {
       frame = JSON.parse(data);
     } catch (cause) {
-      this.#over('bad_frame', 'the server sent a frame that is not JSON', { cause });
+      this.#over('bad_frame', 'The server sent a frame that is not JSON.', { cause });
       return this.#ws.close();
     }
     take(frame);
@@ -55,7 +55,7 @@ export class Wire {
   // Pings of ours, because a browser hides the protocol's. Counted, not timed: a tab in the background is late itself.
   #beat(silence) {
     if (++this.#unanswered < 3) return this.send({ t: 'ping' });
-    this.#over('silence', `nothing was heard for ${silence / 1000} s`, { retry: true });
+    this.#over('silence', `Nothing was heard for ${silence / 1000} s.`, { retry: true });
     this.#ws.close();
   }
 

@@ -49,5 +49,5 @@ clean: ## remove what make made
 
 $(NPM): tests/node/package-lock.json tests/node/unpack-chromium.mjs | venv
 	@echo "npm: the OpenAI SDK and a headless Chromium for the tests; 100 MB the first time"
-	@cd tests/node && PATH="$(CURDIR)/$(BIN):$$PATH" && npm ci --loglevel=error --no-audit --no-fund && node unpack-chromium.mjs
+	@cd tests/node && export PATH="$(CURDIR)/$(BIN):$$PATH" NODE_USE_SYSTEM_CA=1 && npm ci --loglevel=error --no-audit --no-fund --no-update-notifier && node unpack-chromium.mjs
 	@touch $@

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,8 @@ def main(extra: str) -> None:
     # What an activated .venv adds to the PATH is ours to make, not to find.
     os.environ["PATH"] = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != BIN)
     os.environ.pop("VIRTUAL_ENV", None)
+    if ssl.get_default_verify_paths().cafile:  # as pip does: a company's own certificate counts
+        os.environ.setdefault("UV_SYSTEM_CERTS", "1")
 
     folder, pythons = torch_folder() if extra == "cpu" and sys.platform == "linux" else (None, PYTHONS)
     make_venv(pythons)

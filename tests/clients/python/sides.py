@@ -18,9 +18,11 @@ class Sync:
     def __init__(self, url: str, patience: Patience) -> None:
         self.hearth = Hearth(url, "key", patience=patience)
 
-    async def watch(self, after: str | None, transport: Literal["sse", "ws"], seen: list[Event]) -> None:
+    async def watch(
+        self, after: str | None, transport: Literal["sse", "ws"], seen: list[Event], generation: str = GENERATION
+    ) -> None:
         def run() -> None:
-            for event in self.hearth.watch(GENERATION, after, transport):
+            for event in self.hearth.watch(generation, after, transport):
                 seen.append(event)
 
         await asyncio.to_thread(run)
@@ -38,8 +40,10 @@ class Async:
     def __init__(self, url: str, patience: Patience) -> None:
         self.hearth = AsyncHearth(url, "key", patience=patience)
 
-    async def watch(self, after: str | None, transport: Literal["sse", "ws"], seen: list[Event]) -> None:
-        async with aclosing(self.hearth.watch(GENERATION, after, transport)) as events:
+    async def watch(
+        self, after: str | None, transport: Literal["sse", "ws"], seen: list[Event], generation: str = GENERATION
+    ) -> None:
+        async with aclosing(self.hearth.watch(generation, after, transport)) as events:
             async for event in events:
                 seen.append(event)
 

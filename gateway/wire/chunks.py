@@ -34,6 +34,7 @@ class Chunks:
         self._resumable = resumable
         self._include_usage = ask.include_usage
         self._epoch = b""
+        self._said_to = 0
         head = {
             "id": self.prefix + call.id,
             "object": self.object,
@@ -46,9 +47,11 @@ class Chunks:
     def frames(self, reader: Reader) -> bytes:
         """Take what the reader has and say it; empty when nothing of it is for this surface."""
         self._epoch = reader.log.epoch.encode()
-        return b"".join(
-            [self._say(offset, event) for offset, event in fold(reader.next, reader.take(), exact=self._resumable)]
-        )
+        said = []
+        for offset, event in fold(reader.next, reader.take(), exact=self._resumable):
+            said.append(self._say(offset, event))
+            self._said_to = offset
+        return b"".join(said)
 
     def cut(self, code: str) -> bytes:
         """Say that this connection ends early (`draining`, `slow_reader`)."""
@@ -73,7 +76,7 @@ class Chunks:
         if not self._include_usage:
             return done
         told = b'],"usage":' + orjson.dumps(usage(end.usage)) + b"}\n\n"
-        return self._at(offset - 1) + self._head + told + done
+        return self._at(self._said_to) + self._head + told + done
 
     def _at(self, offset: int) -> bytes:
         return b"id: %b-%d\n" % (self._epoch, offset) if self._resumable else b""
@@ -97,8 +100,8 @@ class ChatChunks(Chunks):
         if piece.choice not in self._begun:
             self._begun.add(piece.choice)
             role = b'{"index":%d,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}'
-            # Of the event itself nothing is said yet: whoever is cut here goes on before it.
-            head = self._chunk(offset - 1, role % piece.choice)
+            # Of the piece itself nothing is said yet: whoever is cut here goes on before it.
+            head = self._chunk(self._said_to, role % piece.choice)
         if piece.finish is not None or piece.reasoning or piece.tool_calls or piece.logprobs:
             return head + self._chunk(offset, orjson.dumps(_chat_choice(piece)))
         if not piece.text:

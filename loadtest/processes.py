@@ -69,6 +69,12 @@ def listening(port: int) -> int | None:
     return min(owners, default=None)
 
 
+def busy() -> float:
+    """Return the seconds that all cores together have worked or were not to be had, since the machine began."""
+    user, nice, system, _idle, _waiting, *rest = map(int, _read(_PROC / "stat").split("\n", 1)[0].split()[1:9])
+    return (user + nice + system + sum(rest)) / _TICK
+
+
 def _seconds(process: Process | None) -> float:
     return 0.0 if process is None else process.cpu_seconds
 

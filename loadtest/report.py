@@ -35,8 +35,19 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """Seconds of CPU that the load generator used, and that the whole machine was busy."""
+
+    own: float
+    machine: float
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
-    """What one run measured. Tokens are what the server's usage counts, or the events where it gave none."""
+    """What one run measured. Tokens are what the server's usage counts, or the events where it gave none.
+
+    Shares are of one core: `client_share` is the load generator's, `others_share` that of whatever else runs here.
+    """
 
     requests: int
     errors: dict[str, int]
@@ -47,16 +58,15 @@ class Figures:
     first: Spread
     gap: Spread
     total: Spread
-    client_cpu_share: float
+    client_share: float
+    others_share: float
     front_us_per_token: float
     total_us_per_token: float
     megabytes: float
     processes: list[Process]
 
     @classmethod
-    def of(
-        cls, outcomes: Sequence[Outcome], seconds: float, client_cpu: float, processes: Sequence[Process] = ()
-    ) -> Figures:
+    def of(cls, outcomes: Sequence[Outcome], seconds: float, load: Load, processes: Sequence[Process] = ()) -> Figures:
         """Return the figures of one run's outcomes and of what the server's processes used for them."""
         good = [outcome for outcome in outcomes if outcome.error is None]
         tokens = sum(outcome.tokens or outcome.events for outcome in outcomes)
@@ -72,7 +82,8 @@ class Figures:
             first=Spread.of(outcome.first for outcome in good if outcome.first is not None),
             gap=Spread.of(gap for outcome in good for gap in outcome.gaps),
             total=Spread.of(outcome.total for outcome in good),
-            client_cpu_share=client_cpu / seconds,
+            client_share=load.own / seconds,
+            others_share=max(0.0, load.machine - load.own - every) / seconds if processes else math.nan,
             front_us_per_token=front / tokens * 1e6 if tokens and processes else math.nan,
             total_us_per_token=every / tokens * 1e6 if tokens and processes else math.nan,
             megabytes=sum(process.megabytes for process in processes),
@@ -92,17 +103,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-HEAD = (
-    "tok/s",
-    "TTFT p50/p99 ms",
-    "gap p50/p99 ms",
-    "events",
-    "front us/tok",
-    "total us/tok",
-    "MB",
-    "client",
-    "errors",
-)
+HEAD = "tok/s,TTFT p50/p99 ms,gap p50/p99 ms,events,front us/tok,total us/tok,MB,client,others,errors".split(",")
 
 
 def cells(figures: Figures) -> list[str]:
@@ -115,7 +116,8 @@ def cells(figures: Figures) -> list[str]:
         f"{figures.front_us_per_token:.0f}",
         f"{figures.total_us_per_token:.0f}",
         f"{figures.megabytes:.0f}",
-        f"{figures.client_cpu_share:.0%}",
+        f"{figures.client_share:.0%}",
+        f"{figures.others_share:.0%}",
         ", ".join(f"{count} {code}" for code, count in figures.errors.items()) or "0",
     ]
 

@@ -9,7 +9,7 @@ import uvloop
 from loadtest import processes
 from loadtest.drivers import Address, Driver
 from loadtest.plan import Plan
-from loadtest.report import Figures
+from loadtest.report import Figures, Load
 from loadtest.stream import Outcome
 
 
@@ -17,11 +17,11 @@ def run(plan: Plan, url: str, pid: int | None) -> Figures:
     """Return what the plan measured at a server, with its processes' use when its pid is known."""
     address = Address.of(url)
     before = processes.look(pid) if pid else {}
-    begun, own = time.perf_counter(), time.process_time()
+    begun, own, busy = time.perf_counter(), time.process_time(), processes.busy()
     outcomes = uvloop.run(_drive(plan, address))
-    seconds, own = time.perf_counter() - begun, time.process_time() - own
+    seconds, own, busy = time.perf_counter() - begun, time.process_time() - own, processes.busy() - busy
     after = processes.look(pid) if pid else {}
-    return Figures.of(outcomes, seconds, own, processes.used(before, after))
+    return Figures.of(outcomes, seconds, Load(own, busy), processes.used(before, after))
 
 
 async def _drive(plan: Plan, address: Address) -> list[Outcome]:

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -64,3 +65,12 @@ def test_the_server_is_found_by_its_port() -> None:
     """So that nobody has to look its pid up."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         assert processes.listening(listener.getsockname()[1]) == os.getpid()
+
+
+def test_the_machine_is_at_least_as_busy_as_we_are() -> None:
+    """What others take from a run can be told from it."""
+    machine, own = processes.busy(), time.process_time()
+    while time.process_time() < own + 0.2:
+        pass
+
+    assert processes.busy() - machine >= 0.15

@@ -9,7 +9,7 @@ from array import array
 import pytest
 
 from loadtest.processes import Process
-from loadtest.report import HEAD, Figures, Spread, cells, percentile, table
+from loadtest.report import HEAD, Figures, Load, Spread, cells, percentile, table
 from loadtest.stream import Outcome
 
 
@@ -27,17 +27,18 @@ def test_figures_count_tokens_and_price_them_in_cpu() -> None:
         Outcome(first=9.9, total=9.9, events=50, error="cut_off"),
     ]
     processes = [Process(1, "front", True, 0.25, 100), Process(2, "EngineCore", False, 0.75, 900)]
-    figures = Figures.of(outcomes, seconds=2, client_cpu=0.5, processes=processes)
+    figures = Figures.of(outcomes, seconds=2, load=Load(0.5, 2.5), processes=processes)
 
     assert (figures.requests, figures.errors, figures.tokens) == (3, {"cut_off": 1}, 250)
-    assert (figures.tokens_per_second, figures.events_per_request, figures.client_cpu_share) == (125, 50, 0.25)
+    assert (figures.tokens_per_second, figures.events_per_request) == (125, 50)
+    assert (figures.client_share, figures.others_share) == (0.25, 0.5)
     assert (figures.front_us_per_token, figures.total_us_per_token, figures.megabytes) == (1000, 4000, 1000)
     assert (figures.first.p50, figures.first.most, figures.gap) == (100, 300, Spread(250, 500, 500, 500))
 
 
 def test_what_could_not_be_measured_is_null() -> None:
     """JSON knows no NaN."""
-    figures = Figures.of([Outcome(error="no_answer")], seconds=1, client_cpu=0)
+    figures = Figures.of([Outcome(error="no_answer")], seconds=1, load=Load(0, 0))
 
     assert math.isnan(figures.front_us_per_token)
     assert json.loads(json.dumps(figures.as_json(), allow_nan=False))["first"]["p50"] is None

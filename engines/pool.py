@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 
 from engines.base import Engine, State
 from engines.errors import EngineError
+
+_log = logging.getLogger(__name__)
 
 
 class Seat:
@@ -30,15 +33,18 @@ class Seat:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def change(self) -> None:
-        """Wait for the next change."""
-        await self._changed.wait()
+    @property
+    def change(self) -> asyncio.Event:
+        """Set at the next change."""
+        return self._changed
 
 
 class Pool:
     """All engines of this server by model name. Owns their boots and their watches."""
 
-    def __init__(self, engines: Mapping[str, Engine], clock: Callable[[], float], boot_deadline_s: float = 900.0) -> None:
+    def __init__(
+        self, engines: Mapping[str, Engine], clock: Callable[[], float], boot_deadline_s: float = 900.0
+    ) -> None:
         self.seats: Mapping[str, Seat] = {name: Seat(name, engine) for name, engine in engines.items()}
         self._clock = clock
         self._boot_deadline_s = boot_deadline_s
@@ -62,7 +68,7 @@ class Pool:
         await asyncio.wait([task])
 
     async def reach(self, model: str) -> AsyncGenerator[str]:
-        """Wait until the model is warm, booting it if it is cold; yields each stage of the boot, at once and as it changes.
+        """Wait until the model is warm, booting it if it is cold; yields the stage at once and whenever it changes.
 
         Raises EngineError `boot_failed` when this boot fails or takes too long.
         """
@@ -72,10 +78,12 @@ class Pool:
         while seat.state is not State.WARM:
             if seat.state is not State.BOOTING:
                 raise seat.error or EngineError("boot_failed", f"{model} was stopped before it was warm.")
+            # Taken before the stage is told: the change may come while the listener is busy with it.
+            change = seat.change
             yield seat.stage
             try:
                 async with asyncio.timeout_at(deadline):
-                    await seat.change()
+                    await change.wait()
             except TimeoutError:
                 raise EngineError("boot_failed", f"{model} was not warm after {self._boot_deadline_s:.0f} s.") from None
 
@@ -95,13 +103,22 @@ class Pool:
                 seat.tell(State.BOOTING, f"starting again: {reason}")
                 await seat.engine.stop()
         except EngineError as error:
-            seat.error = error
-            await seat.engine.stop()
-            seat.tell(State.BROKEN, error.message)
+            await self._break(seat, error)
+        except Exception:
+            # The border of the engine: whoever waits for this boot must not wait for ever.
+            _log.exception("%s broke", seat.name)
+            await self._break(seat, EngineError("boot_failed", f"{seat.name} broke; the server's log has the details."))
         except asyncio.CancelledError:
             await seat.engine.stop()
             seat.tell(State.COLD, "stopped")
             raise
+
+    async def _break(self, seat: Seat, error: EngineError) -> None:
+        seat.error = error
+        try:
+            await seat.engine.stop()
+        finally:
+            seat.tell(State.BROKEN, error.message)
 
     async def _boot(self, seat: Seat) -> None:
         began = self._clock()

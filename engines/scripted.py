@@ -12,7 +12,7 @@ from engines.base import Accepted, Chunk, Delta, Knobs, Prompt, Report, TokenLog
 from engines.errors import EngineError
 
 
-class Script(msgspec.Struct, frozen=True, kw_only=True):
+class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What it does, in milliseconds and tokens. Every knob may stand in the model's name on the command line."""
 
     boot_ms: float = 0

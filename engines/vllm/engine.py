@@ -25,7 +25,7 @@ _METRICS_S = 2.0
 class VllmEngine:
     """One model on vLLM, in a host process of its own.
 
-    `source` is a local folder, the name of a model on Hugging Face, or `bundled`; the knobs are options of `vllm serve`.
+    `source` is a local folder, a model's name on Hugging Face, or `bundled`; the knobs are options of `vllm serve`.
     """
 
     def __init__(self, name: str, source: str, knobs: Knobs, nest: Nest) -> None:
@@ -34,7 +34,8 @@ class VllmEngine:
         self._knobs = knobs
         self._nest = nest
         self._link: _Link | None = None
-        self._pid: int | None = None
+        self.pid: int | None = None
+        """The host's process, while it runs."""
         self._traits = Traits()
         nest.join()
 
@@ -60,8 +61,8 @@ class VllmEngine:
                     "source": self._source,
                     "knobs": dict(self._knobs),
                 }
-                self._pid, gone = await self._nest.bear(arguments)
-                gone.add_done_callback(lambda status: link.end(f"The engine's process ended (status {status.result()})."))
+                self.pid, gone = await self._nest.bear(arguments)
+                gone.add_done_callback(lambda ended: link.end(f"The engine's process ended ({ended.result()})."))
                 ready = await link.ready
                 # Nobody else may connect; the link stays.
                 server.close()
@@ -69,7 +70,7 @@ class VllmEngine:
 
     async def stop(self) -> None:
         link, self._link = self._link, None
-        pid, self._pid = self._pid, None
+        pid, self.pid = self.pid, None
         if link is None:
             return
         link.say(wire.Stop())

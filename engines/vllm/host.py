@@ -54,7 +54,7 @@ def run(path: str, name: str, source: str, knobs: Mapping[str, str]) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(engine, arguments, link))
         return 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # The border of the process: whatever broke, the gateway is told in one sentence, and the log has the rest.
         traceback.print_exc()
         told = error if isinstance(error, EngineError) else EngineError("boot_failed", _sentence(error))
@@ -224,7 +224,7 @@ class Host(asyncio.Protocol):
             self._died(error)
         except (VLLMClientError, ValueError, TypeError, EngineError) as error:
             self._fail(number, refusal(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # One prompt must not take the host along, whatever it met inside vLLM.
             traceback.print_exc()
             self._fail(number, EngineError("engine_failed", _sentence(error)))
@@ -256,7 +256,7 @@ class Host(asyncio.Protocol):
                 del self._lanes[number]
         except EngineError as error:
             self._fail(number, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # A parser that chokes on what the model said must not stop the other lanes.
             traceback.print_exc()
             self._fail(number, EngineError("engine_failed", _sentence(error)))

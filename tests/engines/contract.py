@@ -1,0 +1,85 @@
+"""What every engine promises. A backend's own test file subclasses this and provides a warm `engine`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from engines.base import Accepted, Engine, Prompt
+from engines.errors import EngineError
+from tests.engines.asking import ask, begin_and_leave, chat, until_idle
+
+
+class EngineContract:
+    """`engine` is warm, and endless answers come when `max_tokens` is large and `ignore_eos` is set."""
+
+    async def test_the_first_chunk_says_how_long_the_prompt_is(self, engine: Engine) -> None:
+        answer = await ask(engine, chat("Tell me a story about a fox.", max_tokens=3))
+        assert answer.accepted.prompt_tokens > 0
+
+    async def test_an_answer_ends_once(self, engine: Engine) -> None:
+        answer = await ask(engine, chat("Tell me a story about a fox.", max_tokens=3))
+        assert answer.finishes() == ["length"]
+        assert answer.deltas[-1].finish == "length"
+        assert answer.tokens == 3
+
+    async def test_every_choice_ends_once(self, engine: Engine) -> None:
+        answer = await ask(engine, chat("Tell me a story about a fox.", max_tokens=4, n=3))
+        assert [answer.finishes(choice) for choice in range(3)] == [["length"]] * 3
+        assert answer.tokens == 12
+
+    async def test_every_text_has_its_choices(self, engine: Engine) -> None:
+        prompt = Prompt(texts=("Once upon a time", (5, 6, 7)), parameters={"max_tokens": 2, "n": 2})
+        answer = await ask(engine, prompt)
+        assert sorted({delta.choice for delta in answer.deltas}) == [0, 1, 2, 3]
+        assert all(answer.finishes(choice) == ["length"] for choice in range(4))
+
+    async def test_answers_asked_at_once_do_not_cross(self, engine: Engine) -> None:
+        prompts = [chat(f"Tell me a story about a {animal}.", max_tokens=12, temperature=0) for animal in ANIMALS]
+        alone = [(await ask(engine, prompt)).text() for prompt in prompts]
+        together = await asyncio.gather(*(ask(engine, prompt, str(i)) for i, prompt in enumerate(prompts)))
+        assert [answer.text() for answer in together] == alone
+
+    async def test_closing_the_iterator_frees_the_engine(self, engine: Engine) -> None:
+        for chunks in (0, 1, 3):
+            await begin_and_leave(engine, chat("Tell me a story.", max_tokens=1000, ignore_eos=True), chunks)
+            await until_idle(engine, 0.25)
+
+    async def test_a_prompt_that_does_not_fit_is_refused_before_the_first_chunk(self, engine: Engine) -> None:
+        assert engine.traits.context_length
+        answer = engine.generate("long", chat("fox " * (engine.traits.context_length + 10)))
+        with pytest.raises(EngineError) as refused:
+            await anext(answer)
+        assert refused.value.code == "context_length_exceeded"
+        assert engine.running == 0
+
+    async def test_a_beat_decodes_a_token(self, engine: Engine) -> None:
+        await engine.beat()
+
+    async def test_metrics_are_text(self, engine: Engine) -> None:
+        assert isinstance(await engine.metrics(), str)
+
+    async def test_a_stopped_engine_refuses_and_starts_again(self, engine: Engine) -> None:
+        stages: list[str] = []
+        await engine.stop()
+        with pytest.raises(EngineError) as refused:
+            await ask(engine, chat("Are you there?"))
+        assert refused.value.code == "engine_died"
+        await engine.start(stages.append)
+        assert stages
+        assert (await ask(engine, chat("Tell me a story.", max_tokens=2))).tokens == 2
+
+    async def test_a_stop_fails_what_still_runs(self, engine: Engine) -> None:
+        answer = engine.generate("cut", chat("Tell me a story.", max_tokens=1000, ignore_eos=True))
+        assert isinstance(await anext(answer), Accepted)
+        await engine.stop()
+        with pytest.raises(EngineError) as failed:
+            async with asyncio.timeout(10):
+                async for _ in answer:
+                    pass
+        assert failed.value.code == "engine_died"
+        await engine.start(lambda stage: None)
+
+
+ANIMALS = ("fox", "bear", "whale", "owl", "mouse", "horse", "crab", "goat")

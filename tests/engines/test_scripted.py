@@ -1,0 +1,93 @@
+"""The scripted engine keeps every promise of an engine, and each knob does what it says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from engines.base import Engine
+from engines.errors import EngineError
+from engines.scripted import ScriptedEngine, parse
+from tests.engines.asking import ask, chat
+from tests.engines.contract import EngineContract
+
+
+async def warm(**knobs: str) -> ScriptedEngine:
+    engine = ScriptedEngine(parse(knobs))
+    await engine.start(lambda stage: None)
+    return engine
+
+
+class TestContract(EngineContract):
+    @pytest.fixture
+    async def engine(self) -> AsyncIterator[Engine]:
+        engine = await warm(tokens="1000", token_ms="0", context_length="100")
+        yield engine
+        await engine.close()
+
+
+async def test_the_same_prompt_gets_the_same_words() -> None:
+    engine = await warm()
+    first, second = await ask(engine, chat("one")), await ask(engine, chat("one"))
+    assert first.deltas == second.deltas
+    assert first.text() != (await ask(engine, chat("two"))).text()
+
+
+async def test_it_says_the_answer_it_was_given() -> None:
+    answer = await ask(await warm(answer="Once upon a time."), chat("story"))
+    assert answer.text() == "Once upon a time."
+    assert answer.finishes() == ["stop"]
+
+
+async def test_it_calls_the_tool_it_was_given() -> None:
+    answer = await ask(await warm(tool="look", tokens="3"), chat("look!"))
+    fragments = [delta.tool_calls[0]["function"] for delta in answer.deltas]
+    assert fragments[0]["name"] == "look"
+    assert "".join(fragment["arguments"] for fragment in fragments) == '{"token": 0}'
+    assert answer.finishes() == ["tool_calls"]
+
+
+async def test_a_huge_word_is_as_long_as_asked() -> None:
+    answer = await ask(await warm(tokens="2", word_bytes="5000"), chat("x"))
+    assert [len(delta.text) for delta in answer.deltas] == [5000, 5000]
+
+
+async def test_a_stalled_engine_gives_nothing_more() -> None:
+    engine = await warm(stall_at="2")
+    answer = engine.generate("x", chat("x"))
+    for _ in range(3):
+        await anext(answer)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await anext(answer)
+
+
+async def test_a_failing_token_fails_its_generation_alone() -> None:
+    engine = await warm(fail_at="2", tokens="5")
+    with pytest.raises(EngineError) as failed:
+        await ask(engine, chat("x"))
+    assert failed.value.code == "engine_failed"
+    await engine.beat()
+
+
+async def test_a_crash_reaches_every_generation() -> None:
+    engine = await warm(crash_at="3", token_ms="1")
+    outcomes = await asyncio.gather(*(ask(engine, chat("x"), str(i)) for i in range(4)), return_exceptions=True)
+    assert {getattr(outcome, "code", outcome) for outcome in outcomes} == {"engine_died"}
+    assert await engine.died()
+
+
+async def test_a_boot_can_fail() -> None:
+    with pytest.raises(EngineError) as failed:
+        await warm(boot_fails="true")
+    assert failed.value.code == "boot_failed"
+
+
+@pytest.mark.parametrize("knobs", [{"token_ms": "soon"}, {"nonsense": "1"}])
+def test_a_knob_it_does_not_know_is_told(knobs: dict[str, str]) -> None:
+    with pytest.raises(EngineError) as refused:
+        parse(knobs)
+    assert refused.value.code == "bad_model_source"
+    assert next(iter(knobs)) in refused.value.message

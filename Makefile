@@ -27,7 +27,7 @@ venv: .venv/$(EXTRA).stamp ## install into .venv; EXTRA=cpu, gpu, or none (no en
 serve: venv ## serve the bundled model, or MODEL=..., on PORT=8000; ARGS=... for the rest
 	$(BIN)/hearth serve --port $(PORT) $(if $(MODEL),--model $(notdir $(MODEL:/=))=vllm:$(MODEL)) $(ARGS)
 
-test: lint $(NPM) ## lint, types, import contracts, and every test
+test: $(NPM) lint ## lint, types, import contracts, and every test
 	$(BIN)/pytest
 
 lint: venv ## ruff, mypy, import contracts

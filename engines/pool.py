@@ -34,9 +34,13 @@ class Seat:
         self._changed = asyncio.Event()
 
     @property
-    def change(self) -> asyncio.Event:
-        """Set at the next change."""
+    def changed(self) -> asyncio.Event:
+        """Set at the next change; another one is for the change after it."""
         return self._changed
+
+    async def change(self) -> None:
+        """Wait for the next change."""
+        await self._changed.wait()
 
 
 class Pool:
@@ -79,11 +83,11 @@ class Pool:
             if seat.state is not State.BOOTING:
                 raise seat.error or EngineError("boot_failed", f"{model} was stopped before it was warm.")
             # Taken before the stage is told: the change may come while the listener is busy with it.
-            change = seat.change
+            changed = seat.changed
             yield seat.stage
             try:
                 async with asyncio.timeout_at(deadline):
-                    await change.wait()
+                    await changed.wait()
             except TimeoutError:
                 raise EngineError("boot_failed", f"{model} was not warm after {self._boot_deadline_s:.0f} s.") from None
 
@@ -104,7 +108,7 @@ class Pool:
                 await seat.engine.stop()
         except EngineError as error:
             await self._break(seat, error)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # The border of the engine: whoever waits for this boot must not wait for ever.
             _log.exception("%s broke", seat.name)
             await self._break(seat, EngineError("boot_failed", f"{seat.name} broke; the server's log has the details."))

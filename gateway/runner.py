@@ -43,6 +43,7 @@ class Runner:
         self._started: float | None = None
         self._first_token: float | None = None
         self._reason = "stop"
+        self._choices_left = generation.prompt.choices
         self.heard_at: float | None = None
         """When the engine last gave anything (steady clock); None before it was asked."""
 
@@ -90,7 +91,7 @@ class Runner:
         except asyncio.CancelledError:
             why = self._stopped or "shutdown"
             return self._failed(why) if isinstance(why, HearthError) else self._canceled(why)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # The border of the run: whatever broke, the readers must be told, and none of its details.
             _log.exception("%s broke", self.generation.id)
             return self._failed(HearthError("internal_error"))
@@ -98,10 +99,10 @@ class Runner:
             self._cancellable = False
 
     async def _work(self) -> None:
+        await self._writer.append(Opened(self.generation.id, self.generation.model, self.generation.created))
         if self._stopped is not None:
             raise asyncio.CancelledError
         self._cancellable = True
-        await self._writer.append(Opened(self.generation.id, self.generation.model, self.generation.created))
         await self._reach()
         await self._pump()
 
@@ -128,12 +129,16 @@ class Runner:
                         self._first_token = now
                         self._metrics.first_token(self.generation.model, now - self._began)
                     self._tokens += len(chunk.tokens)
-                    if chunk.finish is not None and chunk.choice == 0:
-                        self._reason = chunk.finish
+                    if chunk.finish is not None:
+                        self._choices_left -= 1
+                        if chunk.choice == 0:
+                            self._reason = chunk.finish
                     await append(chunk)
                 else:
                     self._accept(chunk, now)
                     await append(chunk)
+        if self._choices_left:
+            raise EngineError("engine_failed", "The engine ended before its answer did.")
 
     def _accept(self, chunk: Accepted, now: float) -> None:
         if self.generation.state is not State.RUNNING:
@@ -142,6 +147,8 @@ class Runner:
         self._prompt_tokens, self._cached_tokens = chunk.prompt_tokens, chunk.cached_tokens
 
     async def _close(self, terminal: Terminal) -> None:
+        # Whoever reads the log from now on is no concern of its writer, which the log would keep in memory.
+        self._writer.log.on_readers = lambda count: None
         if self._leaving is not None:
             self._leaving.cancel()
         final = {Finished: State.FINISHED, Failed: State.FAILED, Canceled: State.CANCELED}[type(terminal)]

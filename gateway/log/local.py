@@ -18,7 +18,7 @@ _SHARED: Final = 8
 class Log:
     """The events of one generation, in order, with whoever waits for more.
 
-    Appended to by its store alone. `size` is in bytes, roughly; `ended_at` is the store's clock.
+    Appended to by its store alone. `size` is in bytes, roughly, the prompt's too; `ended_at` is the store's clock.
     """
 
     def __init__(self, generation: Generation, epoch: str, first: int = 0) -> None:

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from gateway.errors import HearthError
 from gateway.events import Event, is_terminal
 from gateway.generation import Generation
@@ -55,13 +57,14 @@ class MemoryLogs:
 
     async def create(self, generation: Generation) -> MemoryWriter:
         log = self._logs[generation.id] = Log(generation, new_epoch())
+        log.size = len(msgspec.msgpack.encode(generation.prompt))
         writer = self._writers[generation.id] = MemoryWriter(self, log)
         return writer
 
     async def take(self, id: str) -> MemoryWriter:
         log = self._logs.get(id)
         if log is None:
-            raise HearthError("unknown_generation")
+            raise HearthError("expired" if id in self._gone else "unknown_generation")
         if log.ended:
             raise Fenced(id)
         writer = self._writers[id] = MemoryWriter(self, log)
@@ -97,6 +100,7 @@ class MemoryLogs:
         if self._writers.get(log.generation.id) is not writer:
             raise Fenced(log.generation.id)
         ends = is_terminal(events[-1])
+        assert not any(is_terminal(event) for event in events[:-1]), "a terminal event is the last one"
         if not ends and log.size > self._retention.log_bytes:
             raise HearthError("log_full")
         if ends:

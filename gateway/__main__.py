@@ -1,29 +1,50 @@
-"""The command line: hearth serve."""
+"""The command line: `hearth COMMAND`. Each command is a file in gateway/cli."""
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Final
 
-from gateway.settings import Settings, load
+from gateway.cli.parser import Parser
+from gateway.cli.terminal import Trouble
+from gateway.settings import SettingsError
+from gateway.suggest import nearest
+
+COMMANDS: Final = {
+    "serve": "run the server",
+    "chat": "talk to a model of a running server",
+    "models": "the models of a running server, and how warm they are",
+    "doctor": "what is installed, what runs, what is missing",
+}
 
 
-def main() -> None:
-    """Run one command."""
-    parser = argparse.ArgumentParser(prog="hearth", description="A self-hosted streaming LLM gateway.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="run the server")
-    for name, field in Settings.model_fields.items():
-        if name == "models":
-            serve.add_argument("--model", action="append", dest="models", help=field.description)
-        else:
-            serve.add_argument("--" + name.replace("_", "-"), dest=name, help=field.description)
-    arguments = parser.parse_args()
-    given = {k: v for k, v in vars(arguments).items() if v is not None and k != "command"}
-    settings = load(given)
-    from gateway.server import serve as run
-
-    run(settings)
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    given = list(sys.argv[1:] if words is None else words)
+    parser = Parser(
+        prog="hearth",
+        description="A self-hosted streaming LLM gateway.",
+        epilog="commands:\n"
+        + "\n".join(f"  {name:8} {does}" for name, does in COMMANDS.items())
+        + "\n\n`hearth COMMAND --help` says more.",
+    )
+    parser.add_argument("--version", action="version", version=f"hearth {version('hearth-gateway')}")
+    parser.add_argument("command", metavar="COMMAND", help="one of those below")
+    command = parser.parse_args(given[:1] or ["--help"]).command
+    if command not in COMMANDS:
+        parser.error(f"there is no command {command!r}{nearest(command, COMMANDS)}")
+    try:
+        # A command imports what it needs; the others need not wait for it.
+        return int(import_module(f"gateway.cli.{command}").main(given[1:]))
+    except (SettingsError, Trouble) as error:
+        for line in str(error).splitlines():
+            print(f"hearth {command}: {line}", file=sys.stderr)
+        return error.status if isinstance(error, Trouble) else 2
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -12,7 +14,22 @@ from starlette.applications import Starlette
 from gateway.app import build
 from gateway.connections import WebSockets, http
 from gateway.core import Gateway
-from gateway.settings import Settings
+from gateway.settings import Settings, SettingsError
+
+_BACKLOG = 2048
+
+
+class Watcher(Protocol):
+    """Told of the server's life, in its loop."""
+
+    def listening(self, server: Server) -> None:
+        """Connections are answered from now on."""
+
+    def draining(self, running: int) -> None:
+        """It was asked to end, and lets that many generations end first."""
+
+    async def stopped(self) -> None:
+        """Its connections and its engines are gone."""
 
 
 class Server(uvicorn.Server):
@@ -21,10 +38,11 @@ class Server(uvicorn.Server):
     The first signal starts the drain; the second ends it at once.
     """
 
-    def __init__(self, config: uvicorn.Config, gateway: Gateway, drain_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, gateway: Gateway, drain_s: float, watcher: Watcher) -> None:
         super().__init__(config)
-        self._gateway = gateway
+        self.gateway = gateway
         self._drain_s = drain_s
+        self._watcher = watcher
         self._drain: asyncio.Task[None] | None = None
         self._signals = 0
 
@@ -32,6 +50,17 @@ class Server(uvicorn.Server):
         """Listen."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        self._watcher.listening(self)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close every connection, then every engine."""
+        await super().shutdown(sockets)
+        await self._watcher.stopped()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.servers[0].sockets[0].getsockname()[1])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; a second signal closes the connections that are left."""
@@ -42,10 +71,11 @@ class Server(uvicorn.Server):
             self.force_exit = self.should_exit = True
 
     def _begin_drain(self, sig: int) -> None:
+        self._watcher.draining(self.gateway.running)
         self._drain = self._loop.create_task(self._drain_then_exit(sig))
 
     async def _drain_then_exit(self, sig: int) -> None:
-        await self._gateway.drain(self._drain_s)
+        await self.gateway.drain(self._drain_s)
         super().handle_exit(sig, None)
 
 
@@ -55,7 +85,8 @@ def configure(app: Starlette, settings: Settings) -> uvicorn.Config:
         app,
         host=settings.host,
         port=settings.port,
-        log_level=settings.log_level,
+        # Logging is the process's own business, and set up by the command line.
+        log_config=None,
         http=http(settings.body_deadline_s),
         ws=WebSockets,
         access_log=False,
@@ -67,7 +98,29 @@ def configure(app: Starlette, settings: Settings) -> uvicorn.Config:
     )
 
 
-def serve(settings: Settings) -> None:
-    """Listen, and run until a signal ends it."""
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections there. Raises SettingsError."""
+    try:
+        return socket.create_server((host, port), family=_family(host), backlog=_BACKLOG)
+    except OSError as error:
+        match error.errno:
+            case errno.EADDRINUSE:
+                told = f"Port {port} on {host} is in use; choose another with --port, or stop what listens there."
+            case errno.EACCES:
+                told = f"Port {port} is for the system's administrator; choose one from 1024 up with --port."
+            case errno.EADDRNOTAVAIL | socket.EAI_NONAME:
+                told = f"{host} is no address of this machine; --host 0.0.0.0 listens on all of them."
+            case _:
+                told = f"Cannot listen on {host}, port {port}: {error.strerror}."
+        raise SettingsError(told) from None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def serve(settings: Settings, watcher: Watcher) -> None:
+    """Listen, and run until a signal ends it. Raises SettingsError, and EngineError `bad_model_source`."""
     app = build(settings)
-    Server(configure(app, settings), app.state.gateway, settings.drain_s).run()
+    with listen(settings.host, settings.port) as opened:
+        Server(configure(app, settings), app.state.gateway, settings.drain_s, watcher).run([opened])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -14,14 +17,27 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gateway.suggest import nearest
+
+FILE: Final = Path("hearth.toml")
+"""Read where the server is started, if it is there."""
+
+_PREFIX: Final = "HEARTH_"
+
+
+class SettingsError(Exception):
+    """Settings that cannot be. The message says which, where each was given, and what to do."""
+
 
 class Settings(BaseSettings):
-    """Each field is an option (`--port`), an environment variable (`HEARTH_PORT`) and a line of hearth.toml (`port = 8000`).
+    """Each field is an option (`--port`), a variable (`HEARTH_PORT`) and a line of hearth.toml (`port = 8000`).
 
     The command line wins over the environment, the environment over the file.
     """
 
-    model_config = SettingsConfigDict(env_prefix="HEARTH_", extra="forbid", toml_file="hearth.toml", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_ignore_empty=True, extra="forbid", toml_file=FILE, frozen=True
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network this machine is on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 lets the system choose one.")
@@ -46,8 +62,12 @@ class Settings(BaseSettings):
     body_deadline_s: float = Field(20.0, gt=0, description="Seconds a request's headers or body may take to arrive.")
     keep_ended_s: float = Field(600.0, ge=0, description="Seconds an ended generation can still be read.")
     keep_bytes: int = Field(512 << 20, gt=0, description="Bytes of generations held; the oldest ended ones go first.")
-    generation_bytes: int = Field(8 << 20, gt=0, description="Bytes one generation may hold before it fails as log_full.")
-    log_level: str = Field("info", description="debug, info, warning or error.")
+    generation_bytes: int = Field(
+        8 << 20, gt=0, description="Bytes one generation may hold before it fails as log_full."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="How much is logged: debug, info, warning or error."
+    )
 
     @field_validator("models", mode="before")
     @classmethod
@@ -67,14 +87,50 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
-def load(overrides: dict[str, Any], file: Path | None = None) -> Settings:
-    """The settings in force: `overrides` over the environment over the file over the defaults.
-
-    Raises pydantic.ValidationError, whose errors name the field.
-    """
-    if file is None:
-        return Settings(**overrides)
-    where = type("Settings", (Settings,), {"model_config": SettingsConfigDict(toml_file=file)})
-    settings = where(**overrides)
+def load(overrides: Mapping[str, Any], file: Path | None = None) -> Settings:
+    """The settings in force: `overrides` over the environment over the file over the defaults. Raises SettingsError."""
+    path = file or FILE
+    if file is not None and not file.is_file():
+        raise SettingsError(f"There is no settings file {file}; hearth.example.toml shows one.")
+    # Which file to read is known to the class alone.
+    where = type("Settings", (Settings,), {"model_config": SettingsConfigDict(toml_file=path)}) if file else Settings
+    try:
+        settings = where(**overrides)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentence(fault, overrides, path) for fault in error.errors())) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}. A line reads `port = 8000`.") from None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
     assert isinstance(settings, Settings)
     return settings
+
+
+def strangers() -> list[str]:
+    """Variables in the environment that look like settings and are none, each with a guess at what was meant."""
+    known = {variable(name) for name in Settings.model_fields}
+    given = (name.upper() for name in os.environ)
+    return [name + nearest(name, known) for name in given if name.startswith(_PREFIX) and name not in known]
+
+
+def option(field: str) -> str:
+    """A setting as it is written on the command line."""
+    return "--model" if field == "models" else f"--{field.replace('_', '-')}"
+
+
+def variable(field: str) -> str:
+    """A setting as it is written in the environment."""
+    return _PREFIX + field.upper()
+
+
+def _sentence(fault: Mapping[str, Any], overrides: Mapping[str, Any], path: Path) -> str:
+    field = str(fault["loc"][0])
+    if fault["type"] == "extra_forbidden":
+        return f"{path}: there is no setting {field!r}{nearest(field, Settings.model_fields)}."
+    if field in overrides:
+        where = f"{option(field)} {fault['input']}"
+    elif variable(field) in map(str.upper, os.environ):
+        where = f"{variable(field)}={fault['input']}"
+    else:
+        where = f"{path}: {field} = {fault['input']!r}"
+    return f"{where}: {fault['msg'][:1].lower()}{fault['msg'][1:]}. {Settings.model_fields[field].description}"

@@ -1,0 +1,175 @@
+"""hearth serve: run the server."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic.fields import FieldInfo
+
+from engines.errors import EngineError
+from gateway.cli.herald import Herald
+from gateway.cli.parser import Parser
+from gateway.cli.terminal import Screen, Trouble
+from gateway.settings import Settings, load, option
+
+GROUPS: Final[Mapping[str, Sequence[str]]] = {
+    "what it serves": ("models", "preload", "boot_deadline_s"),
+    "where it listens": ("host", "port"),
+    "how long it waits": (
+        "abandon_after_s",
+        "keep_alive_s",
+        "engine_silence_s",
+        "reader_stall_s",
+        "body_deadline_s",
+        "drain_s",
+    ),
+    "how much it holds": (
+        "max_running",
+        "max_body_bytes",
+        "reader_lag_bytes",
+        "generation_bytes",
+        "keep_bytes",
+        "keep_ended_s",
+    ),
+    "what it tells": ("log_level",),
+}
+
+_EPILOG: Final = """
+models: NAME=ENGINE:SOURCE?knob=value&knob=value
+  NAME is what callers put into `model`. Quote the whole for the shell. The engines are:
+
+  vllm      a model on vLLM, in processes of its own. SOURCE is a folder, a model's name on Hugging Face, or `bundled`
+            (the small one that comes along). Knobs are the options of `vllm serve`: max_model_len=8192, dtype=bfloat16,
+            gpu_memory_utilization=0.8, enable_auto_tool_choice=true, tool_call_parser=hermes ...
+  scripted  no model: numbered words by a script, for tests and load tests. No SOURCE. Knobs:
+{knobs}
+
+examples:
+  hearth serve
+  hearth serve --model 'qwen=vllm:Qwen/Qwen3-0.6B?max_model_len=8192' --host 0.0.0.0
+  hearth serve --model campfire=vllm:bundled --model 'demo=scripted:?prefill_ms=20&token_ms=5'
+
+Every option is also an environment variable (--drain-s is HEARTH_DRAIN_S; HEARTH_MODELS holds several models with
+blanks between) and a line of hearth.toml (drain_s = 20; models = ["campfire=vllm:bundled"]). The command line wins over
+the environment, the environment over the file. docs/settings.md says what each does.
+
+Ctrl-C lets running answers end first; a second Ctrl-C does not wait for them.
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the server until a signal ends it."""
+    given = vars(parser().parse_args(words))
+    settings = load({name: value for name, value in given.items() if name != "config"}, given.get("config"))
+    _check_sources(settings)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    if settings.log_level == "info":
+        # What uvicorn tells at this level is told better here.
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # Last, since it takes longest: whoever mistyped an option need not wait for it.
+    from gateway.server import serve
+
+    herald = Herald(settings, Screen(sys.stdout))
+    try:
+        serve(settings, herald)
+    except EngineError as error:
+        raise _misnamed(error) from None
+    except KeyboardInterrupt:
+        # The signal that ended it, after everything was ended in order.
+        return 0
+    if herald.fault is not None:
+        raise Trouble(herald.fault)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `hearth serve`, made from the settings."""
+    made = Parser(
+        prog="hearth serve",
+        usage="hearth serve [--model NAME=ENGINE:SOURCE?knob=value&...]... [OPTIONS]",
+        description="Run the server: it listens at once, and the models load behind it.",
+        epilog=_EPILOG.format(knobs="\n".join(_knobs())),
+    )
+    for title, names in GROUPS.items():
+        group = made.add_argument_group(title)
+        for name in names:
+            _add(group, name, Settings.model_fields[name])
+    made.add_argument_group("where all this may be written instead").add_argument(
+        "--config", type=Path, metavar="FILE", help="A file of settings. (default: hearth.toml, if it is there)"
+    )
+    return made
+
+
+def _add(group: Any, name: str, field: FieldInfo) -> None:
+    told = f"{field.description} (default: {_default(field)})"
+    if field.annotation is bool:
+        group.add_argument(option(name), dest=name, action=argparse.BooleanOptionalAction, help=told)
+    elif name == "models":
+        group.add_argument(option(name), dest=name, action="append", metavar="MODEL", help=told)
+    else:
+        group.add_argument(option(name), dest=name, metavar=_unit(name), help=told)
+
+
+def _unit(name: str) -> str:
+    tail = name.rpartition("_")[2]
+    return {"s": "SECONDS", "bytes": "BYTES", "running": "N"}.get(tail, tail.upper())
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(value)
+    if isinstance(value, int) and value >= 1 << 20:
+        return f"{value}, which is {value >> 20} MiB"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _knobs() -> Iterator[str]:
+    from msgspec import NODEFAULT
+    from msgspec.structs import fields
+
+    from engines.scripted import Script
+
+    line = " " * 11
+    for field in fields(Script):
+        default = field.default if field.default not in (None, NODEFAULT) else "none"
+        knob = f" {field.name}={str(default).lower()},"
+        if len(line + knob) > 110:
+            yield line
+            line = " " * 11
+        line += knob
+    yield line.rstrip(",")
+
+
+def _misnamed(error: EngineError) -> Trouble:
+    return Trouble(f"{error.message.rstrip('.')}. See `hearth serve --help`.")
+
+
+def _check_sources(settings: Settings) -> None:
+    """Refuse at once what vLLM would refuse only after it was imported. Raises Trouble."""
+    from engines.registry import parse
+
+    try:
+        sources = [parse(written) for written in settings.models]
+    except EngineError as error:
+        raise _misnamed(error) from None
+    for model in sources:
+        if model.engine != "vllm":
+            continue
+        if find_spec("vllm") is None:
+            raise Trouble(
+                f"{model.name} wants vLLM, which is not installed: `make venv EXTRA=cpu`, or EXTRA=gpu for a GPU."
+            )
+        if model.source.startswith(("/", ".", "~")) and not (Path(model.source) / "config.json").is_file():
+            raise Trouble(
+                f"{model.name}: {model.source} is no model's folder (there is no config.json in it); "
+                "give a folder, a model's name on Hugging Face, or `bundled`."
+            )

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 
-
 from engines import registry
 from engines.pool import Pool
 from gateway.clock import Clock
@@ -28,9 +27,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Starlette:
     pool = Pool(registry.build(sources), clock.steady, settings.boot_deadline_s)
     logs = MemoryLogs(
         clock.steady,
-        Retention(
-            ended_s=settings.keep_ended_s, log_bytes=settings.generation_bytes, total_bytes=settings.keep_bytes
-        ),
+        Retention(ended_s=settings.keep_ended_s, log_bytes=settings.generation_bytes, total_bytes=settings.keep_bytes),
     )
     gateway = Gateway(
         pool,

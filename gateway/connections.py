@@ -1,7 +1,7 @@
 """uvicorn's two protocols, with what a server of long streams needs beside them.
 
-Headers have a deadline (uvicorn waits on a silent connection for ever), the kernel notices a peer that vanished, and the
-application can drop a connection at once, whatever is still unsent.
+Headers have a deadline (uvicorn waits on a silent connection for ever), the kernel notices a peer that vanished, and
+the application can drop a connection at once, whatever is still unsent.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Http(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         cast("dict[str, Any]", self.scope)[ABORT] = self.transport.abort
-        # On a connection that is used again, the wait for a next request is uvicorn's; from its first byte on it is ours.
+        # Between two requests on one connection the wait is uvicorn's; from a request's first byte on it is ours.
         if self._timer is None:
             self._arm()
 

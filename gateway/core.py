@@ -163,7 +163,7 @@ class Gateway:
         self._watch = asyncio.create_task(self._keep_watch(), name="watch")
 
     async def drain(self, seconds: float) -> None:
-        """Take no more work, let what runs end within that time, then send the readers away resumably and stop the rest."""
+        """Take no more work, let what runs end within that time; then send readers away resumably and stop the rest."""
         self.closing = True
         tasks = list(self._tasks.values())
         if tasks and not self.draining.is_set():
@@ -196,7 +196,7 @@ class Gateway:
                 self._cut_stalled_readers()
                 self._fail_silent_runs()
                 await self._logs.sweep()
-            except Exception:
+            except Exception:  # noqa: BLE001
                 # The watch must outlive whatever one round of it meets.
                 _log.exception("a round of the watch broke")
 

@@ -14,11 +14,17 @@ class Metrics:
         self.registry = CollectorRegistry()
         on = self.registry
         self._started = Counter("hearth_generations_started", "Generations begun.", ["model", "surface"], registry=on)
-        self._ended = Counter("hearth_generations_ended", "Generations ended, by final state.", ["model", "state"], registry=on)
+        self._ended = Counter(
+            "hearth_generations_ended", "Generations ended, by final state.", ["model", "state"], registry=on
+        )
         self._prompt = Counter("hearth_prompt_tokens", "Tokens taken in.", ["model"], registry=on)
         self._output = Counter("hearth_generated_tokens", "Tokens given out.", ["model"], registry=on)
         self._first = Histogram(
-            "hearth_time_to_first_token_seconds", "From the call to its first token.", ["model"], buckets=_SECONDS, registry=on
+            "hearth_time_to_first_token_seconds",
+            "From the call to its first token.",
+            ["model"],
+            buckets=_SECONDS,
+            registry=on,
         )
         self._total = Histogram(
             "hearth_generation_seconds", "From the call to its end.", ["model"], buckets=_SECONDS, registry=on

@@ -1,6 +1,7 @@
 """The story grammar: a seed and a topic make one story."""
 
 from collections.abc import Iterator
+from types import ModuleType
 
 from engines.campfire.chance import Random
 from engines.campfire.grammar import feast, hero, lost, loved, plots, world
@@ -21,12 +22,8 @@ def tell(rng: Random, topic: Topic, second: Topic | None = None) -> str:
 
 def beats(rng: Random, topic: Topic) -> Iterator[tuple[str, ...]]:
     """What happens, from the opening to the ending."""
-    if topic.kind is Kind.LOVED:
-        plot, openings = loved, loved.OPENINGS
-    else:
-        plot = rng.choices((hero, lost, feast), (60, 20, 20))[0]
-        openings = hero.OPENINGS if topic.kind is Kind.THING else hero.KNOWN_OPENINGS
-    yield openings
+    plot: ModuleType = loved if topic.kind is Kind.LOVED else rng.choices((hero, lost, feast), (60, 20, 20))[0]
+    yield plot.OPENINGS if topic.kind in (Kind.THING, Kind.LOVED) else plot.KNOWN_OPENINGS
     yield from (beat for beat, kept in zip(plot.MIDDLE, KEPT, strict=True) if rng.random() < kept)
     yield plot.ENDINGS
 
@@ -41,7 +38,8 @@ def scene(rng: Random) -> Slots:
         "place": place, "spot": spot, "wish": wish, "wished": wished, "trouble": trouble, "fix": fix,
         "season": season, "a_season": with_article(season), "treasure": treasure,
         "treasure_a": with_article(treasure), "weather": rng.choice(world.WEATHERS), "time": rng.choice(world.TIMES),
-        "olden": rng.choice(world.OLDEN), "food": rng.choice(world.FOODS),
+        "later": f"{rng.choice(world.WEATHERS)} {rng.choice(world.TIMES)}", "olden": rng.choice(world.OLDEN),
+        "food": rng.choice(world.FOODS),
     }
 
 

@@ -34,7 +34,7 @@ class Stage:
 
 
 # Invented words first, for nothing but copying helps with them; then everything; then long conversations.
-STAGES = (Stage(1200, 16, 256, 0.9, 1), Stage(5000, 16, 256, 0.6, 2), Stage(600, 6, 768, 0.6, 5))
+STAGES = (Stage(1200, 8, 256, 0.9, 1), Stage(3600, 8, 256, 0.6, 2), Stage(600, 4, 768, 0.6, 5))
 
 
 def newborn(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:

@@ -46,8 +46,8 @@ class Nest:
                     "engines.vllm.nursery",
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
-                    # Ctrl-C in a terminal reaches its whole group: the server decides when engines end.
-                    process_group=0,
+                    # Ctrl-C in a terminal reaches all of its session: the server decides when engines end.
+                    start_new_session=True,
                 )
                 self._reading = asyncio.create_task(self._read(self._process), name="nursery")
         assert self._ready is not None

@@ -64,7 +64,7 @@ class Logs(Protocol):
         """Begin an empty log with a new epoch."""
 
     async def take(self, id: str) -> Writer:
-        """Become the writer of a running log; the writer before is fenced off. Raises as `open`, and Fenced if ended."""
+        """Become the writer of a running log; the one before is fenced off. Raises as `open`, and Fenced if ended."""
 
     async def open(self, id: str, owner: str) -> Log:
         """The log of that generation.

@@ -5,7 +5,7 @@ from engines.campfire.grammar import hero
 OPENINGS, KNOWN_OPENINGS = hero.OPENINGS, hero.KNOWN_OPENINGS
 PLANS = (
     "It was the birthday of {hero}, and nobody knew.",
-    "One {weather} {time}, {hero} decided to give a feast.",
+    "One {later}, {hero} decided to give a feast.",
     "For {its} birthday, {hero} wanted to invite the whole world.",
     "{hero} was lonely, so {hero} wrote a hundred invitations.",
     "\"I will cook for everyone,\" said {hero}, and put {food} on a long table.",
@@ -15,7 +15,7 @@ WAITS = (
     "But {trouble}, and all the chairs stayed empty.",
     "The table was ready, and {hero} had washed every cup, but {trouble}.",
     "The letters never arrived, for {trouble}.",
-    "One hour went by, and then two, and {hero} sat alone with the {food}.",
+    "One hour went by, and then two, and {hero} sat alone. Alas, {trouble}.",
 )
 GUESTS = (
     "\"Am I too late for the {food}?\" asked the {friend}.",

@@ -42,7 +42,7 @@ TROUBLES = (
     "Sadly, {trouble}, and {hero} sat down and cried a little.",
     "It was not easy, because {trouble}.",
     "{hero} tried three times, but {trouble}.",
-    "Then came a {weather} {time}, and {trouble}.",
+    "Then came a {later}, and {trouble}.",
     "{hero} packed some {food} and left, but {trouble}.",
     "And what did {hero} find on the way? Alas, {trouble}.",
 )
@@ -80,7 +80,7 @@ WONDERS = (
     "By the end of the {season}, {hero} {wished}.",
     "That very {time}, {hero} {wished}, and everyone cheered.",
     "And so it happened that {hero} {wished}.",
-    "When the {weather} {time} was over, {hero} {wished}.",
+    "When the {later} was over, {hero} {wished}.",
     "Would you believe it: {hero} {wished}!",
     "After that, {hero} {wished}, just like that.",
 )

@@ -20,7 +20,7 @@ HABITS = (
     "{She} kept a box for {topic} under the bed.",
 )
 TROUBLES = (
-    "But one {weather} {time}, {trouble}, and {hero} could not think of {topic} any more.",
+    "But one {later}, {trouble}, and {hero} could not think of {topic} any more.",
     "{hero} set out to find {topic}, but {trouble}.",
     "One day {she} went to look for {topic}, but {trouble}.",
     "\"You will never find {topic} here,\" said the people, for {trouble}.",

@@ -1,0 +1,107 @@
+"""Bad input of every kind is told clearly, in OpenAI's shape, and reaches no engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway.surfaces.raw import CHAT, HELLO, PATH, line
+from tests.serving import Served, serving
+
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: here\r\n"
+LIMIT = 2000
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    """A server on which nothing may be started."""
+    async with serving(max_body_bytes=LIMIT, body_deadline_s=0.2) as served:
+        yield served
+        assert served.gateway._logs.held == []  # type: ignore[attr-defined]
+
+
+async def post(served: Served, content: Any, path: str = PATH) -> httpx.Response:
+    async with httpx.AsyncClient(base_url=served.url, timeout=10) as client:
+        return await client.post(path, content=content)
+
+
+def error_of(response: httpx.Response) -> dict[str, Any]:
+    error: dict[str, Any] = response.json()["error"]
+    assert error.keys() >= {"message", "type", "code", "param"}
+    assert response.headers["x-request-id"]
+    return error
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "bad_json"),
+        (b"{", "bad_json"),
+        (b'{"model": "demo"} {}', "bad_json"),
+        (b'{"model": "\xff\xfe"}', "bad_json"),
+        (b'{"model": "\xed\xa0\x80"}', "bad_json"),
+        (b'{"model": "\\ud800"}', "bad_json"),
+        (b'{"temperature": NaN}', "bad_json"),
+        (b"[" * 1500, "bad_json"),
+        (b"[]", "invalid_request"),
+        (b"null", "invalid_request"),
+        (b'"hello"', "invalid_request"),
+    ],
+)
+async def test_body_that_is_no_json_object_is_refused(served: Served, body: bytes, code: str) -> None:
+    response = await post(served, body)
+    assert (response.status_code, error_of(response)["code"]) == (400, code)
+    assert error_of(response)["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("path", [PATH, "/v1/completions"])
+async def test_field_at_fault_is_named(served: Served, path: str) -> None:
+    ask = {"model": "demo", "messages" if path == PATH else "prompt": HELLO if path == PATH else "a"}
+    response = await post(served, json.dumps(ask | {"temperature": 3}), path)
+    assert (response.status_code, error_of(response)["param"]) == (400, "temperature")
+    assert response.headers["x-should-retry"] == "false"
+
+
+async def test_number_past_every_float_is_refused(served: Served) -> None:
+    body = json.dumps(CHAT)[:-1] + ', "temperature": 1e999}'
+    assert (await post(served, body.encode())).status_code == 400
+
+
+async def test_unknown_model_is_told_with_the_one_that_was_meant(served: Served) -> None:
+    response = await post(served, json.dumps(CHAT | {"model": "Demo"}))
+    error = error_of(response)
+    assert (response.status_code, error["code"], error["param"]) == (404, "unknown_model", "model")
+    assert "'demo'" in error["message"]
+
+
+async def test_body_too_large_is_refused(served: Served) -> None:
+    response = await post(served, b" " * (LIMIT + 1))
+    assert (response.status_code, error_of(response)["code"]) == (413, "body_too_large")
+    assert response.headers["connection"] == "close"
+
+
+async def test_body_too_large_is_refused_without_a_declared_length(served: Served) -> None:
+    async with line(served) as client:
+        await client.send(HEAD + b"transfer-encoding: chunked\r\n\r\n")
+        for _ in range(3):
+            await client.send(b"%x\r\n%b\r\n" % (LIMIT // 2, b" " * (LIMIT // 2)))
+        assert b" 413 " in await client.hear(b"\r\n")
+        assert b'"code":"body_too_large"' in await client.rest()
+
+
+async def test_body_that_does_not_arrive_is_not_waited_for(served: Served) -> None:
+    async with line(served) as client:
+        await client.send(HEAD + b'content-length: 100\r\n\r\n{"model":')
+        assert b" 408 " in await client.hear(b"\r\n")
+        assert b'"code":"request_timeout"' in await client.rest()
+
+
+async def test_wrong_method_says_which_is_right(served: Served) -> None:
+    async with httpx.AsyncClient(base_url=served.url, timeout=10) as client:
+        response = await client.get(PATH)
+    assert (response.status_code, response.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert response.headers["allow"] == "POST"

@@ -1,0 +1,13 @@
+"""Waiting in tests: for a thing that happens, never for a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+async def until(happened: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Let the loop run until it happened; a TimeoutError when it did not in that time."""
+    async with asyncio.timeout(seconds):
+        while not happened():
+            await asyncio.sleep(0)

@@ -91,7 +91,7 @@ class Conversation:
             self._bad_frames = 0
         except HearthError as error:
             self._lament(name, error)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # The border of a frame: what breaks one lane must not take the others along.
             _log.exception("a frame broke")
             self._lament(name, HearthError("internal_error"))
@@ -193,7 +193,7 @@ class Conversation:
             await self._websocket.close(goodbye.row.close, goodbye.code)
         except WebSocketDisconnect:
             pass  # The hearing task is told as well.
-        except Exception:
+        except Exception:  # noqa: BLE001
             # The border of the task: a silent socket would be waited on for ever.
             _log.exception("a socket broke")
             await self._websocket.close(1011)

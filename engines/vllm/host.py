@@ -77,6 +77,7 @@ def _arguments(name: str, source: str, knobs: Mapping[str, str]) -> Any:
 
     parser.error = refuse
     words = ["--model", source, "--served-model-name", name]
+    knobs = {"use_tqdm_on_load": "false", **knobs}
     if current_platform.is_cpu():
         # Compiling and one more process cost a small machine more than they give it.
         knobs = {

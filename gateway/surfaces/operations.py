@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from engines.base import State
+from gateway import exposition
 from gateway.core import Gateway
 from gateway.metrics import Metrics
 
@@ -32,7 +33,7 @@ def routes(gateway: Gateway, metrics: Metrics) -> list[Route]:
         engines = await asyncio.gather(*(seat.engine.metrics() for seat in gateway.pool.seats.values()))
         states = {name: str(seat.state) for name, seat in gateway.pool.seats.items()}
         own = metrics.render(running=gateway.running, readers=gateway.readers, states=states)
-        text = own + "".join(engines).encode()
+        text = own + exposition.merge(engines, "vllm:").encode()
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", expose)]

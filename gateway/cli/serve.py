@@ -6,7 +6,6 @@ import argparse
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from pydantic.fields import FieldInfo
 from engines.errors import EngineError
 from gateway.cli.herald import Herald
 from gateway.cli.parser import Parser
+from gateway.cli.sources import fault
 from gateway.cli.terminal import Screen, Trouble
 from gateway.settings import Settings, load, option
 
@@ -67,7 +67,10 @@ def main(words: Sequence[str]) -> int:
     """Run the server until a signal ends it."""
     given = vars(parser().parse_args(words))
     settings = load({name: value for name, value in given.items() if name != "config"}, given.get("config"))
-    _check_sources(settings)
+    # Refused at once, and not by vLLM after it was imported.
+    for written in settings.models:
+        if told := fault(written):
+            raise Trouble(told)
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     if settings.log_level == "info":
         # What uvicorn tells at this level is told better here.
@@ -79,7 +82,7 @@ def main(words: Sequence[str]) -> int:
     try:
         serve(settings, herald)
     except EngineError as error:
-        raise _misnamed(error) from None
+        raise Trouble(error.message) from None
     except KeyboardInterrupt:
         # The signal that ended it, after everything was ended in order.
         return 0
@@ -147,29 +150,3 @@ def _knobs() -> Iterator[str]:
             line = " " * 11
         line += knob
     yield line.rstrip(",")
-
-
-def _misnamed(error: EngineError) -> Trouble:
-    return Trouble(f"{error.message.rstrip('.')}. See `hearth serve --help`.")
-
-
-def _check_sources(settings: Settings) -> None:
-    """Refuse at once what vLLM would refuse only after it was imported. Raises Trouble."""
-    from engines.registry import parse
-
-    try:
-        sources = [parse(written) for written in settings.models]
-    except EngineError as error:
-        raise _misnamed(error) from None
-    for model in sources:
-        if model.engine != "vllm":
-            continue
-        if find_spec("vllm") is None:
-            raise Trouble(
-                f"{model.name} wants vLLM, which is not installed: `make venv EXTRA=cpu`, or EXTRA=gpu for a GPU."
-            )
-        if model.source.startswith(("/", ".", "~")) and not (Path(model.source) / "config.json").is_file():
-            raise Trouble(
-                f"{model.name}: {model.source} is no model's folder (there is no config.json in it); "
-                "give a folder, a model's name on Hugging Face, or `bundled`."
-            )

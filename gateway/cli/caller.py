@@ -1,0 +1,111 @@
+"""A running server, as the command line asks it: its models, and chats as they stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Literal, NamedTuple
+
+import httpx
+
+from gateway.cli.terminal import Trouble
+
+_LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
+_CONNECT_S: Final = 5.0
+
+
+class Piece(NamedTuple):
+    """What a streamed answer says next: text, reasoning, a stage of getting there, or why it ended."""
+
+    kind: Literal["text", "reasoning", "progress", "end"]
+    text: str
+
+
+class Caller:
+    """Talks to one server. Every failure is a Trouble with exit status 1."""
+
+    def __init__(self, url: str) -> None:
+        self.url = (url if "://" in url else f"http://{url}").rstrip("/").removesuffix("/v1")
+        try:
+            host = httpx.URL(self.url).host
+            # Between two questions any time may pass, and a model may take minutes to boot: only connecting is timed.
+            self._http = httpx.Client(
+                base_url=self.url,
+                timeout=httpx.Timeout(None, connect=_CONNECT_S),
+                trust_env=host not in _LOCAL,
+            )
+        except httpx.InvalidURL:
+            raise Trouble(f"{url!r} is no address; one reads http://127.0.0.1:8000.") from None
+
+    def models(self) -> list[dict[str, Any]]:
+        """The server's models, in its order."""
+        with self._border():
+            response = self._http.get("/v1/models", timeout=_CONNECT_S)
+        self._check(response)
+        try:
+            return list(response.json()["data"])
+        except (ValueError, KeyError, TypeError):
+            raise Trouble(f"What answers at {self.url} is not Hearth.", 1) from None
+
+    def chat(self, model: str, messages: list[dict[str, str]]) -> Generator[Piece]:
+        """Ask, and give the answer as it comes. Closing the iterator stops the answer on the server too."""
+        body = {"model": model, "messages": messages, "stream": True}
+        with self._border(), self._http.stream("POST", "/v1/chat/completions", json=body) as response:
+            if response.status_code != 200:
+                response.read()
+                self._check(response)
+            yield from self._read(response.iter_bytes())
+
+    def _read(self, chunks: Iterable[bytes]) -> Iterator[Piece]:
+        for line in _lines(chunks):
+            if line.startswith(b": ") and line != b": keep-alive":
+                yield Piece("progress", line[2:].decode())
+            elif line == b"data: [DONE]":
+                return
+            elif line.startswith(b"data: "):
+                yield from _pieces(json.loads(line[6:]))
+        raise Trouble("The connection ended before the answer did.", 1)
+
+    def _check(self, response: httpx.Response) -> None:
+        if response.is_success:
+            return
+        try:
+            told = str(response.json()["error"]["message"])
+        except (ValueError, KeyError, TypeError):
+            told = f"{response.request.url} answered {response.status_code} {response.reason_phrase}."
+        raise Trouble(told, 1)
+
+    @contextmanager
+    def _border(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise Trouble(
+                f"Nobody answers at {self.url}. Start a server with `hearth serve`, or name another with --url.", 1
+            ) from None
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+            raise Trouble(f"{self.url!r} is no address; one reads http://127.0.0.1:8000.") from None
+        except httpx.TransportError as error:
+            raise Trouble(f"The connection to {self.url} broke: {str(error) or type(error).__name__}.", 1) from None
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    # httpx would split at every line break that Unicode knows, and an answer may hold any of them.
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+
+
+def _pieces(frame: dict[str, Any]) -> Iterator[Piece]:
+    if "error" in frame:
+        raise Trouble(str(frame["error"]["message"]), 1)
+    for choice in frame["choices"]:
+        delta = choice["delta"]
+        if reasoning := delta.get("reasoning_content"):
+            yield Piece("reasoning", reasoning)
+        if text := delta.get("content"):
+            yield Piece("text", text)
+        if reason := choice.get("finish_reason"):
+            yield Piece("end", reason)

@@ -1,0 +1,28 @@
+"""What speaks against a model before anybody boots it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from engines import registry
+from engines.errors import EngineError
+
+
+def fault(written: str) -> str | None:
+    """Why the model that is named so cannot be served, in a sentence with a remedy; None if nothing is known against it."""
+    try:
+        model = registry.parse(written)
+        registry.build([model])
+    except EngineError as error:
+        return f"{error.message.rstrip('.')}. See `hearth serve --help`."
+    if model.engine != "vllm":
+        return None
+    if find_spec("vllm") is None:
+        return f"{model.name} wants vLLM, which is not installed: `make venv EXTRA=cpu`, or EXTRA=gpu for a GPU."
+    if model.source.startswith(("/", ".", "~")) and not (Path(model.source) / "config.json").is_file():
+        return (
+            f"{model.name}: {model.source} is no model's folder (there is no config.json in it); "
+            "give a folder, a model's name on Hugging Face, or `bundled`."
+        )
+    return None

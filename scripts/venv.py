@@ -25,9 +25,9 @@ def say(line: str) -> None:
     print(f"venv: {line}", flush=True)
 
 
-def run(*command: object) -> None:
+def run(*command: object, remedy: str = "") -> None:
     if subprocess.run(list(map(str, command)), cwd=ROOT).returncode:
-        sys.exit(f"venv: failed: {' '.join(map(str, command))}")
+        sys.exit(f"venv: failed: {' '.join(map(str, command))}{remedy}")
 
 
 def output(*command: object) -> str:
@@ -63,7 +63,7 @@ def version_of(python: object) -> str:
 
 
 def make_venv(pythons: list[str]) -> None:
-    if version_of(BIN / "python") in pythons:
+    if version_of(BIN / "python") in pythons and (BIN / "pip").exists():
         return
     for python in [*(f"python{version}" for version in pythons), "python3", sys.executable]:
         if version_of(python) in pythons:
@@ -96,19 +96,21 @@ def main(extra: str) -> None:
         chosen += ["--group", "node"]
 
     # pyproject.toml changes more often than what is to be installed: remember the latter.
-    export = output(BIN / "uv", "export", "--frozen", "--no-header", "--no-annotate", *chosen)
-    project = (ROOT / "pyproject.toml").read_text().partition("\n[tool.")[0]
-    wanted, installed = f"{export}\n\n{project}", VENV / "installed"
+    requirements, installed = VENV / "requirements.txt", VENV / "installed"
+    run(BIN / "uv", "export", "--quiet", "--frozen", "--no-header", "--no-annotate", *chosen, "-o", requirements)
+    wanted = requirements.read_text() + (ROOT / "pyproject.toml").read_text().partition("\n[tool.")[0]
     if not installed.exists() or installed.read_text() != wanted:
-        how = ["--compile-bytecode", "--python", str(BIN / "python")]  # else every start compiles thousands of modules
+        installed.unlink(missing_ok=True)
+        how = ["--compile-bytecode"]  # else every start compiles thousands of modules
         how += [] if sys.stderr.isatty() else ["--quiet"]
         if folder:
             say(f"installs uv.lock, with torch from {folder}; a minute or two")
-            (VENV / "requirements.txt").write_text(export)
-            run(BIN / "uv", "pip", "sync", *how, "--find-links", folder, VENV / "requirements.txt")
+            run(BIN / "uv", "pip", "sync", *how, "--python", BIN / "python", "--find-links", folder, requirements)
         else:
-            say(f"installs uv.lock; downloads {'6 GB' if extra == 'gpu' else '700 MB'} the first time")
-            run(BIN / "uv", "sync", "--frozen", *how, *chosen)
+            torch = {"cpu": ", with torch from PyTorch's index; 700 MB", "gpu": ", with CUDA; 4 GB"}.get(extra, "")
+            say(f"installs uv.lock{torch} the first time")
+            remedy = "\nvenv: without PyTorch's index, put its wheel into a folder and name that in PIP_FIND_LINKS"
+            run(BIN / "uv", "sync", "--frozen", *how, *chosen, remedy=remedy if extra == "cpu" else "")
         run(BIN / "python", "-m", "compileall", "-q", "gateway", "engines", "cache", "loadtest")
         installed.write_text(wanted)
 

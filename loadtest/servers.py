@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MODEL = "bench"
-_BOOT_SECONDS = 300.0
+_BOOT_SECONDS = 180.0
 _STOP_SECONDS = 20.0
 
 # vLLM on a CPU: one engine process that waits without spinning, and no thread pool that fights over the cores.

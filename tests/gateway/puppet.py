@@ -1,0 +1,138 @@
+"""An engine whose every step a test makes, and the parts around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from engines.base import Accepted, Chunk, Delta, Prompt, Report, Traits
+from engines.pool import Pool
+from gateway.call import Call
+from gateway.core import Deadlines, Gateway
+from gateway.events import Event
+from gateway.log.local import Log
+from gateway.log.memory import MemoryLogs, Retention
+from gateway.metrics import Metrics
+from tests.turning import Turned
+
+Step = Chunk | Exception | None
+
+
+class Puppet:
+    """Boots when `boots` is set, says what `says` is given, and dies when `dies` is set."""
+
+    def __init__(self, *, booted: bool = True, traits: Traits | None = None) -> None:
+        self.traits = traits or Traits()
+        self.boots = asyncio.Event()
+        self.boot_error: Exception | None = None
+        self.dies = asyncio.Event()
+        self.starts = self.stops = 0
+        self.now: set[str] = set()
+        self.closed: list[str] = []
+        self._steps: dict[str, asyncio.Queue[Step]] = defaultdict(asyncio.Queue)
+        if booted:
+            self.boots.set()
+
+    def says(self, id: str, *steps: Step) -> None:
+        """The next chunks of that generation; an error breaks it, None ends it."""
+        for step in steps:
+            self._steps[id].put_nowait(step)
+
+    @property
+    def running(self) -> int:
+        return len(self.now)
+
+    async def start(self, report: Report) -> None:
+        self.starts += 1
+        report("loading")
+        self.dies.clear()
+        await self.boots.wait()
+        if self.boot_error is not None:
+            raise self.boot_error
+
+    async def stop(self) -> None:
+        self.stops += 1
+
+    async def close(self) -> None: ...
+
+    async def died(self) -> str:
+        await self.dies.wait()
+        return "it was told to"
+
+    async def generate(self, id: str, prompt: Prompt) -> AsyncGenerator[Chunk]:
+        self.now.add(id)
+        try:
+            while (step := await self._steps[id].get()) is not None:
+                if isinstance(step, Exception):
+                    raise step
+                yield step
+        finally:
+            self.now.discard(id)
+            self.closed.append(id)
+
+    async def beat(self) -> None: ...
+
+    async def metrics(self) -> str:
+        return ""
+
+
+class Stage(NamedTuple):
+    """A gateway with one puppet behind it."""
+
+    gateway: Gateway
+    puppet: Puppet
+    logs: MemoryLogs
+    clock: Turned
+
+    async def ask(self, prompt: Prompt | None = None, *, grace: float | None = None) -> tuple[Call, Log]:
+        """A new generation, and its log."""
+        prompt = prompt or Prompt(texts=("once",))
+        call = await self.gateway.start("demo", prompt, owner="ann", surface="test", grace=grace)
+        return call, await self.gateway.open(call.generation.id, "ann")
+
+
+@asynccontextmanager
+async def staged(
+    puppet: Puppet | None = None, deadlines: Deadlines | None = None, retention: Retention | None = None
+) -> AsyncIterator[Stage]:
+    """The gateway without a server."""
+    clock, puppet = Turned(), puppet or Puppet()
+    pool = Pool({"demo": puppet}, clock)
+    logs = MemoryLogs(clock, retention)
+    gateway = Gateway(pool, logs, clock.clock, Metrics(), deadlines or Deadlines())
+    gateway.begin()
+    try:
+        yield Stage(gateway, puppet, logs, clock)
+    finally:
+        async with asyncio.timeout(10):
+            await gateway.close()
+
+
+ACCEPTED = Accepted(5, 2)
+LAST = Delta(0, "!", (9,), "stop")
+
+
+def word(text: str) -> Delta:
+    """A token."""
+    return Delta(0, text, (1,))
+
+
+def events(log: Log) -> list[Event]:
+    """All of them so far."""
+    return list(log.between(log.first, log.tail + 1))
+
+
+async def ended(log: Log, seconds: float = 5.0) -> Event:
+    """The event that closes the log."""
+    reader = log.read(log.tail + 1 if not log.ended else log.tail)
+    try:
+        async with asyncio.timeout(seconds):
+            while not log.ended:
+                reader.take()
+                await reader.wait(seconds)
+    finally:
+        reader.close()
+    return log.between(log.tail, log.tail + 1)[0]

@@ -64,7 +64,6 @@ export class HearthClient {
   socket(options = {}) {
     return new Socket({
       url: `${this.#base.replace(/^http/, 'ws')}v1/ws`,
-      key: this.#key,
       WebSocket: this.#WebSocket,
       // A browser does not say why a handshake was refused; a plain request does.
       check: (signal) => this.models({ signal }),

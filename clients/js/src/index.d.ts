@@ -52,7 +52,9 @@ export interface Delta extends Numbered {
   /** Reasoning. */
   r?: string;
   tool_calls?: unknown[];
-  finish?: 'stop' | 'length' | 'tool_calls';
+  finish?: 'stop' | 'length' | 'tool_calls' | 'content_filter';
+  /** The string or token that ended it, if one did. */
+  stop?: string | number;
   logprobs?: unknown;
 }
 
@@ -171,6 +173,7 @@ export type WebSocketClass = new (url: string, protocols?: string[]) => WebSocke
 export interface ClientOptions {
   /** Where the gateway is, without /v1; in a browser the page's own origin unless told. */
   baseUrl?: string | URL;
+  /** Sent with every HTTP request; a WebSocket has no place for it. */
   key?: string;
   fetch?: (url: string, init?: RequestInit) => Promise<Response>;
   WebSocket?: WebSocketClass;
@@ -205,9 +208,8 @@ export interface SocketPatience extends Patience {
 export interface SocketOptions extends SocketPatience {
   /** ws://…/v1/ws */
   url: string;
-  key?: string;
   WebSocket?: WebSocketClass;
-  /** Asked when a handshake fails: what it throws with `retry` false ends all lanes. */
+  /** Asked when a handshake fails, because a browser does not tell why: what it throws with `retry` false ends all lanes. */
   check?(signal: AbortSignal): Promise<unknown>;
 }
 

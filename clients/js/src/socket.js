@@ -3,6 +3,9 @@ import { HearthError } from './errors.js';
 import { Lane } from './lane.js';
 import { Wire } from './wire.js';
 
+// Refused handshakes in a row, with the server answering plain requests, until the way is held to be barred.
+const BLOCKED = 4;
+
 /**
  * Many generations on one WebSocket. It connects when the first lane is opened; after a cut it connects again and
  * attaches every open lane after the last event that came in.
@@ -18,9 +21,9 @@ export class Socket {
   #idle;
   #closed = new AbortController();
 
-  constructor({ url, key, WebSocket = globalThis.WebSocket, check, retry, retries = Infinity, silence = 45_000, idle = 30_000 }) {
+  constructor({ url, WebSocket = globalThis.WebSocket, check, retry, retries = Infinity, silence = 45_000, idle = 30_000 }) {
     if (!WebSocket) throw new TypeError('This platform has no WebSocket: pass one.');
-    this.#options = { url, key, WebSocket, check, retries, silence, idle };
+    this.#options = { url, WebSocket, check, retries, silence, idle };
     this.#retry = retry;
     this.#backoff = new Backoff(retry);
   }
@@ -71,6 +74,7 @@ export class Socket {
       this.#wire = null;
       await this.#survive(cut);
     }
+    clearTimeout(this.#idle);
     this.#running = false;
   }
 
@@ -88,12 +92,13 @@ export class Socket {
 
   // A browser hides why a handshake was refused; asking by plain HTTP tells.
   async #refusal(error) {
+    const { check, silence } = this.#options;
     try {
-      await this.#options.check?.(AbortSignal.timeout(this.#options.silence));
+      await check?.(AbortSignal.timeout(silence));
     } catch (told) {
-      if (told instanceof HearthError && !told.retry) return told;
+      return told instanceof HearthError && !told.retry ? told : error;
     }
-    return error;
+    return check && this.#backoff.failures >= BLOCKED ? blocked(error) : error;
   }
 
   #ask(id, entry) {
@@ -121,6 +126,8 @@ export class Socket {
     const entry = this.#lanes.get(frame.id);
     // Frames may still be under way to a lane that was given up.
     if (!entry) return;
+    // A word to a lane that the server has closed, and that is about to be attached again.
+    if (frame.code === 'unknown_lane') return;
     if (frame.t === 'error') return this.#lament(frame, entry);
     if (frame.t !== 'attached') entry.backoff.reset();
     entry.lane.take(frame);
@@ -143,6 +150,11 @@ export class Socket {
   #eachLane(act) {
     for (const entry of [...this.#lanes.values()]) act(entry.lane, entry);
   }
+}
+
+function blocked(cause) {
+  const message = 'The server answers, but lets no WebSocket open; or something in between does not.';
+  return new HearthError('no_websocket', message, { cause });
 }
 
 function lost(cause) {

@@ -13,8 +13,8 @@ export class Wire {
   #heartbeat;
   #unanswered = 0;
 
-  constructor({ url, key, WebSocket, silence }, take) {
-    this.#ws = key ? new WebSocket(url, subprotocols(key)) : new WebSocket(url);
+  constructor({ url, WebSocket, silence }, take) {
+    this.#ws = new WebSocket(url);
     this.closed = new Promise((resolve) => (this.#end = resolve));
     this.opened = new Promise((resolve, reject) => {
       this.#ws.onopen = resolve;
@@ -23,6 +23,8 @@ export class Wire {
     this.#ws.onmessage = ({ data }) => this.#hear(data, take);
     this.#ws.onclose = ({ code, reason }) =>
       this.#over('cut', reason || `The socket was closed (${code}).`, { retry: !REFUSED.has(code), close: code });
+    // Not every WebSocket closes what it could not open.
+    this.#ws.onerror = () => this.isOpen || this.#over('cut', 'The socket could not be opened.', { retry: true });
     this.#heartbeat = setInterval(() => this.#beat(silence), silence / 3);
   }
 
@@ -64,10 +66,4 @@ export class Wire {
     this.#ws.onmessage = null;
     this.#end(new HearthError(code, message, details));
   }
-}
-
-/** A browser cannot set headers on a WebSocket: the key travels as a subprotocol beside the real one. */
-function subprotocols(key) {
-  const encoded = btoa(key).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
-  return ['hearth.v1', `bearer.${encoded}`];
 }

@@ -13,8 +13,8 @@ function fake(serve) {
     readyState = 0;
     sent = [];
 
-    constructor(url, protocols) {
-      Object.assign(this, { url, protocols });
+    constructor(url) {
+      this.url = url;
       this.nth = FakeWebSocket.wires.push(this) - 1;
       queueMicrotask(() => {
         if (serve.refuse?.(this)) return this.cut(1006);
@@ -210,10 +210,36 @@ test('a closed socket ends its lanes and opens no more', async () => {
   assert.throws(() => socket.attach('gen_b'), { code: 'closed' });
 });
 
-test('a key travels as a subprotocol', async () => {
-  const { socket, wires } = open(play, { key: 'a?b>c' });
-  await collect(socket.attach('gen_a'));
-  assert.deepEqual(wires[0].protocols, ['hearth.v1', `bearer.${Buffer.from('a?b>c').toString('base64url')}`]);
+test('a way that lets no WebSocket through is told, once the server has answered plainly', async () => {
+  const serve = () => {};
+  serve.refuse = () => true;
+  let asked = 0;
+  const { socket, wires } = open(serve, { check: async () => asked++ });
+  await assert.rejects(collect(socket.attach('gen_a')), { code: 'no_websocket', retry: false });
+  assert.deepEqual([wires.length, asked], [5, 5]);
+});
+
+test('a socket that fails without closing is a cut', async () => {
+  const serve = (wire, frame) => play(wire, frame);
+  serve.refuse = (wire) => wire.nth === 0;
+  const WebSocket = fake(serve);
+  WebSocket.prototype.cut = function () {
+    this.readyState = 3;
+    this.onerror({});
+  };
+  const socket = new Socket({ url: 'ws://x/v1/ws', WebSocket, retry: 1 });
+  assert.equal(text(await collect(socket.attach('gen_a'))), WORDS.join(''));
+  socket.close();
+});
+
+test('a word to a lane between two attachments does no harm', async () => {
+  let asked = 0;
+  const { socket } = open((wire, frame) => {
+    if (frame.t === 'cancel') return wire.tell({ t: 'error', id: frame.id, code: 'unknown_lane', message: 'no', retry: false });
+    play(wire, frame, asked++ ? Infinity : 2, () => wire.tell({ t: 'error', id: frame.id, code: 'slow_reader', message: 'slow', retry: true }));
+  });
+  const lane = socket.attach('gen_a', { onRetry: () => lane.cancel() });
+  assert.equal(text(await collect(lane)), WORDS.join(''));
 });
 
 test('a watch over the WebSocket is a watch', async () => {

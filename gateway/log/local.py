@@ -153,6 +153,23 @@ class Reader:
             self._future = None
             self.log.forget(self)
 
+    async def end(self) -> None:
+        """Wait until the log has ended, without waking for what it says before."""
+        while not self.log.ended:
+            self._future = asyncio.get_running_loop().create_future()
+            self._wake_at_the_end()
+            try:
+                await self._future
+            finally:
+                self._future = None
+                self.log.forget(self)
+
+    def _wake_at_the_end(self) -> None:
+        if self.log.ended:
+            self.wake()
+        else:
+            self.log.on_next(self, self._wake_at_the_end)
+
     def close(self) -> None:
         """Leave the log; harmless the second time."""
         if self._timer is not None:

@@ -100,17 +100,15 @@ class Answers:
                 response = EventStream(frames, headers)
             else:
                 async with present(receive):
-                    body = await _whole(reader, self._kind.answer(call, ask), self._keep_alive_s)
+                    body = await _whole(reader, self._kind.answer(call, ask))
                 response = Response(body, headers=headers, media_type="application/json")
             await response(scope, receive, send)
 
 
-async def _whole(reader: Reader, answer: Answer, seconds: float) -> bytes:
+async def _whole(reader: Reader, answer: Answer) -> bytes:
     """The plain answer: wait for the end. Raises HearthError when the end is no answer."""
-    while not reader.done:
-        answer.add(reader.take())
-        if not reader.done:
-            await reader.wait(seconds)
+    await reader.end()
+    answer.add(reader.take())
     return answer.body()
 
 

@@ -96,12 +96,12 @@ async def test_an_engine_that_dies_is_booted_again_and_says_why() -> None:
     puppet.dies.set()
     await until(lambda: puppet.starts == 2)
     assert puppet.stops == 1
-    assert seat.state is State.BOOTING
-    assert seat.error is not None
-    assert seat.error.message == "it was told to"
+    assert str(seat.state) == "booting"
+    assert "it was told to" in str(seat.error)
     puppet.boots.set()
     await stages(pool)
-    assert (seat.state, seat.error) == (State.WARM, None)
+    assert str(seat.state) == "warm"
+    assert str(seat.error) == "None"
     await pool.close()
 
 

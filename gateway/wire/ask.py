@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from engines.base import Prompt
-from gateway.wire.check import JSON, boolean, mapping, refuse, text
+from engines.base import JSON, Prompt
+from gateway.wire.check import boolean, mapping, refuse, text
 
 TRANSPORT: Final = frozenset(
     {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engines.base import Prompt
+from engines.base import JSON, Prompt
 from gateway.wire import ask, conversation, parameters
 from gateway.wire.ask import Ask
-from gateway.wire.check import JSON, refuse
+from gateway.wire.check import refuse
 
 
 def parse(body: dict[str, JSON]) -> Ask:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from typing import Any
 
+from engines.base import JSON
 from gateway.errors import HearthError
 
-JSON = Any
 Rule = Callable[[str, JSON], JSON]
 """Takes where a value stands and the value; gives its canonical form, or raises HearthError `invalid_request`."""
 

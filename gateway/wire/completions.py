@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from engines.base import Prompt
+from engines.base import JSON, Prompt
 from gateway.wire import ask, parameters
 from gateway.wire.ask import Ask
-from gateway.wire.check import INT64, JSON, refuse, wrong
+from gateway.wire.check import INT64, refuse, wrong
 
 MOST_CHOICES: Final = 1024
 """Answers of one call: texts times `n`."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gateway.wire.check import JSON, mapping, one_of, refuse, several, string, text, wrong
+from engines.base import JSON
+from gateway.wire.check import mapping, one_of, refuse, several, string, text, wrong
 
 _ROLE: Final = one_of("system", "developer", "user", "assistant", "tool")
 _WRITTEN: Final = frozenset({"text"})

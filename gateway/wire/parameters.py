@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from engines.base import JSON
 from gateway.errors import HearthError
 from gateway.wire.ask import TRANSPORT
 from gateway.wire.check import (
-    JSON,
     Rule,
     anything,
     boolean,
@@ -104,6 +104,9 @@ REFUSED: Final[Mapping[str, str]] = {
     "guided_regex": "Use `structured_outputs.regex`.",
     "prompt_embeds": "Send the prompt as text or token ids.",
     "prompt_logprobs": "The prompt's own log probabilities are not given.",
+    "return_prompt_text": "The prompt is not told back.",
+    "return_token_ids": "Tokens are told as text; ask for `logprobs` to have them one by one.",
+    "return_tokens_as_token_ids": "Tokens are told as text.",
     "suffix": "Put what surrounds the gap into `prompt`, in the model's own form.",
     "use_beam_search": "Ask for `n` sampled answers.",
     "web_search_options": "Nothing is searched; leave it out.",
@@ -119,6 +122,7 @@ _SAYS_NOTHING: Final[Mapping[str, JSON]] = {
     "logprobs": False,
     "modalities": ["text"],
     "response_format": {"type": "text"},
+    "return_prompt_text": False,
     "return_token_ids": False,
     "return_tokens_as_token_ids": False,
     "stop": [],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from engines.base import JSON
 from gateway.wire import chat, completions
 from gateway.wire.ask import Ask
-from gateway.wire.check import JSON, refuse
+from gateway.wire.check import refuse
 
 
 def parse(body: dict[str, JSON]) -> Ask:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gateway.wire.check import JSON, boolean, mapping, number, one_of, refuse, several, string, text, wrong
+from engines.base import JSON
+from gateway.wire.check import boolean, mapping, number, one_of, refuse, several, string, text, wrong
 
 MOST_STOPS: Final = 32
 

@@ -77,6 +77,7 @@ BOTH: list[tuple[str, dict[str, Any]]] = [
     ("best_of", {"best_of": 2}),
     ("use_beam_search", {"use_beam_search": True}),
     ("prompt_logprobs", {"prompt_logprobs": 1}),
+    ("return_token_ids", {"return_token_ids": True}),
 ]
 
 CHAT: list[tuple[str, dict[str, Any]]] = [
@@ -161,12 +162,16 @@ def refusal(body: dict[str, Any], route: Any) -> HearthError:
     return refused.value
 
 
-@pytest.mark.parametrize(("parameter", "fields"), BOTH + CHAT, ids=str)
+@pytest.mark.parametrize(
+    ("parameter", "fields"), BOTH + CHAT, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_chat_is_refused_by_the_field_at_fault(parameter: str, fields: dict[str, Any]) -> None:
     assert refusal({"model": "m", "messages": HELLO, **fields}, chat).parameter == parameter
 
 
-@pytest.mark.parametrize(("parameter", "fields"), BOTH + TEXT, ids=str)
+@pytest.mark.parametrize(
+    ("parameter", "fields"), BOTH + TEXT, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_completion_is_refused_by_the_field_at_fault(parameter: str, fields: dict[str, Any]) -> None:
     assert refusal({"model": "m", "prompt": "hello", **fields}, completions).parameter == parameter
 

@@ -33,10 +33,9 @@ export class Answer {
   }
 
   take(event) {
-    if (event.type === 'opened') {
-      this.#model = event.model;
-      this.#wait('Waiting for the first word');
-    } else if (event.type === 'progress') this.#wait(waiting(event, this.#model));
+    if (event.type === 'opened') this.#model = event.model;
+    if (event.type === 'opened' || event.type === 'accepted') this.#wait('Waiting for the first word');
+    else if (event.type === 'progress') this.#wait(waiting(event, this.#model));
     else if (event.type === 'delta') this.#delta(event);
     else if (event.type === 'note') this.#remark(event.message);
     else if (event.type === 'end') this.#end(event);

@@ -1,10 +1,7 @@
-const CHANGING = 2000;
-
 /** The model picker: which there are, and how warm each is. */
 export class Models {
   #select;
   #list;
-  #timer;
   // May be known before the list is.
   #wanted = localStorage.getItem('hearth.model');
 
@@ -15,7 +12,6 @@ export class Models {
       localStorage.setItem('hearth.model', select.value);
       this.choose(select.value);
     });
-    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.refresh());
   }
 
   get chosen() {
@@ -31,17 +27,13 @@ export class Models {
     this.#select.parentElement.title = stage;
   }
 
+  /** Asks the server; true while warmth changes by itself, and is worth asking for again. */
   async refresh() {
-    clearTimeout(this.#timer);
     const models = await this.#list();
-    if (!models) return;
     this.#sync(models);
     this.choose(this.#wanted);
     this.#select.disabled = models.length === 0;
-    // Warmth changes by itself only while something boots.
-    if (models.some((model) => model.state === 'booting' || model.state === 'draining')) {
-      this.#timer = setTimeout(() => this.refresh(), CHANGING);
-    }
+    return models.some((model) => model.state === 'booting' || model.state === 'draining');
   }
 
   // Options that stay are kept: replacing them would close a picker that is open.

@@ -4,6 +4,7 @@ import { follow } from './follow.js';
 import * as key from './key.js';
 import { Models } from './models.js';
 
+const LOOK_AGAIN = 2000;
 const RELOAD = { label: 'Reload', act: () => location.reload() };
 
 const at = (id) => document.getElementById(id);
@@ -16,7 +17,8 @@ let messages = [];
 /** The answer that is being read: its generation once that is known, and what stops reading it. */
 let reading = null;
 
-const models = new Models(at('model'), () => keyed(() => client.models()).catch(() => null));
+const models = new Models(at('model'), () => client.models());
+let looking;
 const toBottom = follow(at('scroller'), at('column'), at('latest'));
 
 function connect() {
@@ -38,6 +40,14 @@ async function keyed(action) {
       client = connect();
     }
   }
+}
+
+/** Looks how warm the models are. Nobody waits for it: where it fails, what is wanted next says why. */
+async function look() {
+  clearTimeout(looking);
+  const changing = await models.refresh().catch(() => false);
+  clearTimeout(looking);
+  if (changing) looking = setTimeout(look, LOOK_AGAIN);
 }
 
 function show(element) {
@@ -72,7 +82,7 @@ async function read(turn) {
       for await (const event of client.watch(turn.id, options)) {
         turn.position = event.position;
         answer.take(event);
-        if (event.type === 'progress') models.refresh();
+        if (event.type === 'progress') look();
       }
     });
   } catch (error) {
@@ -83,12 +93,13 @@ async function read(turn) {
   } finally {
     if (reading === turn) reading = null;
     enable();
-    models.refresh();
+    look();
   }
   if (answer.text) messages.push({ role: 'assistant', content: answer.text });
 }
 
 async function launch(signal) {
+  if (!models.chosen) await keyed(() => models.refresh());
   const { id } = await keyed(() => client.start({ model: models.chosen, messages }, { signal }));
   history.pushState(null, '', `?g=${encodeURIComponent(id)}`);
   return id;
@@ -200,6 +211,7 @@ document.addEventListener('keydown', (event) => {
 });
 at('fresh').addEventListener('click', fresh);
 window.addEventListener('popstate', open);
+document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && look());
 
 open();
-models.refresh();
+keyed(() => models.refresh()).then(look, look);

@@ -24,7 +24,8 @@ const REMEDIES = {
 /** An error as a person reads it: what happened, and what can be done about it. */
 export function trouble(error) {
   const remedy = REMEDIES[error.code] ?? (error.retry ? 'Try again in a moment.' : 'Change the request, then try again.');
-  return { what: error.message || 'Something went wrong.', remedy };
+  const what = error.code === 'unauthorized' ? 'This server answers only with a key.' : error.message;
+  return { what: what || 'Something went wrong.', remedy };
 }
 
 /** What is being waited for. The server's own words, and ours where it has none. */

@@ -260,6 +260,35 @@ async def test_a_key_is_asked_for_once_and_kept(page: Page, url: str) -> None:
     assert set(keys) == {"Bearer sesame"}
 
 
+async def test_a_key_that_is_refused_is_told_and_asked_for_only_when_wanted(page: Page, url: str) -> None:
+    error = {"code": "unauthorized", "message": "Send a key."}
+    await page.route("**/v1/**", lambda route: route.fulfill(status=401, json={"error": error}))
+    await page.goto(url)
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Cancel").click()
+    await page.get_by_label("Message").fill("Anybody?")
+    await page.keyboard.press("Enter")
+    await dialog.get_by_role("button", name="Cancel").click()
+    await expect(page.get_by_role("alert")).to_contain_text("only with a key")
+    await expect(dialog).to_be_hidden()
+    await page.unroute_all()
+    await page.get_by_role("button", name="Try again").click()
+    await finished(page)
+    await expect(page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_a_server_that_is_gone_is_told_and_asked_again(page: Page, url: str) -> None:
+    await page.goto(url)
+    await expect(page.get_by_label("Model")).to_be_enabled()
+    await page.route("**/v1/**", lambda route: route.abort("connectionrefused"))
+    await ask(page, "quick")
+    await expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    await page.unroute_all()
+    await page.get_by_role("button", name="Try again").click()
+    await finished(page)
+    assert await words(page) == list(range(QUICK))
+
+
 async def test_what_a_model_says_never_becomes_markup(page: Page, url: str) -> None:
     await page.goto(url)
     await ask(page, "markup", "<i>me neither</i>")
@@ -279,9 +308,9 @@ async def test_a_reader_who_scrolled_up_is_left_alone(page: Page, url: str) -> N
     await page.locator("main").hover()
     await page.mouse.wheel(0, -10_000)
     await expect(page.get_by_role("button", name="Latest")).to_be_visible()
-    shown = len(await words(page))
+    there, shown = await page.evaluate(top), len(await words(page))
     await expect(page.locator(".choices")).to_contain_text(f".0.{shown + 20}~")
-    assert await page.evaluate(top) == 0
+    assert await page.evaluate(top) == there
     await page.get_by_role("button", name="Latest").click()
     await expect(page.get_by_role("button", name="Latest")).to_be_hidden()
     await page.keyboard.press("Escape")

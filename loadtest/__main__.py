@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from loadtest import models, processes, servers
 from loadtest.compare import Comparison, compare
@@ -46,9 +47,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    model, context = arguments.model.resolve(), arguments.context
+    model, options = arguments.model.resolve(), dict(parse_qsl(arguments.engine, strict_parsing=True))
     comparison = Comparison(
-        recipes=(servers.hearth(model, context, arguments.knobs), servers.vllm(model, context)),
+        recipes=(servers.hearth(model, options), servers.vllm(model, options)),
         levels=arguments.levels,
         rounds=arguments.rounds,
         max_tokens=arguments.max_tokens,
@@ -91,8 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     both.add_argument("--rounds", type=int, default=3)
     both.add_argument("--max-tokens", type=int, default=128)
     both.add_argument("--requests-per-stream", type=int, default=4)
-    both.add_argument("--context", type=int, default=1024, help="max_model_len of both")
-    both.add_argument("--knobs", default="", help="more of Hearth's engine knobs, as in a=1&b=2")
+    both.add_argument(
+        "--engine", default=f"{servers.ENGINE}&max_model_len=1024&max_num_seqs=256", help="options for both"
+    )
     both.add_argument("--out", type=Path, help="folder for results.json, table.md and the servers' logs")
 
     made = commands.add_parser("model", help="make a random model for benches")

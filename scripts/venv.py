@@ -107,8 +107,8 @@ def main(extra: str) -> None:
             say(f"installs uv.lock, with torch from {folder}; a minute or two")
             run(BIN / "uv", "pip", "sync", *how, "--python", BIN / "python", "--find-links", folder, requirements)
         else:
-            torch = {"cpu": ", with torch from PyTorch's index; 700 MB", "gpu": ", with CUDA; several GB"}.get(extra, "")
-            say(f"installs uv.lock{torch} the first time")
+            size = {"cpu": ", torch from PyTorch's index: 700 MB", "gpu": ", CUDA with it: several GB"}.get(extra, "")
+            say(f"installs uv.lock{size} the first time")
             remedy = "\nvenv: without PyTorch's index, put its wheel into a folder and name that in PIP_FIND_LINKS"
             run(BIN / "uv", "sync", "--frozen", *how, *chosen, remedy=remedy if extra == "cpu" else "")
         run(BIN / "python", "-m", "compileall", "-q", "gateway", "engines", "cache", "loadtest")

@@ -8,7 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from gateway.wire import parameters
+from gateway.wire.parameters import BOTH, TEXT
 from tests.gateway.surfaces.raw import CHAT, HELLO, PATH, line
 from tests.serving import Served, serving
 
@@ -105,3 +109,25 @@ async def test_wrong_method_says_which_is_right(served: Served) -> None:
         response = await client.get(PATH)
     assert (response.status_code, response.json()["error"]["code"]) == (405, "method_not_allowed")
     assert response.headers["allow"] == "POST"
+
+
+ODD = st.none() | st.booleans() | st.integers(-5, 2**70) | st.floats() | st.text(max_size=3)
+VALUES = ODD | st.lists(ODD, max_size=2) | st.dictionaries(st.sampled_from(["type", "role", "content", "a"]), ODD)
+NAMES = st.sampled_from(sorted({"messages", "prompt", "stream", "stream_options", *BOTH, *TEXT, *parameters.CHAT}))
+
+
+async def test_no_body_whatever_breaks_the_server() -> None:
+    bodies: list[dict[str, Any]] = []
+
+    @settings(deadline=None, max_examples=60, database=None)
+    @given(st.dictionaries(NAMES, VALUES, max_size=3))
+    def draw(fields: dict[str, Any]) -> None:
+        bodies.append(fields)
+
+    draw()
+    asks = ((PATH, CHAT), ("/v1/completions", {"model": "demo", "prompt": "a"}))
+    async with serving("demo=scripted:?tokens=2") as served:
+        for body in bodies:
+            for path, ask in asks:
+                response = await post(served, json.dumps(ask | body), path)
+                assert response.status_code in (200, 400), body

@@ -118,6 +118,15 @@ async def test_client_that_takes_nothing_more_and_leaves_frees_everything() -> N
         await is_over(served)
 
 
+async def test_client_that_takes_nothing_and_stays_is_cut() -> None:
+    endless = "demo=scripted:?tokens=100000&token_ms=1&word_bytes=20000"
+    async with serving(endless, generation_bytes=1 << 30, reader_stall_s=0.1) as served:
+        async with asking(served, True) as client:
+            client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            await is_over(served)
+        assert len(engine_of(served).aborted) == 1
+
+
 async def test_leaving_for_another_call_on_the_same_connection_is_not_leaving() -> None:
     async with serving("demo=scripted:?tokens=3") as served, line(served) as client:
         for _ in range(3):

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from engines.base import State
 from gateway.cli.address import is_everywhere, visit
 from gateway.cli.story import Story
 from gateway.cli.terminal import Screen
@@ -75,9 +74,10 @@ class Herald:
         story = Story(seat.name)
         self._stories.append(story)
         while True:
-            for line in story.hear(seat.state, seat.stage, self._clock()):
+            error = seat.error.message if seat.error else ""
+            for line in story.hear(seat.state, seat.stage, self._clock(), error):
                 # On a terminal the stages pass by in the last line, and are summed up at the end.
-                if seat.state is not State.BOOTING or not self._screen.is_terminal:
+                if not self._screen.is_terminal or line != f"{seat.name}: {seat.stage}":
                     self._screen.line(line)
             if seat.error is not None and seat.error.code == "bad_model_source":
                 self.fault = f"{seat.name}: {seat.error.message} See `hearth serve --help`."

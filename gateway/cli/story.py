@@ -16,12 +16,14 @@ class Story:
         self._stages: list[tuple[str, float]] = []
         """The stages of this boot, and when each began."""
 
-    def hear(self, state: State, stage: str, now: float) -> Iterator[str]:
-        """The lines to write now that it is in this state and stage."""
+    def hear(self, state: State, stage: str, now: float, error: str = "") -> Iterator[str]:
+        """The lines to write now that it is in this state and stage; `error` is what went wrong with it last."""
         before, self._state = self._state, state
         if state is State.BOOTING:
             if before is not State.BOOTING:
                 self._stages.clear()
+            if before is State.WARM:
+                yield f"{self._name}: died: {error.rstrip('.')}; starting it again"
             if not self._stages or self._stages[-1][0] != stage:
                 self._stages.append((stage, now))
                 yield f"{self._name}: {stage}"

@@ -1,0 +1,89 @@
+"""Settings: three places to write them, one order among them, and errors that say where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import Settings, SettingsError, load, option, strangers, variable
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without a hearth.toml, and none of this machine's variables."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(variable(name), raising=False)
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("hearth.toml").write_text("port = 1\ndrain_s = 1\nkeep_alive_s = 1")
+    monkeypatch.setenv("HEARTH_PORT", "2")
+    monkeypatch.setenv("HEARTH_DRAIN_S", "2")
+    settings = load({"port": "3"})
+    assert (settings.port, settings.drain_s, settings.keep_alive_s) == (3, 2, 1)
+
+
+def test_a_named_file_is_read_in_place_of_the_usual_one() -> None:
+    Path("hearth.toml").write_text("port = 1\ndrain_s = 1")
+    Path("other.toml").write_text("port = 2")
+    settings = load({}, Path("other.toml"))
+    assert (settings.port, settings.drain_s) == (2, 20)
+
+
+def test_models_are_a_list_in_the_file_and_words_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("hearth.toml").write_text('models = ["a=scripted:", "b=scripted:?tokens=1"]')
+    assert load({}).models == ("a=scripted:", "b=scripted:?tokens=1")
+    monkeypatch.setenv("HEARTH_MODELS", "c=scripted:  d=vllm:x?dtype=a,b")
+    assert load({}).models == ("c=scripted:", "d=vllm:x?dtype=a,b")
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARTH_PORT", "")
+    assert load({}).port == 8000
+
+
+def test_variables_that_are_no_settings_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARTH_DRAIN", "1")
+    monkeypatch.setenv("HEARTH_PORT", "1")
+    assert strangers() == ["HEARTH_DRAIN (did you mean 'HEARTH_DRAIN_S'?)"]
+
+
+def test_a_setting_has_one_name_in_three_spellings() -> None:
+    assert (option("keep_alive_s"), variable("keep_alive_s")) == ("--keep-alive-s", "HEARTH_KEEP_ALIVE_S")
+    assert (option("models"), variable("models")) == ("--model", "HEARTH_MODELS")
+
+
+def refusal(overrides: dict[str, str] | None = None, file: Path | None = None) -> str:
+    with pytest.raises(SettingsError) as refused:
+        load(overrides or {}, file)
+    return str(refused.value)
+
+
+def test_an_error_says_where_the_value_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("hearth.toml").write_text('drain_s = "long"')
+    assert refusal().startswith("hearth.toml: drain_s = 'long': input should be a valid number")
+    monkeypatch.setenv("HEARTH_DRAIN_S", "long")
+    assert refusal().startswith("HEARTH_DRAIN_S=long: input should be")
+    assert refusal({"drain_s": "-1"}) == (
+        "--drain-s -1: input should be greater than or equal to 0. "
+        "Seconds that running generations get to end when the server stops."
+    )
+
+
+def test_every_error_is_told_at_once() -> None:
+    assert len(refusal({"port": "x", "log_level": "loud"}).splitlines()) == 2
+
+
+def test_an_unknown_line_of_the_file_is_answered_with_a_guess() -> None:
+    Path("hearth.toml").write_text("drian_s = 3")
+    assert refusal() == "hearth.toml: there is no setting 'drian_s' (did you mean 'drain_s'?)."
+
+
+def test_a_file_that_is_no_toml_or_not_there_is_refused() -> None:
+    Path("hearth.toml").write_text("port 8000")
+    assert refusal().startswith("hearth.toml is not valid TOML: ") and "line 1" in refusal()
+    Path("hearth.toml").write_bytes(b"\xff\xfe")
+    assert refusal().startswith("hearth.toml is not valid TOML: ")
+    assert refusal(file=Path("gone.toml")) == "There is no settings file gone.toml; hearth.example.toml shows one."

@@ -56,8 +56,9 @@ def _compare(arguments: argparse.Namespace) -> int:
         requests_per_stream=arguments.requests_per_stream,
         say=lambda text: print(text, file=sys.stderr, flush=True),
     )
-    print(compare(comparison, arguments.out or Path(tempfile.mkdtemp(prefix="loadtest-"))))
-    return 0
+    results = compare(comparison, arguments.out or Path(tempfile.mkdtemp(prefix="loadtest-")))
+    print(results.tables())
+    return 1 if results.failed else 0
 
 
 def _model(arguments: argparse.Namespace) -> int:

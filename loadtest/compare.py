@@ -60,6 +60,11 @@ class Results:
         title = "{}/{}, median of the rounds' ratios, least..most".format(*self.names)
         return "\n\n".join([table(head, rows), title + ":", table(["streams", *RATIOS], ratios)])
 
+    @property
+    def failed(self) -> bool:
+        """Some request of some run was not answered as it should have been."""
+        return any(figures.errors for runs in self.runs.values() for figures in runs)
+
     def as_json(self) -> list[dict[str, Any]]:
         """Return every run."""
         return [
@@ -74,8 +79,8 @@ class Results:
         return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}..{max(ratios):.2f})"
 
 
-def compare(comparison: Comparison, out: Path) -> str:
-    """Run all of it; leave results.json, table.md and the servers' logs in `out`, and return the tables."""
+def compare(comparison: Comparison, out: Path) -> Results:
+    """Run all of it, and leave results.json, table.md and the servers' logs in `out`."""
     out.mkdir(parents=True, exist_ok=True)
     names = (comparison.recipes[0].name, comparison.recipes[1].name)
     results = Results(names, comparison.levels)
@@ -88,9 +93,8 @@ def compare(comparison: Comparison, out: Path) -> str:
             run(comparison.plan(max(comparison.levels), 0), server.url, None)
         _take_turns(comparison, servers, results)
     (out / "results.json").write_text(json.dumps(results.as_json(), indent=1), encoding="utf-8")
-    tables = results.tables()
-    (out / "table.md").write_text(tables + "\n", encoding="utf-8")
-    return tables
+    (out / "table.md").write_text(results.tables() + "\n", encoding="utf-8")
+    return results
 
 
 def _take_turns(comparison: Comparison, servers: Sequence[Server], results: Results) -> None:

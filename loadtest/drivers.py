@@ -58,15 +58,20 @@ class _Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._meter.feed(data, perf_counter() - self._due)
+        if self._meter.ended:
+            self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self._done.done():
-            self._done.set_result(self._meter.close(perf_counter() - self._due, lost=exc is not None))
+        self._end(lost=exc is not None)
 
     def give_up(self, error: str) -> Outcome:
         """Return what there is of an answer nobody waits for any more."""
         self._meter.outcome.error = error
         return self._meter.close(perf_counter() - self._due)
+
+    def _end(self, lost: bool = False) -> None:
+        if not self._done.done():
+            self._done.set_result(self._meter.close(perf_counter() - self._due, lost))
 
 
 class Driver:

@@ -94,6 +94,11 @@ class Meter:
         outcome.events += tokens
         self._last = now
 
+    @property
+    def ended(self) -> bool:
+        """The answer is whole."""
+        return self._answer.ended
+
     def close(self, now: float, lost: bool = False) -> Outcome:
         """Return the outcome, now that nothing more will come."""
         self.outcome.total = now

@@ -23,7 +23,7 @@ def test_a_comparison_takes_turns_and_leaves_its_figures(tmp_path: Path) -> None
     """A B A B, three rounds; every run is kept, medians and ratios are told."""
     said: list[str] = []
     comparison = Comparison((recipe("a"), recipe("b")), [1, 4], 3, 8, 2, said.append)
-    tables = compare(comparison, tmp_path)
+    compared = compare(comparison, tmp_path)
 
     results = json.loads((tmp_path / "results.json").read_text())
     assert len(results) == 2 * 2 * 3
@@ -31,8 +31,8 @@ def test_a_comparison_takes_turns_and_leaves_its_figures(tmp_path: Path) -> None
     assert all(run["total_us_per_token"] is not None for run in results)
     turns = [line.split()[4] for line in said if line.startswith("round")]
     assert turns == ["a", "b"] * 6
-    assert (tmp_path / "table.md").read_text() == tables + "\n"
-    assert "a/b" in tables
+    assert (tmp_path / "table.md").read_text() == compared.tables() + "\n"
+    assert "a/b" in compared.tables() and not compared.failed
 
 
 def test_a_server_is_gone_with_its_block(tmp_path: Path) -> None:

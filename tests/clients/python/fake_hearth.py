@@ -53,6 +53,8 @@ def story() -> list[tuple[str, dict[str, Any]]]:
         ("accepted", {"prompt_tokens": 12, "cached_tokens": 0}),
         ("progress", {"stage": "prefill", "message": "reading"}),
         *(("delta", data) for data in deltas[:3]),
+        ("output", {"value": {"answer": 42}}),
+        ("log", {"text": "step 1"}),
         ("note", {"kind": "takeover", "message": "another runner went on"}),
         *(("delta", data) for data in deltas[3:]),
         ("delta", {"c": 0, "d": "", "finish": "stop"}),

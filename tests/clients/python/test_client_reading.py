@@ -65,10 +65,10 @@ def test_what_is_no_position_is_told_before_anything_is_asked(position: str) -> 
 def test_an_event_of_a_newer_server_is_passed_on() -> None:
     """An unknown kind counts and is handed over, so that later offsets still fit."""
     cursor = Cursor()
-    event = cursor.take(EPOCH, "output", {"o": 0, "n": 1, "value": 7})
+    event = cursor.take(EPOCH, "hologram", {"o": 0, "n": 1, "value": 7})
 
     assert isinstance(event, Other)
-    assert (event.name, event.data["value"], cursor.position) == ("output", 7, f"{EPOCH}-0")
+    assert (event.name, event.data["value"], cursor.position) == ("hologram", 7, f"{EPOCH}-0")
 
 
 def test_an_event_without_its_fields_is_a_bad_frame() -> None:

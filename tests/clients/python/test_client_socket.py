@@ -19,7 +19,7 @@ async def test_lanes_share_a_socket(fake: FakeHearth) -> None:
     async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
         one, two = await socket.create({"model": "demo"}), await socket.attach("gen_2", f"{EPOCH}-4")
 
-        assert [*await asyncio.gather(offsets(one), offsets(two))] == [[*range(12)], [*range(5, 12)]]
+        assert [*await asyncio.gather(offsets(one), offsets(two))] == [[*range(14)], [*range(5, 14)]]
         assert (one.generation, two.generation, len(fake.headers)) == ("gen_1", "gen_2", 1)
 
 
@@ -28,8 +28,8 @@ async def test_a_lane_that_nobody_reads_keeps_no_other_waiting(fake: FakeHearth)
     async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
         idle, busy = await socket.attach("gen_1"), await socket.attach("gen_2")
 
-        assert await offsets(busy) == [*range(12)]
-        assert await offsets(idle) == [*range(12)]
+        assert await offsets(busy) == [*range(14)]
+        assert await offsets(idle) == [*range(14)]
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])
@@ -40,14 +40,14 @@ async def test_a_cut_after_every_event_of_two_lanes(fake: FakeHearth, end: str) 
         async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
             one, two = await asyncio.gather(socket.attach("gen_1"), socket.attach("gen_2"))
 
-            assert [*await asyncio.gather(offsets(one), offsets(two))] == [[*range(12)], [*range(12)]]
+            assert [*await asyncio.gather(offsets(one), offsets(two))] == [[*range(14)], [*range(14)]]
 
 
 async def test_a_lane_s_own_cut_leaves_the_others_alone(fake: FakeHearth) -> None:
     """The lane attaches again on the same socket."""
     fake.plans.append(Plan(end="cut", events=5))
     async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
-        assert await offsets(await socket.attach("gen_1")) == [*range(12)]
+        assert await offsets(await socket.attach("gen_1")) == [*range(14)]
     assert (fake.asks, len(fake.headers)) == ([Ask("ws", None), Ask("ws", f"{EPOCH}-4")], 1)
 
 
@@ -55,7 +55,7 @@ async def test_a_created_generation_goes_on_after_a_cut(fake: FakeHearth) -> Non
     """Once its id is known it is attached to, not created again."""
     fake.plans.append(Plan(events=5))
     async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
-        assert await offsets(await socket.create({"model": "demo"})) == [*range(12)]
+        assert await offsets(await socket.create({"model": "demo"})) == [*range(14)]
     assert [frame["t"] for frame in fake.frames] == ["create", "attach"]
 
 
@@ -63,7 +63,7 @@ async def test_a_silent_socket_is_given_up(fake: FakeHearth) -> None:
     """Two pings without an answer, then a new socket."""
     fake.plans.append(Plan(end="silence", events=5))
     async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
-        assert await offsets(await socket.attach("gen_1")) == [*range(12)]
+        assert await offsets(await socket.attach("gen_1")) == [*range(14)]
     assert [frame["t"] for frame in fake.frames] == ["attach", "ping", "ping", "attach"]
 
 

@@ -4,7 +4,7 @@ from hearth_client.answers import Choice, Snapshot, Started, Stopped
 from hearth_client.asyncio import AsyncHearth, Lane, Socket
 from hearth_client.backoff import Patience
 from hearth_client.errors import HearthError
-from hearth_client.events import Accepted, Delta, End, Event, Note, Opened, Other, Progress
+from hearth_client.events import Accepted, Delta, End, Event, LogLine, Note, Opened, Other, Output, Progress
 from hearth_client.sync import Hearth
 
 __all__ = [
@@ -17,9 +17,11 @@ __all__ = [
     "Hearth",
     "HearthError",
     "Lane",
+    "LogLine",
     "Note",
     "Opened",
     "Other",
+    "Output",
     "Patience",
     "Progress",
     "Snapshot",

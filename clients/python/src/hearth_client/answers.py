@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Started(TypedDict):
@@ -22,6 +22,8 @@ class Choice(TypedDict):
     index: int
     text: str
     finish_reason: str | None
+    reasoning: NotRequired[str]
+    tool_calls: NotRequired[list[dict[str, Any]]]
 
 
 class Snapshot(TypedDict):

@@ -29,6 +29,7 @@ class HearthError(Exception):
         retry: bool = False,
         *,
         status: int | None = None,
+        param: str | None = None,
         retry_after: float | None = None,
         epoch: str | None = None,
         earliest: int | None = None,
@@ -39,6 +40,7 @@ class HearthError(Exception):
         self.message = message
         self.retry = retry
         self.status = status
+        self.param = param
         self.retry_after = retry_after
         self.epoch = epoch
         self.earliest = earliest
@@ -58,6 +60,7 @@ def told(
         str(body.get("message") or "no reason given"),
         status in _MAY_RETRY if retry is None else bool(retry),
         status=status,
+        param=body.get("param"),
         retry_after=retry_after,
         epoch=body.get("epoch"),
         earliest=body.get("earliest"),

@@ -26,7 +26,6 @@ class Opened(Event):
     generation: str
     model: str
     created: float
-    prompt_tokens: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +46,32 @@ class Progress(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delta(Event):
-    """A piece of one choice's answer; `finish` comes with the choice's last one."""
+    """A piece of one choice's answer, its reasoning before its text.
+
+    `finish` comes with the choice's last one, and `stop`, the string or token that ended it, if one did.
+    """
 
     choice: int
     text: str
     reasoning: str
     tool_calls: Sequence[Mapping[str, Any]]
     finish: str | None
-    logprobs: Any
+    stop: str | int | None
+    logprobs: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output(Event):
+    """A value that the model gave beside or instead of text."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine(Event):
+    """A line that the model's program printed."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,17 +113,15 @@ def decode(name: str, data: Mapping[str, Any], position: str) -> Event:
         case "delta":
             return _delta(head, data)
         case "opened":
-            return Opened(
-                **head,
-                generation=data["generation"],
-                model=data["model"],
-                created=data["created"],
-                prompt_tokens=data.get("prompt_tokens"),
-            )
+            return Opened(**head, generation=data["generation"], model=data["model"], created=data["created"])
         case "accepted":
             return Accepted(**head, prompt_tokens=data["prompt_tokens"], cached_tokens=data.get("cached_tokens") or 0)
         case "progress":
             return Progress(**head, stage=data["stage"], message=data.get("message") or "")
+        case "output":
+            return Output(**head, value=data["value"])
+        case "log":
+            return LogLine(**head, text=data["text"])
         case "note":
             return Note(**head, kind=data["kind"], message=data.get("message") or "")
         case "end":
@@ -123,7 +138,8 @@ def _delta(head: dict[str, Any], data: Mapping[str, Any]) -> Delta:
         reasoning=data.get("r") or "",
         tool_calls=data.get("tool_calls") or (),
         finish=data.get("finish"),
-        logprobs=data.get("logprobs"),
+        stop=data.get("stop"),
+        logprobs=data.get("logprobs") or (),
     )
 
 

@@ -15,6 +15,9 @@ from hearth_client.errors import HearthError, told
 from hearth_client.events import Event
 from hearth_client.sse import Decoder, Frame
 
+# These say that a frame of ours came too late or too early; the lane itself goes on.
+_OF_THE_FRAME = frozenset({"lane_in_use", "unknown_lane"})
+
 
 class Reading:
     """Feed it what a connection brings; it returns events, until `done`."""
@@ -68,7 +71,7 @@ class Reading:
                 self._backoff.begun()
             case "detached":
                 self.ended()
-            case "error":
+            case "error" if frame.get("code") not in _OF_THE_FRAME:
                 raise told(frame)
             case str(name):
                 return self._take(self._epoch, name, frame)

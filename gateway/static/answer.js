@@ -14,8 +14,9 @@ export class Answer {
   ended = false;
   #choices = new Map();
   #list = make('div', 'choices');
-  #status = make('div', 'status', 'Sending');
+  #status = make('div', 'status');
   #model = '';
+  #waiting = '';
   #frame = 0;
   #remedies;
 
@@ -24,6 +25,7 @@ export class Answer {
     this.#remedies = remedies;
     this.element.setAttribute('aria-busy', 'true');
     this.#status.setAttribute('role', 'status');
+    this.#status.hidden = true;
     this.element.append(this.#list, this.#status);
   }
 
@@ -34,15 +36,25 @@ export class Answer {
 
   take(event) {
     if (event.type === 'opened') this.#model = event.model;
-    if (event.type === 'opened' || event.type === 'accepted') this.#wait('Waiting for the first word');
-    else if (event.type === 'progress') this.#wait(waiting(event, this.#model));
+    if (event.type === 'opened' || event.type === 'accepted') this.wait('Waiting for the first word');
+    else if (event.type === 'progress') this.wait(waiting(event, this.#model));
     else if (event.type === 'delta') this.#delta(event);
     else if (event.type === 'note') this.#remark(event.message);
     else if (event.type === 'end') this.#end(event);
   }
 
+  /** Says what is being waited for; nothing, when the answer speaks for itself. */
+  wait(text) {
+    this.#waiting = text;
+    this.#tell(text);
+  }
+
   retrying(retry) {
-    this.#wait(reconnecting(retry));
+    this.#tell(reconnecting(retry));
+  }
+
+  connected() {
+    this.#tell(this.#waiting);
   }
 
   fail(error, remedies = this.#remedies) {
@@ -73,7 +85,7 @@ export class Answer {
     if (event.d) choice.prose.append(event.d);
     for (const call of event.tool_calls ?? []) this.#call(choice, call);
     if (event.finish === 'length') choice.limited = true;
-    this.#status.hidden = true;
+    this.wait('');
     // A page shows 60 pictures a second at most, an engine may say more words than that.
     this.#frame ||= requestAnimationFrame(() => this.#show());
   }
@@ -134,9 +146,9 @@ export class Answer {
     this.element.setAttribute('aria-busy', 'false');
   }
 
-  #wait(text) {
+  #tell(text) {
     this.#status.textContent = text;
-    this.#status.hidden = false;
+    this.#status.hidden = !text;
   }
 
   #remark(text) {

@@ -78,7 +78,12 @@ async function read(turn) {
   try {
     turn.id ??= await launch(signal);
     await keyed(async () => {
-      const options = { signal, after: turn.position, onRetry: (retry) => answer.retrying(retry) };
+      const options = {
+        signal,
+        after: turn.position,
+        onConnect: () => answer.connected(),
+        onRetry: (retry) => answer.retrying(retry),
+      };
       for await (const event of client.watch(turn.id, options)) {
         turn.position = event.position;
         answer.take(event);
@@ -106,7 +111,9 @@ async function launch(signal) {
 }
 
 function ask() {
-  read(begin());
+  const turn = begin();
+  turn.answer.wait('Sending');
+  read(turn);
 }
 
 /** Asks once more what led to an answer, and drops the answer and all that followed it. */

@@ -102,6 +102,8 @@ export interface ReadOptions {
   signal?: AbortSignal;
   /** Called with each event's position as the event is handed out. */
   onPosition?(position: Position): void;
+  /** Called when a connection stands, the first and each further one. */
+  onConnect?(): void;
   /** Called when the connection was cut and will be tried again. */
   onRetry?(retry: Retry): void;
 }

@@ -66,11 +66,14 @@ export class Lane {
       this.#epoch = data.epoch;
       this.generation = data.generation;
       this.#tellOpened.resolve(data.generation);
+      this.#options.onConnect?.();
       // Said while there was no connection, it was not heard; said twice, it does no harm.
       if (this.#canceled) this.cancel();
       return;
     }
     if (t === 'detached') return this.#finish();
+    // What is not of the log has no place in it.
+    if (data.o === undefined) return;
     try {
       if (!this.#cursor.pass(this.#epoch, data)) return;
     } catch (error) {

@@ -8,7 +8,7 @@ import { SseParser } from './sse.js';
  * The events of one generation over SSE, each exactly once and in order, through any number of cuts.
  * `open(position, signal)` answers the response of one connection that goes on after `position`.
  */
-export async function* watch(open, { after, signal, onPosition, onRetry, retry, retries = Infinity, silence = 45_000 } = {}) {
+export async function* watch(open, { after, signal, onPosition, onConnect, onRetry, retry, retries = Infinity, silence = 45_000 } = {}) {
   const cursor = new Cursor(after);
   const backoff = new Backoff(retry);
   for (;;) {
@@ -19,9 +19,12 @@ export async function* watch(open, { after, signal, onPosition, onRetry, retry, 
       const response = await link.hear(open(cursor.position, link.signal));
       if (response.status === 204) return;
       await refuse(response);
+      onConnect?.();
       for await (const message of messages(response.body, parser, link)) {
         if (message.event === 'cut') throw HearthError.told(json(message.data), { retry: true });
         const event = { type: message.event, ...json(message.data), position: message.id };
+        // What is not of the log has no place in it.
+        if (event.o === undefined) continue;
         if (!cursor.pass(parse(message.id).epoch, event)) continue;
         backoff.reset();
         onPosition?.(cursor.position);

@@ -76,8 +76,10 @@ test('a created lane tells its generation and all its events', async () => {
 
 test('a lane that is cut after every event is the same lane', async () => {
   const { socket, wires } = open((wire, frame) => play(wire, frame, 1, () => wire.cut()));
-  assert.deepEqual((await collect(socket.attach('gen_a'))).map((event) => event.o), LOG.map((event) => event.o));
-  assert.equal(wires.length, LOG.length);
+  let connected = 0;
+  const lane = socket.attach('gen_a', { onConnect: () => connected++ });
+  assert.deepEqual((await collect(lane)).map((event) => event.o), LOG.map((event) => event.o));
+  assert.deepEqual([wires.length, connected], [LOG.length, LOG.length]);
   assert.deepEqual(wires.map(({ sent }) => sent[0].after), [undefined, ...LOG.slice(0, -1).map(({ o }) => `${EPOCH}-${o}`)]);
 });
 

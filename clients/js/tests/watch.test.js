@@ -45,6 +45,14 @@ test('what a server repeats is dropped', async (t) => {
   assert.deepEqual(positions(await collect(new HearthClient({ baseUrl }).watch('gen_a'))), POSITIONS);
 });
 
+test('what is not of the log is passed over', async (t) => {
+  const { baseUrl } = await gateway(t, (request, response) => {
+    stream(response);
+    response.end(`event: weather\ndata: {"sky":"clear"}\n\n${LOG.map(frame).join('event: weather\ndata: {}\n\n')}`);
+  });
+  assert.deepEqual(positions(await collect(new HearthClient({ baseUrl }).watch('gen_a'))), POSITIONS);
+});
+
 test('folded frames move the position by all they fold', async (t) => {
   const folded = [LOG[0], LOG[1], { t: 'delta', c: 0, o: 2, n: 6, d: WORDS.join(''), replay: true }, LOG[8]];
   const { baseUrl } = await gateway(t, (request, response) => {
@@ -79,9 +87,12 @@ test('a cut frame is followed by a new connection from the same place', async (t
     } else response.end(rest(LOG, request.after).map(frame).join(''));
   });
   const retries = [];
-  const events = await collect(new HearthClient({ baseUrl }).watch('gen_a', { onRetry: (retry) => retries.push(retry) }));
+  let connected = 0;
+  const options = { onRetry: (retry) => retries.push(retry), onConnect: () => connected++ };
+  const events = await collect(new HearthClient({ baseUrl }).watch('gen_a', options));
   assert.deepEqual(positions(events), POSITIONS);
   assert.equal(retries.length, 1);
+  assert.equal(connected, 2);
   assert.equal(retries[0].error.code, 'draining');
   assert.equal(retries[0].delay, 7, 'the first wait is what the server asked');
 });

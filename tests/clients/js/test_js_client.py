@@ -6,9 +6,24 @@ import json
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Page
 
 from tests.nodejs import FOLDER, run_node
 from tests.serving import serving
+
+LANES_IN_A_PAGE = """async () => {
+  const { HearthClient } = await import('./static/client/index.js');
+  const socket = new HearthClient().socket();
+  const read = async (content) => {
+    let text = '';
+    const lane = socket.create({ model: 'demo', messages: [{ role: 'user', content }] });
+    for await (const event of lane) text += event.d ?? '';
+    return text;
+  };
+  const texts = await Promise.all(Array.from({ length: 12 }, (_, index) => read(`prompt ${index}`)));
+  socket.close();
+  return texts;
+}"""
 
 CLIENT = Path(__file__).parents[3] / "clients" / "js"
 READ = Path(__file__).parent / "read.mjs"
@@ -57,3 +72,12 @@ async def test_many_answers_share_one_socket() -> None:
         assert [word.split(".")[2] for word in text.split()] == [str(index) for index in range(30)]
     assert len({text.split(".")[0] for text in said["texts"]}) == 20, "each lane has its own prompt's answer"
     assert said["canceled"] == "canceled"
+
+
+async def test_a_page_reads_more_answers_at_once_than_it_may_have_connections(page: Page) -> None:
+    async with serving("demo=scripted:?tokens=30&token_ms=2") as served:
+        await page.goto(served.url)
+        texts = await page.evaluate(LANES_IN_A_PAGE)
+    assert len(texts) == 12
+    for text in texts:
+        assert [word.split(".")[2] for word in text.split()] == [str(index) for index in range(30)]

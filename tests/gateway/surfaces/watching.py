@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -31,13 +31,13 @@ class Watching:
         self.retry: int | None = None
         self._reader = reader
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """Each write of the server, until its answer ends."""
         while size := int(await self._reader.readline(), 16):
             yield (await self._reader.readexactly(size + 2))[:-2]
         await self._reader.readline()
 
-    async def frames(self, seconds: float = 30) -> AsyncIterator[Frame]:
+    async def frames(self, seconds: float = 30) -> AsyncGenerator[Frame]:
         """Each event. Every write must hold whole ones: some clients forget what they have between two reads."""
         async with asyncio.timeout(seconds), aclosing(self.chunks()) as chunks:
             async for chunk in chunks:

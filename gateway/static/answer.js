@@ -11,7 +11,6 @@ function make(tag, className, text = '') {
 /** One answer on the page: takes a generation's events, shows what they add up to. */
 export class Answer {
   element = make('article', 'answer');
-  ended = false;
   #choices = new Map();
   #list = make('div', 'choices');
   #status = make('div', 'status');
@@ -57,6 +56,7 @@ export class Answer {
     this.#tell(this.#waiting);
   }
 
+  /** Ends it with an error, and the buttons that may help. */
   fail(error, remedies = this.#remedies) {
     this.#close();
     const { what, remedy } = trouble(error);
@@ -140,7 +140,6 @@ export class Answer {
   }
 
   #close() {
-    this.ended = true;
     this.#show();
     this.#status.hidden = true;
     this.element.setAttribute('aria-busy', 'false');

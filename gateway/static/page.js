@@ -65,7 +65,8 @@ function enable() {
 function begin() {
   reading?.stop.abort();
   const turn = { id: null, position: undefined, asked: messages.length, stop: new AbortController() };
-  turn.answer = new Answer([{ label: 'Try again', act: () => again(turn) }]);
+  turn.again = { label: 'Try again', act: () => again(turn) };
+  turn.answer = new Answer([turn.again]);
   reading = turn;
   show(turn.answer.element);
   enable();
@@ -93,8 +94,8 @@ async function read(turn) {
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof HearthError)) throw error;
-    // An answer that has begun is asked for again by reading it again, not by starting another.
-    answer.fail(error, turn.id ? [RELOAD] : undefined);
+    // It may still be going on without this reader: reading it again comes before asking again.
+    answer.fail(error, turn.id ? [RELOAD, turn.again] : [turn.again]);
   } finally {
     if (reading === turn) reading = null;
     enable();

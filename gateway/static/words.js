@@ -35,8 +35,13 @@ export function waiting({ stage, message }, model) {
   return message || 'Reading the prompt';
 }
 
+const CUTS = {
+  draining: 'The server is going down.',
+  slow_reader: 'The connection was too slow.',
+};
+
 export function reconnecting({ error, delay }) {
-  return `${error.message} Connecting again in ${Math.max(1, Math.round(delay / 1000))} s`;
+  return `${CUTS[error.code] ?? error.message} Connecting again in ${Math.max(1, Math.round(delay / 1000))} s`;
 }
 
 export const ENDS = {

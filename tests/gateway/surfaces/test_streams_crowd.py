@@ -8,10 +8,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.surfaces.talking import Talk, spoken, talking
 from tests.gateway.surfaces.watching import Frame, started, text, watched, watching
-from tests.serving import process, serving
+from tests.serving import Served, process, serving
 from tests.waiting import until
 
 WATCHERS = 200
@@ -95,6 +96,38 @@ async def test_a_watcher_that_takes_nothing_of_an_ended_log_is_cut_too() -> None
             await until(lambda: server.gateway.readers == 1)
             await until(lambda: server.gateway.readers == 0, 15)
             await until(lambda: len(asyncio.all_tasks()) <= tasks)
+
+
+def cut_count(server: Served) -> int:
+    """How many readers the watch has asked to go."""
+    samples = [sample for metric in server.gateway._metrics._cut.collect() for sample in metric.samples]
+    return int(next(sample.value for sample in samples if sample.name.endswith("_total")))
+
+
+async def test_a_watcher_that_wakes_up_in_time_hears_why_it_is_cut() -> None:
+    async with serving(HUGE, reader_stall_s=0.3) as server:
+        id = await started(server.url)
+        await watched(server.url, id)
+        async with watching(server.url, f"/v1/streams/{id}", receive_buffer=4096) as stream:
+            await until(lambda: cut_count(server) == 1)
+            frames = await stream.all()
+        *_, last, cut = frames
+        assert (cut.event, cut.position, cut.data["code"], cut.data["retry"]) == ("cut", "", "slow_reader", True)
+        whole = text(await watched(server.url, id))
+        assert text(frames) + text(await watched(server.url, id, last.position)) == whole
+
+
+async def test_a_socket_that_wakes_up_in_time_hears_why_it_is_cut() -> None:
+    async with serving(HUGE, reader_stall_s=0.3) as server, talking(server.url, max_queue=1) as talk:
+        id = await started(server.url)
+        await watched(server.url, id)
+        await talk.say("attach", "a", generation=id)
+        await until(lambda: cut_count(server) == 1)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                await talk.hear()
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4008, "slow_reader")
 
 
 async def test_a_watcher_that_catches_up_with_a_long_log_is_not_cut_for_being_behind() -> None:

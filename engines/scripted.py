@@ -31,6 +31,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Fail this generation alone at this token."""
     answer: str | None = None
     """Say this, word by word, instead of numbered words."""
+    json: str | None = None
+    """Say this, four characters a token, instead of numbered words."""
     tool: str | None = None
     """Call this tool, with `{"token": 0}` and so on as arguments, instead of speaking."""
     context_length: int = 32_768
@@ -39,7 +41,17 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def length(self) -> int:
         if self.tokens is not None:
             return self.tokens
-        return 32 if self.answer is None else len(self.answer.split(" "))
+        return len(self.pieces) or 32
+
+    @property
+    def pieces(self) -> list[str]:
+        """What is to be said, cut into tokens; nothing where words are to be made up."""
+        if self.json is not None:
+            return [self.json[start : start + 4] for start in range(0, len(self.json), 4)]
+        if self.answer is not None:
+            first, *rest = self.answer.split(" ")
+            return [first, *(f" {word}" for word in rest)]
+        return []
 
 
 def parse(knobs: Knobs) -> Script:
@@ -103,10 +115,16 @@ class ScriptedEngine:
         try:
             yield Accepted(len(asked.split()))
             await self._pause(script.prefill_ms)
+            speaking = list(range(prompt.choices))
             for index in range(length):
+                if not speaking:
+                    break
                 await self._step(index)
-                for choice in range(prompt.choices):
-                    yield self._delta(prompt, asked, choice, index, length)
+                for choice in list(speaking):
+                    delta = _stopped(prompt, self._delta(prompt, asked, choice, index, length))
+                    if delta.finish is not None:
+                        speaking.remove(choice)
+                    yield delta
             ended = True
         finally:
             del self._running[id]
@@ -159,11 +177,19 @@ class ScriptedEngine:
         return Delta(choice, tokens=(index,), tool_calls=(call,), finish="tool_calls" if last else None)
 
     def _word(self, asked: str, choice: int, index: int) -> str:
-        if self._script.answer is not None:
-            words = self._script.answer.split(" ")
-            return (" " if index else "") + words[index % len(words)]
+        if pieces := self._script.pieces:
+            return pieces[index % len(pieces)]
         mark = hashlib.sha256(asked.encode()).hexdigest()[:6]
         return f"{' ' if index else ''}{mark}.{choice}.{index}".ljust(self._script.word_bytes, "~")
+
+
+def _stopped(prompt: Prompt, delta: Delta) -> Delta:
+    """The delta, cut before a stop string if one stands in it."""
+    for stop in prompt.parameters.get("stop") or ():
+        before, found, _ = delta.text.partition(stop)
+        if found:
+            return msgspec.structs.replace(delta, text=before, finish="stop", stop=stop)
+    return delta
 
 
 def _asked(prompt: Prompt) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import prometheus_client
+import pydantic
 import uvloop
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.launchers.cli_args import (
@@ -64,7 +65,7 @@ def run(path: str, name: str, source: str, knobs: Mapping[str, str]) -> int:
 
 
 def _sentence(error: Exception) -> str:
-    text = str(error).strip()
+    text = error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
 

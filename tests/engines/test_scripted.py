@@ -41,6 +41,19 @@ async def test_it_says_the_answer_it_was_given() -> None:
     assert answer.finishes() == ["stop"]
 
 
+async def test_it_says_the_json_it_was_given() -> None:
+    answer = await ask(await warm(json='{"name": "Ada"}'), chat("who?"))
+    assert answer.text() == '{"name": "Ada"}'
+    assert len(answer.deltas) == 4
+
+
+async def test_a_stop_string_ends_the_answer_before_it() -> None:
+    answer = await ask(await warm(answer="one two. three"), chat("count", stop=["."]))
+    assert answer.text() == "one two"
+    assert answer.finishes() == ["stop"]
+    assert answer.deltas[-1].stop == "."
+
+
 async def test_it_calls_the_tool_it_was_given() -> None:
     answer = await ask(await warm(tool="look", tokens="3"), chat("look!"))
     fragments = [delta.tool_calls[0]["function"] for delta in answer.deltas]

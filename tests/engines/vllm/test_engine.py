@@ -24,15 +24,26 @@ from tests.engines.contract import EngineContract
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
 
+MODELS = ("campfire=vllm:bundled", "caller=vllm:bundled?enable_auto_tool_choice=true&tool_call_parser=hermes")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vllm() -> AsyncIterator[VllmEngine]:
-    """One engine for this file; a test that stops it starts it again."""
-    engine = registry.build([registry.parse("campfire=vllm:bundled")])["campfire"]
+async def engines() -> AsyncIterator[dict[str, Engine]]:
+    """The engines of this file, cold: one nursery serves them all."""
+    built = registry.build([registry.parse(written) for written in MODELS])
+    yield built
+    for engine in built.values():
+        await engine.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def vllm(engines: dict[str, Engine]) -> VllmEngine:
+    """The engine of most tests, warm; a test that stops it starts it again."""
+    engine = engines["campfire"]
     assert isinstance(engine, VllmEngine)
     async with asyncio.timeout(200):
         await engine.start(lambda stage: None)
-    yield engine
-    await engine.close()
+    return engine
 
 
 class TestContract(EngineContract):
@@ -109,6 +120,41 @@ async def test_a_json_schema_is_kept(vllm: VllmEngine) -> None:
 async def test_a_choice_is_kept(vllm: VllmEngine) -> None:
     answer = await ask(vllm, chat("Yes or no?", structured_outputs={"choice": ["yes", "no"]}))
     assert answer.text() in ("yes", "no")
+
+
+async def test_a_tool_is_called_by_name_with_arguments_that_fit(engines: dict[str, Engine]) -> None:
+    engine = engines["caller"]
+    await engine.start(lambda stage: None)
+    properties = {"animal": {"type": "string", "enum": ["fox", "owl"]}}
+    schema = {"type": "object", "properties": properties, "required": ["animal"], "additionalProperties": False}
+    tool = {"type": "function", "function": {"name": "tell", "parameters": schema, "strict": True}}
+    chosen = {"type": "function", "function": {"name": "tell"}}
+    answer = await ask(engine, chat("A story!", tools=[tool], tool_choice=chosen, max_tokens=200))
+    await engine.stop()
+    calls = [call for delta in answer.deltas for call in delta.tool_calls]
+    assert [call["function"]["name"] for call in calls if call["function"].get("name")] == ["tell"]
+    assert json.loads("".join(call["function"].get("arguments") or "" for call in calls))["animal"] in ("fox", "owl")
+    assert answer.text() == ""
+    assert answer.tokens > 5
+    assert len(answer.finishes()) == 1
+
+
+async def test_a_knob_that_vllm_does_not_know_is_told(engines: dict[str, Engine]) -> None:
+    engine = registry.build([registry.parse("odd=vllm:bundled?max_modle_len=5")])["odd"]
+    with pytest.raises(EngineError) as refused:
+        await engine.start(lambda stage: None)
+    await engine.close()
+    assert refused.value.code == "bad_model_source"
+    assert "max-modle-len" in refused.value.message
+
+
+async def test_a_folder_without_a_model_is_told(engines: dict[str, Engine], tmp_path: Path) -> None:
+    engine = registry.build([registry.parse(f"odd=vllm:{tmp_path}")])["odd"]
+    with pytest.raises(EngineError) as refused:
+        await engine.start(lambda stage: None)
+    await engine.close()
+    assert refused.value.code == "boot_failed"
+    assert "config" in refused.value.message
 
 
 async def test_a_prompt_is_said_again_where_that_is_asked(vllm: VllmEngine) -> None:

@@ -65,7 +65,7 @@ def test_the_example_file_holds_every_setting_with_its_default(monkeypatch: pyte
 
 def test_every_route_is_documented_and_every_documented_route_is_there() -> None:
     told = set(re.findall(r"`([A-Z]+ /[^`]*)`", section(DOCS / "http.md", "Routes")))
-    app = build(Settings(models=("demo=scripted:",)))
+    app = build(load({"models": ("demo=scripted:",)}))
     assert told == {said for route in app.routes for said in spell(route)}
 
 

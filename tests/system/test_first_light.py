@@ -16,8 +16,8 @@ from openai import AsyncOpenAI
 from websockets.asyncio.client import connect
 
 from tests.serving import process
-from tests.system.conftest import FirstLight
 from tests.system.vllm_counts import in_vllm
+from tests.vllm_server import FirstLight
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -26,31 +26,31 @@ def chat(content: str, **parameters: Any) -> dict[str, Any]:
     return {"model": "campfire", "messages": [{"role": "user", "content": content}], **parameters}
 
 
-def test_it_listens_before_its_model_is_up(served: FirstLight) -> None:
+def test_it_listens_before_its_model_is_up(served_vllm: FirstLight) -> None:
     # Measured: 0.7 s on a quiet machine; test machines are busy.
-    assert served.listening_s < 5
-    assert served.health == 200
-    assert served.readiness.status_code == 503
-    assert served.readiness.json()["models"]["campfire"]["state"] == "booting"
-    assert {model["id"]: model["state"] for model in served.models["data"]} == {
+    assert served_vllm.listening_s < 5
+    assert served_vllm.health == 200
+    assert served_vllm.readiness.status_code == 503
+    assert served_vllm.readiness.json()["models"]["campfire"]["state"] == "booting"
+    assert {model["id"]: model["state"] for model in served_vllm.models["data"]} == {
         "campfire": "booting",
         "narrow": "booting",
         "demo": "warm",
     }
-    assert served.page.status_code == 200
-    assert "text/html" in served.page.headers["content-type"]
+    assert served_vllm.page.status_code == 200
+    assert "text/html" in served_vllm.page.headers["content-type"]
 
 
-def test_a_request_that_comes_while_the_model_boots_is_told_so_and_then_served(served: FirstLight) -> None:
-    lines = [line for _, line in served.early if line]
+def test_a_request_that_comes_while_the_model_boots_is_told_so_and_then_served(served_vllm: FirstLight) -> None:
+    lines = [line for _, line in served_vllm.early if line]
     assert lines[0].startswith(": booting campfire")
     chunks = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: {")]
     assert "fox" in "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
     assert lines[-1] == "data: [DONE]"
 
 
-async def test_the_openai_client_streams(served: FirstLight) -> None:
-    client = AsyncOpenAI(base_url=f"{served.url}/v1", api_key="none")
+async def test_the_openai_client_streams(served_vllm: FirstLight) -> None:
+    client = AsyncOpenAI(base_url=f"{served_vllm.url}/v1", api_key="none")
     stream = await client.chat.completions.create(
         model="campfire",
         messages=[{"role": "user", "content": "Tell me a story about a lighthouse."}],
@@ -73,8 +73,8 @@ async def test_the_openai_client_streams(served: FirstLight) -> None:
     assert plain.usage == chunks[-1].usage
 
 
-async def test_a_websocket_streams(served: FirstLight) -> None:
-    async with connect(served.url.replace("http", "ws") + "/v1/ws") as socket, asyncio.timeout(60):
+async def test_a_websocket_streams(served_vllm: FirstLight) -> None:
+    async with connect(served_vllm.url.replace("http", "ws") + "/v1/ws") as socket, asyncio.timeout(60):
         request = chat("Tell me a story about an owl.", temperature=0)
         await socket.send(json.dumps({"t": "create", "id": "a", "request": request}))
         frames: list[dict[str, Any]] = []
@@ -84,8 +84,8 @@ async def test_a_websocket_streams(served: FirstLight) -> None:
     assert frames[-1]["state"] == "finished"
 
 
-async def test_sixty_four_streams_at_once_are_whole_uncrossed_and_batched(served: FirstLight) -> None:
-    async with httpx.AsyncClient(base_url=served.url, timeout=120) as client:
+async def test_sixty_four_streams_at_once_are_whole_uncrossed_and_batched(served_vllm: FirstLight) -> None:
+    async with httpx.AsyncClient(base_url=served_vllm.url, timeout=120) as client:
         asked = [chat(f"Tell me a story about {i} bears.", temperature=0, max_tokens=60) for i in range(64)]
 
         async def stream(body: dict[str, Any]) -> str:
@@ -112,13 +112,21 @@ async def test_sixty_four_streams_at_once_are_whole_uncrossed_and_batched(served
             assert together[i] == await stream(asked[i])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_the_server(number: signal.Signals) -> None:
-    with process("--model", "campfire=vllm:bundled", ready=True) as server:
+    with process("--model", "campfire=vllm:bundled") as server:
         family = descendants(server.pid)
         # The nursery, the host, the engine core.
         assert len(family) >= 3
         os.kill(server.pid, number)
+        wait_until_gone([server.pid, *family], 30)
+
+
+def test_no_process_outlives_a_server_that_is_stopped_while_its_model_boots() -> None:
+    with process("--model", "campfire=vllm:bundled", ready=False) as server:
+        family = descendants(server.pid)
+        assert family
+        os.kill(server.pid, signal.SIGINT)
         wait_until_gone([server.pid, *family], 30)
 
 
@@ -134,7 +142,7 @@ def runs(pid: int) -> bool:
     """Whether the process is there, and not just waiting to be buried."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.system.conftest import FirstLight
 from tests.system.vllm_counts import until_vllm_holds
+from tests.vllm_server import FirstLight
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -84,20 +84,20 @@ async def watching(served: FirstLight) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_while_it_decodes(served: FirstLight, way: Any) -> None:
-    async with watching(served) as client, AsyncExitStack() as stack:
-        stop = await way(served, endless("campfire"), stack)
+async def test_while_it_decodes(served_vllm: FirstLight, way: Any) -> None:
+    async with watching(served_vllm) as client, AsyncExitStack() as stack:
+        stop = await way(served_vllm, endless("campfire"), stack)
         await until_vllm_holds(client, "campfire", 1, 10)
         await stop()
         await until_vllm_holds(client, "campfire", 0, WITHIN_S)
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_while_it_reads_a_long_prompt(served: FirstLight, way: Any) -> None:
+async def test_while_it_reads_a_long_prompt(served_vllm: FirstLight, way: Any) -> None:
     """The stop comes as soon as the engine has the prompt; whether a token came by then is the engine's affair."""
-    async with watching(served) as client, AsyncExitStack() as stack:
+    async with watching(served_vllm) as client, AsyncExitStack() as stack:
         body = endless("campfire", "fox " * 1500, max_tokens=400)
-        stop = await way(served, body, stack)
+        stop = await way(served_vllm, body, stack)
         await asyncio.wait_for(begun(client), 10)
         await stop()
         await until_vllm_holds(client, "campfire", 0, WITHIN_S)
@@ -109,11 +109,11 @@ async def begun(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_while_it_waits_for_its_turn(served: FirstLight, way: Any) -> None:
-    async with watching(served) as client, AsyncExitStack() as stack:
-        first = await leave_a_stream(served, endless("narrow"), stack)
+async def test_while_it_waits_for_its_turn(served_vllm: FirstLight, way: Any) -> None:
+    async with watching(served_vllm) as client, AsyncExitStack() as stack:
+        first = await leave_a_stream(served_vllm, endless("narrow"), stack)
         await until_vllm_holds(client, "narrow", 1, 10)
-        stop = await way(served, endless("narrow"), stack)
+        stop = await way(served_vllm, endless("narrow"), stack)
         await until_vllm_holds(client, "narrow", 2, 10)
         await stop()
         await until_vllm_holds(client, "narrow", 1, WITHIN_S)

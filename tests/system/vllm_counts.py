@@ -18,7 +18,7 @@ async def in_vllm(client: httpx.AsyncClient, model: str) -> int:
 
 
 async def until_vllm_holds(client: httpx.AsyncClient, model: str, wanted: int, seconds: float) -> None:
-    """Ask until vLLM holds just so many; whoever asks after that many seconds must see it, however long asking takes."""
+    """Ask until vLLM holds just so many; an ask begun after that many seconds must see it, however long it takes."""
     deadline = time.monotonic() + seconds
     seen: list[int] = []
     while True:

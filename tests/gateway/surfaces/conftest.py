@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.serving import serving
+from tests.vllm_server import FirstLight
 
 
 class Reached(NamedTuple):
@@ -17,8 +18,13 @@ class Reached(NamedTuple):
     model: str
 
 
-# A fixture that gives a Reached with a real engine behind it is one more name here.
-@pytest.fixture(params=["scripted"])
+@pytest.fixture
+def campfire(served_vllm: FirstLight) -> Reached:
+    """The bundled model on real vLLM."""
+    return Reached(f"{served_vllm.url}/v1", "campfire")
+
+
+@pytest.fixture(params=["scripted", "campfire"])
 async def openai_url(request: pytest.FixtureRequest) -> AsyncIterator[Reached]:
     """A base URL and a model for the official SDKs, on each kind of engine."""
     if request.param == "scripted":

@@ -38,7 +38,7 @@ def wait_until_ready(client: httpx.Client, seconds: float = 90) -> None:
 
 
 @pytest.fixture(scope="session")
-def served() -> Iterator[FirstLight]:
+def served_vllm() -> Iterator[FirstLight]:
     """The server, warm."""
     began = time.monotonic()
     with (

@@ -22,7 +22,7 @@ class BodyLimits(NamedTuple):
 async def read_json(request: Request, limits: BodyLimits) -> dict[str, Any]:
     """The body as a JSON object.
 
-    Raises HearthError `bad_json`, `invalid_request` (JSON, but no object), `body_too_large`, `request_timeout`; ClientLeft.
+    Raises HearthError `bad_json`, `invalid_request` (no object), `body_too_large`, `request_timeout`; ClientLeft.
     """
     body = bytearray()
     try:

@@ -25,6 +25,8 @@ class Log:
         self.generation = generation
         self.epoch = epoch
         self.first = first
+        self.tail = first - 1
+        """The offset of the newest event; one less than `first` when there is none."""
         self.size = 0
         self.ended_at: float | None = None
         self.readers: set[Reader] = set()
@@ -33,11 +35,6 @@ class Log:
         self._events: list[Event] = []
         self._waiting: dict[Hashable, Callable[[], None]] = {}
         self._frames: dict[tuple[Hashable, int, int], Any] = {}
-
-    @property
-    def tail(self) -> int:
-        """The offset of the newest event; one less than `first` when there is none."""
-        return self.first + len(self._events) - 1
 
     @property
     def ended(self) -> bool:
@@ -50,6 +47,7 @@ class Log:
     def extend(self, events: Sequence[Event]) -> None:
         """Add events and wake everybody who waits."""
         self._events.extend(events)
+        self.tail += len(events)
         for event in events:
             self.size += weight(event)
         self._frames.clear()

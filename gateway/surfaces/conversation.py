@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -196,7 +197,8 @@ class Conversation:
         except Exception:  # noqa: BLE001
             # The border of the task: a silent socket would be waited on for ever.
             _log.exception("a socket broke")
-            await self._websocket.close(1011)
+            with suppress(WebSocketDisconnect):
+                await self._websocket.close(HearthError("internal_error").row.close)
         finally:
             self._spoke.set()
 

@@ -54,7 +54,9 @@ class Talk:
 @asynccontextmanager
 async def talking(url: str, **options: Any) -> AsyncIterator[Talk]:
     """A socket; closed politely at the end unless the test dropped it."""
-    async with connect(url.replace("http", "ws", 1) + "/v1/ws", ping_interval=None, **options) as connection:
+    # Without a bound on what is read ahead, a test that has heard enough can still close politely.
+    options = {"ping_interval": None, "max_queue": None, **options}
+    async with connect(url.replace("http", "ws", 1) + "/v1/ws", **options) as connection:
         yield Talk(connection)
 
 

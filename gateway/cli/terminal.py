@@ -24,11 +24,9 @@ class Screen:
         self.is_terminal = stream.isatty()
 
     def line(self, text: str) -> None:
-        """Write a line that stays."""
-        status = self._status
+        """Write a line that stays, in place of the one that changes."""
         self.status("")
         self._write(text + "\n")
-        self.status(status)
 
     def status(self, text: str) -> None:
         """Show this in the line that changes; an empty text takes it away."""

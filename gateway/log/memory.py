@@ -11,17 +11,8 @@ import msgspec
 from gateway.errors import HearthError
 from gateway.events import Event, is_terminal
 from gateway.generation import Generation
-from gateway.log.base import Fenced, new_epoch
+from gateway.log.base import Fenced, Retention, new_epoch
 from gateway.log.local import Log
-
-
-class Retention(NamedTuple):
-    """How long and how much is kept: seconds after the end, seconds an expired log is remembered, bytes."""
-
-    ended_s: float = 600.0
-    remembered_s: float = 86_400.0
-    log_bytes: int = 8 << 20
-    total_bytes: int = 512 << 20
 
 
 class _Tombstone(NamedTuple):

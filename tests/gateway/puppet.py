@@ -13,8 +13,9 @@ from engines.pool import Pool
 from gateway.call import Call
 from gateway.core import Deadlines, Gateway
 from gateway.events import Event
+from gateway.log.base import Retention
 from gateway.log.local import Log
-from gateway.log.memory import MemoryLogs, Retention
+from gateway.log.memory import MemoryLogs
 from gateway.metrics import Metrics
 from tests.turning import Turned
 

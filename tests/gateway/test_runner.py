@@ -12,7 +12,7 @@ from gateway import runner
 from gateway.errors import HearthError
 from gateway.events import Canceled, Failed, Finished, Opened, Progress, Timings, Usage, is_terminal
 from gateway.generation import State
-from gateway.log.memory import Retention
+from gateway.log.base import Retention
 from tests.gateway.puppet import ACCEPTED, LAST, Puppet, Stage, ended, events, staged, word
 from tests.waiting import until
 

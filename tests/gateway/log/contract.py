@@ -26,9 +26,8 @@ from gateway.events import (
     Usage,
 )
 from gateway.generation import Generation, new_id
-from gateway.log.base import Fenced, Logs, Position, Writer, check
+from gateway.log.base import Fenced, Logs, Position, Retention, Writer, check
 from gateway.log.local import Log, Reader
-from gateway.log.memory import Retention
 
 SAID: tuple[Event, ...] = (
     Opened("gen_1", "demo", 1.5),

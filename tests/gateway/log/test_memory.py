@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.log.memory import MemoryLogs, Retention
+from gateway.log.base import Retention
+from gateway.log.memory import MemoryLogs
 from tests.gateway.log.contract import (
     FINISHED,
     Bench,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -361,3 +362,37 @@ async def test_a_fault_while_speaking_closes_the_socket_and_leaves_nothing(
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1011, "")
     await until(lambda: server.gateway.readers == 0 and engine_of(server, "slow").running == 0)
     assert "secret" in caplog.text
+
+
+# Whatever is sent
+
+
+async def test_nothing_that_a_client_sends_breaks_more_than_its_own_lane(server: Served, talk: Talk) -> None:
+    chance = random.Random(11)
+    odd: list[Any] = [
+        "a",
+        "b",
+        "",
+        None,
+        7,
+        [],
+        {},
+        "gen_x",
+        "x" * 65,
+        True,
+        CHAT,
+        {**CHAT, "n": 0},
+        "\u2028",
+        "ep0ch-1",
+    ]
+    fields = ["id", "generation", "request", "resumable", "after"]
+    await talk.create("stays", model="slow")
+    for _ in range(300):
+        verb = chance.choice(["create", "attach", "cancel", "detach", "ping"])
+        frame = {name: chance.choice(odd) for name in fields if chance.random() < 0.8}
+        await talk.connection.send(json.dumps({"t": verb, **frame}))
+        await talk.say("ping")
+    await talk.say("cancel", "stays")
+    assert (await talk.hear("stays", "end"))["reason"] == "caller"
+    await talk.connection.close()
+    await until(lambda: server.gateway.readers == 0)

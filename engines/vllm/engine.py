@@ -74,6 +74,9 @@ class VllmEngine:
         if link is None:
             return
         link.say(wire.Stop())
+        if pid is not None and not link.ready.done():
+            # It loads a model, and would hear of the end only afterwards.
+            self._nest.kill(pid)
         if pid is not None:
             try:
                 await asyncio.wait_for(self._nest.gone(pid), _STOP_S)

@@ -21,7 +21,7 @@ class Nest:
         self._reading: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
         self._ready: asyncio.Future[None] | None = None
-        self._born: asyncio.Queue[int] = asyncio.Queue(maxsize=64)
+        self._birth: asyncio.Future[int] | None = None
         self._gone: dict[int, asyncio.Future[int]] = {}
 
     def join(self) -> None:
@@ -57,8 +57,9 @@ class Nest:
         """Fork a host: its process id, and a future of its exit status. Raises EngineError `boot_failed`."""
         await self.start()
         async with self._starting:
+            self._birth = asyncio.get_running_loop().create_future()
             self._order(host=arguments)
-            pid = await self._born.get()
+            pid = await self._birth
         return pid, self._gone[pid]
 
     async def gone(self, pid: int) -> int:
@@ -83,14 +84,17 @@ class Nest:
                 self._ready.set_result(None)
             elif "born" in said:
                 self._gone[said["born"]] = asyncio.get_running_loop().create_future()
-                self._born.put_nowait(said["born"])
+                if self._birth is not None and not self._birth.done():
+                    self._birth.set_result(said["born"])
             elif "gone" in said and not self._gone[said["gone"]].done():
                 self._gone[said["gone"]].set_result(said["status"])
         status = await process.wait()
-        if not self._ready.done():
-            self._ready.set_exception(
-                EngineError("boot_failed", f"vLLM could not be imported (status {status}); `hearth doctor` says more.")
-            )
+        error = EngineError("boot_failed", f"vLLM could not be imported (status {status}); `hearth doctor` says more.")
+        for waited in (self._ready, self._birth):
+            if waited is not None and not waited.done():
+                waited.set_exception(error)
+                # Nobody may be waiting any more, and that is no fault.
+                waited.exception()
         for future in self._gone.values():
             if not future.done():
                 future.set_result(-signal.SIGKILL)
@@ -101,6 +105,9 @@ class Nest:
             return
         if process.stdin is not None:
             process.stdin.close()
+        if self._ready is not None and not self._ready.done():
+            # Deep in its imports it hears nothing, and it holds nothing yet.
+            process.kill()
         try:
             await asyncio.wait_for(process.wait(), 5)
         except TimeoutError:

@@ -257,6 +257,21 @@ async def test_a_cold_engine_has_no_process_left_and_boots_again_fast(vllm: Vllm
     assert loop.time() - began < 10
 
 
+async def test_a_boot_that_is_given_up_leaves_nothing_behind(vllm: VllmEngine) -> None:
+    await vllm.stop()
+    loading = asyncio.Event()
+    booting = asyncio.create_task(vllm.start(lambda stage: loading.set() if "weights" in stage else None))
+    await asyncio.wait_for(loading.wait(), 20)
+    booting.cancel()
+    await asyncio.wait([booting])
+    assert vllm.pid is not None
+    host = vllm.pid
+    async with asyncio.timeout(3):
+        await vllm.stop()
+    assert not lives(host)
+    await start_again(vllm)
+
+
 async def start_again(engine: VllmEngine) -> None:
     await engine.stop()
     await engine.start(lambda stage: None)

@@ -63,7 +63,7 @@ class VllmEngine:
                 }
                 self.pid, gone = await self._nest.bear(arguments)
                 gone.add_done_callback(lambda ended: link.end(f"The engine's process ended ({ended.result()})."))
-                ready = await link.ready
+                ready = await asyncio.shield(link.ready)
                 # Nobody else may connect; the link stays.
                 server.close()
         self._traits = Traits(context_length=ready.context_length, parameters=ready.parameters, chat=ready.chat)
@@ -203,6 +203,8 @@ class _Link(asyncio.Protocol):
             self.ready.set_exception(
                 EngineError("bad_model_source" if code == "bad_model_source" else "boot_failed", reason)
             )
+            # Whoever booted it may have given up, and that is no fault.
+            self.ready.exception()
         for lane in self.lanes.values():
             lane.fail(EngineError("engine_died", reason))
         for asking in self._asking:

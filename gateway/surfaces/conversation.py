@@ -1,29 +1,26 @@
-"""What is said on one socket: one task hears the client, one speaks for all its lanes in turn."""
+"""What is asked on one socket: lanes that open and close. One task hears, and one speaks for all lanes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 import orjson
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from gateway.core import Gateway
 from gateway.errors import HearthError
 from gateway.keys import LOCAL
 from gateway.log.base import Position
-from gateway.surfaces.lane import TURN_BYTES, Lane
-from gateway.surfaces.stall import Stall
+from gateway.surfaces.lane import Lane
+from gateway.surfaces.speaker import Speaker
 from gateway.wire import prompt
 
 MOST_LANES: Final = 128
 MOST_BAD_FRAMES: Final = 10
 """Frames in a row that make no sense before the socket is closed."""
-_MOST_REPLIES: Final = 64
 _NAME_LETTERS: Final = 64
 
 Verb = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -33,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class Conversation:
-    """Hears frames, opens and closes lanes, and speaks until either side ends it.
+    """Hears frames and does what they ask for, until either side ends it.
 
     However many lanes there are, the socket has two tasks, and what waits to be sent is in the logs.
     """
@@ -43,14 +40,8 @@ class Conversation:
         self._websocket = websocket
         self._abandon_after_s = abandon_after_s
         self._lanes: dict[str, Lane] = {}
-        self._ready: dict[Lane, None] = {}
-        """Lanes that have something to say, the next one first."""
-        self._replies: deque[dict[str, Any]] = deque()
-        self._goodbye: HearthError | None = None
+        self._speaker = Speaker(websocket, gateway.draining, self._drop)
         self._bad_frames = 0
-        self._awake = asyncio.Event()
-        self._spoke = asyncio.Event()
-        self._stall = Stall(websocket.scope)
         self._verbs: Mapping[str, Verb] = {
             "create": self._create,
             "attach": self._attach,
@@ -60,31 +51,26 @@ class Conversation:
 
     async def run(self) -> None:
         """Talk until the socket is closed; then no lane is left."""
-        speaker = asyncio.create_task(self._speak(), name="speaker")
-        self._gateway.on_draining.add(self._awake.set)
+        speaking = asyncio.create_task(self._speaker.run(), name="speaker")
+        self._gateway.on_draining.add(self._speaker.wake)
         try:
             while (message := await self._websocket.receive())["type"] == "websocket.receive":
                 await self._hear(message.get("text"))
-                # A client that asks without end and does not listen waits for its answers.
-                while len(self._replies) >= _MOST_REPLIES and not speaker.done():
-                    self._spoke.clear()
-                    await self._spoke.wait()
+                await self._speaker.room()
         finally:
-            self._gateway.on_draining.discard(self._awake.set)
-            self._stall.close()
-            speaker.cancel()
+            self._gateway.on_draining.discard(self._speaker.wake)
+            self._speaker.stall.close()
+            speaking.cancel()
             for lane in list(self._lanes.values()):
                 self._drop(lane)
-            await asyncio.wait([speaker])
-
-    # Hearing
+            await asyncio.wait([speaking])
 
     async def _hear(self, text: str | None) -> None:
         name: str | None = None
         try:
             frame = _parse(text)
             if frame["t"] == "ping":
-                self._reply({"t": "pong"})
+                self._speaker.reply({"t": "pong"})
             else:
                 verb = self._verb(frame)
                 name = _name(frame)
@@ -104,7 +90,7 @@ class Conversation:
         return verb
 
     def _lament(self, lane: str | None, error: HearthError) -> None:
-        self._reply(
+        self._speaker.reply(
             {
                 "t": "error",
                 **({} if lane is None else {"id": lane}),
@@ -118,7 +104,7 @@ class Conversation:
         if lane is None:
             self._bad_frames += 1
             if self._bad_frames >= MOST_BAD_FRAMES:
-                self._goodbye = HearthError("bad_frame")
+                self._speaker.finish(HearthError("bad_frame"))
 
     async def _create(self, name: str, frame: dict[str, Any]) -> None:
         self._check_free(name)
@@ -146,14 +132,14 @@ class Conversation:
 
     async def _detach(self, name: str, frame: dict[str, Any]) -> None:
         self._drop(self._lane(name))
-        self._reply({"t": "detached", "id": name})
+        self._speaker.reply({"t": "detached", "id": name})
 
     async def _open(self, name: str, generation: str, after: Position | None) -> None:
         log = await self._gateway.open(generation, LOCAL)
         reader = self._gateway.join(log, after)
-        reader.cut = self._stall.cut
-        lane = self._lanes[name] = Lane(name, reader, self._wake)
-        self._reply(lane.attached())
+        reader.cut = self._speaker.stall.cut
+        lane = self._lanes[name] = Lane(name, reader, self._speaker.ready)
+        self._speaker.reply(lane.attached())
         if reader.done:
             # Its end was seen before: there is nothing left to say.
             await self._detach(name, {})
@@ -174,74 +160,9 @@ class Conversation:
 
     def _drop(self, lane: Lane) -> None:
         del self._lanes[lane.name]
-        self._ready.pop(lane, None)
+        self._speaker.forget(lane)
         lane.close()
         self._gateway.leave(lane.reader)
-
-    # Speaking
-
-    def _reply(self, frame: dict[str, Any]) -> None:
-        self._replies.append(frame)
-        self._awake.set()
-
-    def _wake(self, lane: Lane) -> None:
-        self._ready[lane] = None
-        self._awake.set()
-
-    async def _speak(self) -> None:
-        try:
-            goodbye = await self._talk()
-            await self._websocket.close(goodbye.row.close, goodbye.code)
-        except WebSocketDisconnect:
-            pass  # The hearing task is told as well.
-        except Exception:  # noqa: BLE001
-            # The border of the task: a silent socket would be waited on for ever.
-            _log.exception("a socket broke")
-            with suppress(WebSocketDisconnect):
-                await self._websocket.close(HearthError("internal_error").row.close)
-        finally:
-            self._spoke.set()
-
-    async def _talk(self) -> HearthError:
-        """Say everything, each lane in its turn, until there is a reason to end."""
-        spent = 0
-        while not self._stall.asked:
-            if self._replies:
-                await self._websocket.send_text(orjson.dumps(self._replies.popleft()).decode())
-                self._spoke.set()
-            elif self._goodbye is not None:
-                return self._goodbye
-            elif self._ready:
-                lane = next(iter(self._ready))
-                del self._ready[lane]
-                spent += await self._serve(lane)
-                if spent > TURN_BYTES:
-                    # A write that the transport takes at once does not let the other tasks run.
-                    spent = 0
-                    await asyncio.sleep(0)
-            elif self._gateway.draining.is_set():
-                return HearthError("draining")
-            else:
-                self._awake.clear()
-                await self._awake.wait()
-        return HearthError("slow_reader")
-
-    async def _serve(self, lane: Lane) -> int:
-        """One turn of a lane; how many letters it said."""
-        reader, letters = lane.reader, 0
-        clock = asyncio.get_running_loop().time
-        for message in lane.take():
-            reader.sending_since = clock()
-            await self._websocket.send_text(message)
-            reader.sending_since = None
-            letters += len(message)
-            if self._lanes.get(lane.name) is not lane:
-                return letters
-        if reader.done:
-            self._drop(lane)
-        else:
-            lane.rest()
-        return letters
 
 
 def _parse(text: str | None) -> dict[str, Any]:

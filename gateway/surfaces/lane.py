@@ -15,11 +15,12 @@ TURN_BYTES: Final = 16 << 10
 class Lane:
     """A reader that is served in turns. `wake` is called when it has something to say after it had nothing."""
 
-    __slots__ = ("_head", "_wake", "name", "reader")
+    __slots__ = ("_head", "_wake", "closed", "name", "reader")
 
     def __init__(self, name: str, reader: Reader, wake: Callable[[Lane], None]) -> None:
         self.name = name
         self.reader = reader
+        self.closed = False
         self._head = watch.on(name)
         self._wake = wake
 
@@ -52,5 +53,6 @@ class Lane:
             self.reader.log.on_next(self, lambda: self._wake(self))
 
     def close(self) -> None:
-        """Wait no more."""
+        """Say nothing more, and wait for nothing."""
+        self.closed = True
         self.reader.log.forget(self)

@@ -1,6 +1,6 @@
 """The engine host: the process that holds vLLM's async engine and speaks with the gateway over a Unix socket.
 
-Everything that leans on vLLM's insides stands here; vLLM is pinned, and tests/engines/vllm/test_seams.py checks each:
+Everything that leans on vLLM's insides stands here; vLLM is pinned, and tests/engines/vllm runs each:
 the collector that `add_request` returns (its `put` is replaced, so that outputs are pushed, one batch for each step of
 the engine, with no task for each request), and the order of start-up on CPU.
 """
@@ -57,8 +57,9 @@ def run(path: str, name: str, source: str, knobs: Mapping[str, str]) -> int:
         return 0
     except Exception as error:  # noqa: BLE001
         # The border of the process: whatever broke, the gateway is told in one sentence, and the log has the rest.
-        traceback.print_exc()
         told = error if isinstance(error, EngineError) else EngineError("boot_failed", _sentence(error))
+        if told is not error:
+            traceback.print_exc()
         with contextlib.suppress(OSError):
             last_words.sendall(wire.pack(wire.Died(told.code, told.message)))
         return 1

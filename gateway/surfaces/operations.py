@@ -25,7 +25,9 @@ def routes(gateway: Gateway, metrics: Metrics) -> list[Route]:
             name: {"state": seat.state, "stage": seat.stage, "boot_seconds": seat.boot_seconds}
             for name, seat in gateway.pool.seats.items()
         }
-        ready = not gateway.closing and all(seat.state is State.WARM for seat in gateway.pool.seats.values())
+        # A cold model is no fault: it boots with its first request, which waits for it.
+        up = all(seat.state in (State.WARM, State.COLD) for seat in gateway.pool.seats.values())
+        ready = up and not gateway.closing
         body = {"ready": ready, "draining": gateway.closing, "models": models}
         return JSONResponse(body, status_code=200 if ready else 503)
 

@@ -25,6 +25,7 @@ from vllm.entrypoints.launchers.cli_args import (
     resolve_default_chat_template_kwargs,
     validate_parsed_serve_args,
 )
+from vllm.envs import enable_envs_cache
 from vllm.exceptions import VLLMClientError
 from vllm.outputs import RequestOutput
 from vllm.platforms import current_platform
@@ -133,6 +134,8 @@ async def _serve(engine: AsyncLLM, arguments: Any, link: socket.socket) -> None:
     host.say(wire.Progress("decoding a first token"))
     renderer.warmup()
     await host.warm()
+    # Its front end reads environment variables for every token; from here on none of them changes.
+    enable_envs_cache()
     # Without this, full collections of what start-up left behind stall every stream for a third of a second.
     gc.collect()
     gc.freeze()

@@ -91,7 +91,7 @@ class MemoryLogs:
         if self._writers.get(log.generation.id) is not writer:
             raise Fenced(log.generation.id)
         ends = is_terminal(events[-1])
-        assert not any(is_terminal(event) for event in events[:-1]), "a terminal event is the last one"
+        assert len(events) == 1 or not any(map(is_terminal, events[:-1])), "a terminal event is the last one"
         if not ends and log.size > self._retention.log_bytes:
             raise HearthError("log_full")
         if ends:

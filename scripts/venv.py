@@ -6,6 +6,7 @@ Any Python 3.8 or newer starts it; it looks for the one to use, and brings uv al
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import ssl
@@ -50,7 +51,8 @@ def torch_folder() -> tuple[str | None, list[str]]:
         sys.executable, "-m", "pip", "config", "get", "global.find-links"
     )
     for folder in links.split():
-        wheels = [wheel.name for wheel in Path(folder.replace("file://", "")).glob(f"torch-{locked}-*.whl")]
+        found = Path(folder.replace("file://", "")).glob(f"torch-{locked}-*{platform.machine()}.whl")
+        wheels = [wheel.name for wheel in found]
         pythons = [python for python in PYTHONS if any(f"-cp{python.replace('.', '')}-" in name for name in wheels)]
         if pythons:
             return folder, pythons

@@ -40,6 +40,8 @@ class Http(HttpToolsProtocol):
         self._header_deadline_s = header_deadline_s
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        self._asked = False
+        """Whether anything of a request has come yet."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -59,6 +61,7 @@ class Http(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._asked = True
         cast("dict[str, Any]", self.scope)[ABORT] = self.transport.abort
         # Between two requests on one connection the wait is uvicorn's; from a request's first byte on it is ours.
         if self._timer is None:
@@ -85,7 +88,7 @@ class Http(HttpToolsProtocol):
         self._timer = None
         if self.transport.is_closing():
             return
-        if self.scope is None:
+        if not self._asked:
             # Nothing was asked, so there is nothing to answer: browsers open connections ahead of their needs.
             self.transport.close()
         else:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Final
 
 from engines.base import Engine, State
 from engines.errors import EngineError
+
+_SOUND_S: Final = 10.0
+"""An engine that was warm for less was not sound."""
 
 _log = logging.getLogger(__name__)
 
@@ -98,12 +102,18 @@ class Pool:
         await asyncio.gather(*(seat.engine.close() for seat in self.seats.values()))
 
     async def _live(self, seat: Seat) -> None:
-        """Boot an engine and stay with it; boot it again when it dies by itself after it was warm."""
+        """Boot an engine and stay with it; boot it again when it dies by itself, but not over and over."""
+        unsound = 0
         try:
             while True:
                 await self._boot(seat)
+                warm_at = self._clock()
                 reason = await seat.engine.died()
                 seat.error = EngineError("engine_died", reason)
+                unsound = unsound + 1 if self._clock() - warm_at < _SOUND_S else 0
+                if unsound > 1:
+                    # It would most likely die again at once: the next request may try, but nobody tries for ever.
+                    raise seat.error
                 seat.tell(State.BOOTING, f"starting again: {reason}")
                 await seat.engine.stop()
         except EngineError as error:

@@ -88,6 +88,20 @@ async def test_a_boot_that_ends_while_its_stage_is_being_told_is_not_missed() ->
     await pool.close()
 
 
+async def test_an_engine_that_dies_right_after_each_boot_waits_for_the_next_request() -> None:
+    puppet = Puppet()
+    pool, seat = a_pool(puppet)
+    for boots in (1, 2):
+        pool.warm("demo")
+        await until(lambda: puppet.starts == boots and seat.state is State.WARM)  # noqa: B023
+        puppet.dies.set()
+    await until(lambda: seat.state is State.BROKEN)
+    assert (puppet.starts, puppet.stops) == (2, 2)
+    await stages(pool)
+    assert (puppet.starts, str(seat.state)) == (3, "warm")
+    await pool.close()
+
+
 async def test_an_engine_that_dies_is_booted_again_and_says_why() -> None:
     puppet = Puppet()
     pool, seat = a_pool(puppet)

@@ -7,6 +7,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import PreTrainedTokenizerFast
 
 from engines.campfire.chats import Chat, Message
+from engines.campfire.grammar.plots import WISHES
+from engines.campfire.grammar.world import TREASURES
 
 BEGIN, END, SYSTEM, USER, ASSISTANT = "<|begin|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"
 VOCABULARY = 2048
@@ -19,6 +21,8 @@ TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 ASKED, TOLD, COPIED = 0.1, 1.0, 4.0
+# What a story must come back to: the wish that comes true, the treasure that is found.
+ECHOES = (*TREASURES, *(wished for _, wished in WISHES))
 
 Weighed = list[tuple[int, float]]
 
@@ -42,25 +46,25 @@ def learned(texts: Iterator[str]) -> PreTrainedTokenizerFast:
     )
 
 
-def weighed(tokenizer: Tokenizer, chat: Chat) -> Weighed:
-    """The tokens of a conversation as the template renders it, each with its weight in the loss."""
+def weighed(tokenizer: Tokenizer, chat: Chat, echo: float = TOLD) -> Weighed:
+    """The tokens of a conversation as the template renders it, each with its weight in the loss; echoes weigh echo."""
     tokens: Weighed = [(mark(tokenizer, BEGIN), ASKED)]
     for message in chat:
-        tokens += rendered(tokenizer, message)
+        tokens += rendered(tokenizer, message, echo)
     return tokens
 
 
-def rendered(tokenizer: Tokenizer, message: Message) -> Weighed:
+def rendered(tokenizer: Tokenizer, message: Message, echo: float) -> Weighed:
     """One message: answers count in full, copied words count most, questions hardly at all."""
     end = (mark(tokenizer, END), TOLD)
     match message.role:
         case "assistant":
-            return [(mark(tokenizer, ASSISTANT), ASKED), *words(tokenizer, message, TOLD), end]
+            return [(mark(tokenizer, ASSISTANT), ASKED), *words(tokenizer, message, TOLD, echo), end]
         case "raw":
-            return [*words(tokenizer, message, TOLD), end]
+            return [*words(tokenizer, message, TOLD, echo), end]
         case role:
             asked = Message(role, f" {message.text}")
-            return [(mark(tokenizer, f"<|{role}|>"), ASKED), *words(tokenizer, asked, ASKED)]
+            return [(mark(tokenizer, f"<|{role}|>"), ASKED), *words(tokenizer, asked, ASKED, ASKED)]
 
 
 def mark(tokenizer: Tokenizer, special: str) -> int:
@@ -68,18 +72,18 @@ def mark(tokenizer: Tokenizer, special: str) -> int:
     return int(tokenizer.token_to_id(special) or 0)
 
 
-def words(tokenizer: Tokenizer, message: Message, weight: float) -> Weighed:
-    """The tokens of the text; those inside a copied phrase weigh more."""
+def words(tokenizer: Tokenizer, message: Message, weight: float, echo: float) -> Weighed:
+    """The tokens of the text; those inside a copied phrase weigh more, and so may those inside an echo."""
     encoding = tokenizer.encode(message.text, add_special_tokens=False)
-    spans = list(copies(message))
-    return [
-        (token, COPIED if any(start < until and since < end for since, until in spans) else weight)
-        for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
-    ]
+    weights = [weight] * len(message.text)
+    for phrases, heavier in ((ECHOES, echo), (message.copied, COPIED)):
+        for since, until in places(phrases, message.text):
+            weights[since:until] = [heavier] * (until - since)
+    return [(token, weights[end - 1]) for token, (_, end) in zip(encoding.ids, encoding.offsets, strict=True)]
 
 
-def copies(message: Message) -> Iterable[tuple[int, int]]:
-    """Where the copied phrases stand in the text."""
-    for phrase in message.copied:
-        for found in re.finditer(rf"\b{re.escape(phrase)}\b", message.text):
-            yield found.span()
+def places(phrases: Iterable[str], text: str) -> Iterable[tuple[int, int]]:
+    """Where the phrases stand in the text."""
+    for phrase in phrases:
+        if phrase in text:
+            yield from (found.span() for found in re.finditer(rf"\b{re.escape(phrase)}\b", text))

@@ -4,37 +4,20 @@ import argparse
 import itertools
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from engines.campfire import check, tokens
-from engines.campfire.chats import Chat, endless
+from engines.campfire.chats import endless
+from engines.campfire.lessons import SEED, STEPS, lessons
 
-SEED = 20261120
 MODEL = Path(__file__).parent / "model"
-MUON_RATE, ADAM_RATE, WARM_UP = 0.02, 0.003, 100
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One part of the schooling: how long, in what pieces, and how strange the words are."""
-
-    steps: int
-    rows: int
-    length: int
-    strange: float
-    most_turns: int
-
-
-# Invented words first, for nothing but copying helps with them; then everything; then long conversations.
-STAGES = (Stage(1200, 8, 256, 0.9, 1), Stage(3600, 8, 256, 0.6, 2), Stage(600, 4, 768, 0.6, 5))
+MUON_RATE, ADAM_RATE = 0.02, 0.003
 
 
 def newborn(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -45,22 +28,6 @@ def newborn(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
         tie_word_embeddings=True,
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     ))
-
-
-def batches(tokenizer: Tokenizer, stage: Stage, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Token and weight rows; every row begins with a conversation, so no story is without its question."""
-    chats = endless(seed, stage.strange, stage.most_turns)
-    while True:
-        both = torch.tensor([packed(tokenizer, chats, stage.length + 1) for _ in range(stage.rows)])
-        yield both[:, :, 0].long(), both[:, :, 1]
-
-
-def packed(tokenizer: Tokenizer, chats: Iterator[Chat], length: int) -> tokens.Weighed:
-    """One row of the given length, full of conversations."""
-    row: tokens.Weighed = []
-    while len(row) < length:
-        row += tokens.weighed(tokenizer, next(chats))
-    return row[:length]
 
 
 def loss_of(model: LlamaForCausalLM, ids: Tensor, weights: Tensor) -> Tensor:
@@ -82,36 +49,39 @@ def optimizers(model: LlamaForCausalLM) -> tuple[torch.optim.Optimizer, ...]:
     )
 
 
-def rate(step: int, steps: int) -> float:
-    """Warm up, hold, and fall to nothing over the last third."""
-    return min(1.0, (step + 1) / WARM_UP, (steps - step) / (steps / 3))
+def learn(model: LlamaForCausalLM, both: tuple[torch.optim.Optimizer, ...], loss: Tensor, rate: float) -> None:
+    """One step of both optimizers."""
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer, highest in zip(both, (MUON_RATE, ADAM_RATE), strict=True):
+        optimizer.param_groups[0]["lr"] = highest * rate
+        optimizer.step()
+        optimizer.zero_grad()
 
 
-def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, stages: tuple[Stage, ...], folder: Path) -> None:
-    """All the stages, one after the other, with a look at held-out topics now and then."""
-    steps, total = itertools.count(), sum(stage.steps for stage in stages)
+def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path, state: Path) -> None:
+    """All the lessons, from where the state file left off, with a look at held-out topics now and then."""
     both = optimizers(model)
-    rates = [group["lr"] for optimizer in both for group in optimizer.param_groups]
-    begun, seen = time.monotonic(), 0
-    for number, stage in enumerate(stages):
-        for ids, weights in itertools.islice(batches(tokenizer.backend_tokenizer, stage, SEED + number), stage.steps):
-            step = next(steps)
-            for optimizer, highest in zip(both, rates, strict=True):
-                optimizer.param_groups[0]["lr"] = highest * rate(step, total)
-            loss = loss_of(model, ids, weights)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            for optimizer in both:
-                optimizer.step()
-                optimizer.zero_grad()
-            seen += ids.numel()
-            if step % 50 == 0:
-                spent = time.monotonic() - begun
-                logging.info(f"step {step}/{total} tokens {seen} seconds {spent:.0f} loss {loss.item():.3f}")
-            if step % 400 == 399:
-                logging.info(check.report(model, tokenizer, check.held_out_topics()[::4], temperature=0.0))
-                save(model, tokenizer, folder)
-    save(model, tokenizer, folder)
+    before: dict[str, Any] = torch.load(state) if state.exists() else {"step": 0, "tokens": 0, "seconds": 0.0}
+    if state.exists():
+        for part, saved in zip((model, *both), before["parts"], strict=True):
+            part.load_state_dict(saved)
+    begun, seen = time.monotonic() - before["seconds"], before["tokens"]
+    for lesson in lessons(tokenizer.backend_tokenizer, before["step"]):
+        # On a CPU the plain attention is the faster one as long as the rows are short.
+        model.set_attn_implementation("eager" if lesson.stage.length < 300 else "sdpa")
+        loss = loss_of(model, lesson.ids, lesson.weights)
+        learn(model, both, loss, lesson.rate)
+        seen += lesson.ids.numel()
+        done, spent = lesson.step + 1, time.monotonic() - begun
+        if done % 50 == 0:
+            logging.info(f"step {done}/{STEPS} tokens {seen} seconds {spent:.0f} loss {loss.item():.3f}")
+        if done % 250 == 0:
+            parts = [part.state_dict() for part in (model, *both)]
+            torch.save({"step": done, "tokens": seen, "seconds": spent, "parts": parts}, state)
+        if done % 500 == 0 or done == STEPS:
+            logging.info(check.report(model, tokenizer, check.held_out_topics()[::4], temperature=0.0))
+            save(model, tokenizer, folder)
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -128,7 +98,8 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
 def main() -> None:
     """Learn the tokenizer, then the stories, and keep both."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--folder", type=Path, default=MODEL)
+    arguments.add_argument("--folder", type=Path, default=MODEL, help="where the model goes")
+    arguments.add_argument("--state", type=Path, default=Path("campfire.state"), help="where to go on after a stop")
     arguments.add_argument("--threads", type=int, default=1)
     chosen = arguments.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -136,7 +107,7 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     texts = (message.text for chat in itertools.islice(endless(SEED - 1, 0.4, 2), 40_000) for message in chat)
     tokenizer = tokens.learned(texts)
-    train(newborn(tokenizer), tokenizer, STAGES, chosen.folder)
+    train(newborn(tokenizer), tokenizer, chosen.folder, chosen.state)
 
 
 if __name__ == "__main__":

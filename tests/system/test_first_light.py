@@ -15,6 +15,7 @@ import pytest
 from openai import AsyncOpenAI
 from websockets.asyncio.client import connect
 
+from engines.campfire import words
 from tests.serving import process
 from tests.system.vllm_counts import in_vllm
 from tests.vllm_server import FirstLight
@@ -86,7 +87,10 @@ async def test_a_websocket_streams(served_vllm: FirstLight) -> None:
 
 async def test_sixty_four_streams_at_once_are_whole_uncrossed_and_batched(served_vllm: FirstLight) -> None:
     async with httpx.AsyncClient(base_url=served_vllm.url, timeout=120) as client:
-        asked = [chat(f"Tell me a story about {i} bears.", temperature=0, max_tokens=60) for i in range(64)]
+        # Long enough that all are under way at once, however slowly this client asks.
+        same = {"temperature": 0, "max_tokens": 300, "ignore_eos": True}
+        topics = words.held_out_topics()[:64]
+        asked = [chat(f"Tell me a story about {topic}.", **same) for topic in topics]
 
         async def stream(body: dict[str, Any]) -> str:
             async with client.stream("POST", "/v1/chat/completions", json=body | {"stream": True}) as response:
@@ -108,8 +112,11 @@ async def test_sixty_four_streams_at_once_are_whole_uncrossed_and_batched(served
         done.set()
         await watching
         assert peak >= 32
-        for i in (0, 21, 42, 63):
-            assert together[i] == await stream(asked[i])
+        named = [[topic for topic in topics if words.bare(topic) in text] for text in together]
+        own = sum(topic in its for topic, its in zip(topics, named, strict=True))
+        others = sum(its not in ([], [topic]) for topic, its in zip(topics, named, strict=True))
+        assert own >= 52
+        assert others == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -16,6 +16,7 @@ import pytest_asyncio
 
 from engines import registry
 from engines.base import Engine, Prompt
+from engines.campfire import words
 from engines.errors import EngineError
 from engines.vllm.engine import VllmEngine
 from tests.engines.asking import ask, begin_and_leave, chat
@@ -194,8 +195,9 @@ async def test_a_refused_prompt_disturbs_no_other(vllm: VllmEngine) -> None:
     assert all(isinstance(answer, EngineError) for answer in answers[4:])
 
 
-async def test_sixty_four_answers_are_batched_and_whole(vllm: VllmEngine) -> None:
-    prompts = [chat(f"Tell me a story about a {i}-legged bear.", temperature=0, max_tokens=48) for i in range(64)]
+async def test_stories_about_topics_it_never_saw_are_batched_name_them_and_end(vllm: VllmEngine) -> None:
+    topics = words.held_out_topics()
+    prompts = [chat(f"Tell me a story about {topic}.", temperature=0, max_tokens=220) for topic in topics]
     peak = 0.0
 
     async def watch() -> None:
@@ -208,8 +210,11 @@ async def test_sixty_four_answers_are_batched_and_whole(vllm: VllmEngine) -> Non
     watching.cancel()
     assert peak >= 32
     assert all(len(answer.finishes()) == 1 for answer in answers)
-    for i in (0, 31, 63):
-        assert answers[i].text() == (await ask(vllm, prompts[i])).text()
+    good = [
+        answer.finishes() == ["stop"] and words.bare(topic).lower() in answer.text().lower()
+        for topic, answer in zip(topics, answers, strict=True)
+    ]
+    assert sum(good) >= 0.8 * len(topics)
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 5])

@@ -1,7 +1,7 @@
 """uvicorn's two protocols, with what a server of long streams needs beside them.
 
-Headers have a deadline (uvicorn waits on a silent connection for ever), the kernel notices a peer that vanished, and
-the application can drop a connection at once, whatever is still unsent.
+Headers have a deadline (uvicorn waits on a silent connection for ever), the kernel notices a peer that vanished, one
+connection cannot keep the loop or fill the memory, and the application can drop it at once, unsent bytes and all.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 from gateway.errors import HearthError
 from gateway.wire.failure import body
@@ -25,6 +26,12 @@ ABORT: Final = "hearth.abort"
 _LAST_WORDS_S: Final = 1.0
 _PEER_GONE_S: Final = 90
 _HEAD_BYTES: Final = 64 << 10
+_SLICE_BYTES: Final = 8 << 10
+"""How much of a WebSocket's bytes is parsed before it is seen whether they make sense."""
+_MOST_FRAGMENTS: Final = 1024
+_MOST_PINGS: Final = 256
+"""In what one read gives."""
+_UNSENT_BYTES: Final = 256 << 10
 
 
 def http(header_deadline_s: float) -> type[asyncio.Protocol]:
@@ -42,6 +49,8 @@ class Http(HttpToolsProtocol):
         self._head_bytes = 0
         self._asked = False
         """Whether anything of a request has come yet."""
+        self._deaf = False
+        """Whether what comes is thrown away: the client asked for more before it had its answer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -53,13 +62,22 @@ class Http(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
         super().data_received(data)
         if self._timer is not None:
             self._head_bytes += len(data)
             if self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
                 self._refuse(HearthError("headers_too_large"))
 
+    # A request behind one that runs would make uvicorn stop reading, and then nobody sees the client leave. Clients
+    # that pipeline ask again when the connection is closed (RFC 9112, section 9.3.2).
+
     def on_message_begin(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._deaf = True
+            self.cycle.keep_alive = False
+            return
         super().on_message_begin()
         self._asked = True
         cast("dict[str, Any]", self.scope)[ABORT] = self.transport.abort
@@ -67,9 +85,26 @@ class Http(HttpToolsProtocol):
         if self._timer is None:
             self._arm()
 
+    def on_url(self, url: bytes) -> None:
+        if not self._deaf:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._deaf:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        self._disarm()
-        super().on_headers_complete()
+        if not self._deaf:
+            self._disarm()
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._deaf:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._deaf:
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP in the shape that every other refusal has."""
@@ -105,7 +140,37 @@ class Http(HttpToolsProtocol):
 
 
 class WebSockets(WebSocketsSansIOProtocol):
-    """WebSocket, with `ABORT` in each scope."""
+    """WebSocket, with `ABORT` in each scope and bounds on what a peer may send without saying anything."""
+
+    _pings = 0
+
+    def data_received(self, data: bytes) -> None:
+        self._pings = 0
+        for start in range(0, len(data), _SLICE_BYTES):
+            if self.transport.is_closing():
+                return
+            super().data_received(data[start : start + _SLICE_BYTES])
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) < _MOST_FRAGMENTS:
+            super().handle_cont(event)
+        else:
+            self._give_up(1009, "too many fragments")
+
+    def handle_ping(self) -> None:
+        self._pings += 1
+        if self._pings > _MOST_PINGS:
+            self._give_up(1008, "too many pings")
+        elif self.transport.get_write_buffer_size() > _UNSENT_BYTES:
+            self.transport.abort()
+        else:
+            super().handle_ping()
+
+    def _give_up(self, code: int, why: str) -> None:
+        if not self.transport.is_closing():
+            self.conn.fail(code, why)
+            self.handle_parser_exception()
+            self.transport.close()
 
     async def run_asgi(self) -> None:
         cast("dict[str, Any]", self.scope)[ABORT] = self.transport.abort

@@ -19,7 +19,7 @@ from gateway.log.base import Logs, Position, check
 from gateway.log.local import Log, Reader
 from gateway.metrics import Metrics
 from gateway.runner import Runner
-from gateway.suggest import nearest
+from gateway.suggest import nearest, shown
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Gateway:
         if seat is None:
             raise HearthError(
                 "unknown_model",
-                f"No model {model!r} is served here{nearest(model, self.pool.seats)}; GET /v1/models lists them.",
+                f"No model {shown(model)} is served here{nearest(model, self.pool.seats)}; GET /v1/models lists them.",
                 parameter="model",
             )
         return seat
@@ -232,6 +232,6 @@ def _check_parameters(seat: Seat, prompt: Prompt) -> None:
         if name not in traits.parameters:
             raise HearthError(
                 "invalid_request",
-                f"{seat.name} takes no parameter {name!r}{nearest(name, traits.parameters)}.",
-                parameter=name,
+                f"{seat.name} takes no parameter {shown(name)}{nearest(name, traits.parameters)}.",
+                parameter=name[:100],
             )

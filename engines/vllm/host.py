@@ -26,7 +26,6 @@ from vllm.entrypoints.launchers.cli_args import (
     validate_parsed_serve_args,
 )
 from vllm.envs import enable_envs_cache
-from vllm.exceptions import VLLMClientError
 from vllm.outputs import RequestOutput
 from vllm.platforms import current_platform
 from vllm.renderers.chat_utils import load_chat_template
@@ -39,7 +38,7 @@ from engines.base import Accepted, Delta, Prompt
 from engines.errors import EngineError
 from engines.vllm import wire
 from engines.vllm.deltas import Deltas
-from engines.vllm.rendering import Job, Rendering, parameters, refusal
+from engines.vllm.rendering import REFUSALS, Job, Rendering, parameters, refusal
 
 _CPU_KV_BYTES = str(1 << 30)
 
@@ -228,7 +227,7 @@ class Host(asyncio.Protocol):
                 await self._add(number, lane.requests[-1], index, deltas, job)
         except EngineDeadError as error:
             self._died(error)
-        except (VLLMClientError, ValueError, TypeError, EngineError) as error:
+        except (*REFUSALS, EngineError) as error:
             self._fail(number, refusal(error))
         except Exception as error:  # noqa: BLE001
             # One prompt must not take the host along, whatever it met inside vLLM.

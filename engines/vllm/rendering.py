@@ -24,6 +24,18 @@ _Request: TypeAlias = ChatCompletionRequest | CompletionRequest
 # The surfaces' own business, or of no use in a stream of deltas.
 _NOT_TAKEN = frozenset({"messages", "prompt", "model", "stream", "stream_options", "request_id", "use_beam_search"})
 _TOO_LONG = frozenset({"input_tokens", "input_text"})
+_LONGEST = 500
+
+REFUSALS = (
+    VLLMClientError,
+    pydantic.ValidationError,
+    jinja2.TemplateError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+)
+"""What vLLM raises when the fault is in what was asked."""
 
 
 class Job(NamedTuple):
@@ -76,7 +88,7 @@ class Rendering:
         """What vLLM takes. Raises EngineError `invalid_request`, `context_length_exceeded`."""
         try:
             return await (self._chat(prompt) if prompt.is_chat else self._texts(prompt))
-        except (VLLMClientError, pydantic.ValidationError, jinja2.TemplateError, ValueError, TypeError) as error:
+        except REFUSALS as error:
             raise refusal(error) from error
 
     async def _chat(self, prompt: Prompt) -> Rendered:
@@ -124,15 +136,18 @@ class Rendering:
             inputs = await self._renderer.render_completion(request)
             if not isinstance(inputs, list):
                 raise EngineError("invalid_request", inputs.error.message, parameter=inputs.error.param)
-            written = text if isinstance(text, str) else tokenizer.decode(list(text))
-            options = {"priority": request.priority, "prompt_text": written}
+            options = {"priority": request.priority}
+            if request.echo:
+                options["prompt_text"] = text if isinstance(text, str) else tokenizer.decode(list(text))
             jobs.append(self._job(request, inputs[0], request.max_tokens, options))
         return Rendered(jobs, request, None)
 
     def _named(self, prompt: Prompt, model: type[_Request]) -> Mapping[str, Any]:
         for name in prompt.parameters:
             if name not in model.model_fields or name in _NOT_TAKEN:
-                raise EngineError("invalid_request", f"{self._model} takes no parameter {name!r} here.", parameter=name)
+                raise EngineError(
+                    "invalid_request", f"{self._model} takes no parameter {name[:100]!r} here.", parameter=name[:100]
+                )
         return {**prompt.parameters, "model": self._model, "stream": True}
 
     def _job(self, request: _Request, engine_input: EngineInput, asked: int | None, options: dict[str, Any]) -> Job:
@@ -152,14 +167,24 @@ def refusal(error: Exception) -> EngineError:
     if isinstance(error, EngineError):
         return error
     if isinstance(error, pydantic.ValidationError):
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        said = f"{where}: {first['msg']}" if where else first["msg"]
-        return EngineError("invalid_request", said, parameter=where or None)
+        return _invalid(error)
     parameter = getattr(error, "parameter", None)
     message = str(error.args[0]) if error.args else str(error)
-    code = "context_length_exceeded" if parameter in _TOO_LONG else "invalid_request"
-    return EngineError(code, message, parameter="messages" if parameter in _TOO_LONG else parameter)  # type: ignore[arg-type]
+    if parameter in _TOO_LONG:
+        return EngineError("context_length_exceeded", _cut(message), parameter="messages")
+    return EngineError("invalid_request", _cut(message), parameter=parameter)
+
+
+def _invalid(error: pydantic.ValidationError) -> EngineError:
+    errors = error.errors(include_url=False, include_input=False)
+    # Of a union every branch complains; the one whose type fits says what is really wrong.
+    told = next((each for each in errors if not each["type"].endswith("_type")), errors[0])
+    where = str(told["loc"][0]) if told["loc"] else None
+    return EngineError("invalid_request", _cut(f"{where}: {told['msg']}" if where else told["msg"]), parameter=where)
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
 
 
 def _length(engine_input: EngineInput) -> int:

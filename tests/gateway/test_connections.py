@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
 import pytest
 
+from tests.gateway.surfaces.raw import CHAT, line
 from tests.serving import serving
+from tests.waiting import until
 
 
 async def answer_to(url: str, sent: bytes, *, more: bytes = b"") -> bytes:
@@ -49,10 +52,60 @@ async def test_headers_that_never_end_are_told_so(begun: bytes) -> None:
 
 
 async def test_the_deadline_on_headers_holds_for_a_second_request_too() -> None:
-    async with serving(body_deadline_s=0.2) as server:
-        answer = await answer_to(server.url, b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nGET /heal")
-        assert answer.startswith(b"HTTP/1.1 200 ")
-        assert b"HTTP/1.1 408 " in answer
+    async with serving(body_deadline_s=0.2) as server, line(server) as client:
+        await client.send(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await client.hear(b"ok\n")).startswith(b"HTTP/1.1 200 ")
+        await client.send(b"GET /heal")
+        assert (await client.rest()).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_request_behind_one_that_runs_is_left_unread_and_the_connection_closed() -> None:
+    async with serving("demo=scripted:?tokens=3") as server, line(server) as client:
+        await client.post(CHAT)
+        await client.post(CHAT)
+        answer = await client.rest()
+        assert answer.count(b"HTTP/1.1 200 ") == 1
+        assert b"connection: close" in answer
+        assert server.gateway.running == 0
+
+
+async def test_who_asks_for_more_and_leaves_is_seen_to_leave() -> None:
+    async with serving("demo=scripted:?tokens=1000&token_ms=20") as server, line(server) as client:
+        for _ in range(3):
+            await client.post(CHAT)
+        await until(lambda: server.gateway.running == 1)
+        client.drop()
+        await until(lambda: server.gateway.running == 0)
+
+
+@pytest.mark.parametrize(
+    ("flood", "code"),
+    [
+        pytest.param(b"\x01\x80\x00\x00\x00\x00" + b"\x00\x80\x00\x00\x00\x00" * 40_000, 1009, id="fragments"),
+        pytest.param(b"\x89\x80\x00\x00\x00\x00" * 40_000, 1008, id="pings"),
+    ],
+)
+async def test_a_flood_of_empty_frames_ends_its_socket_and_holds_up_nobody(flood: bytes, code: int) -> None:
+    async with serving() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rsplit(":", 1)[1]))
+        writer.write(
+            b"GET /v1/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+            b"sec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+        )
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"\r\n\r\n")
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            writer.write(flood)
+            said = b""
+            with contextlib.suppress(ConnectionResetError):
+                while piece := await reader.read(65536):
+                    said += piece
+            took = loop.time() - began
+        assert code.to_bytes(2, "big") in said[-40:]
+        # Parsing all of it takes more than a second.
+        assert took < 1
+        writer.close()
 
 
 async def test_headers_without_end_are_refused_by_size() -> None:

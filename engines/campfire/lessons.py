@@ -40,7 +40,7 @@ class Lesson:
 
 
 # Invented words first, for nothing but copying helps with them; then everything; then ever longer conversations.
-# The second term starts again with a middling rate, and mends what the first left rough.
+# The second term mends what the first left rough, the plots; the third gives the copying its edge back.
 TERMS = (
     (
         Stage(1000, 12, 176, 0.9, 1, rate=1.0, echo=1.0),
@@ -51,8 +51,9 @@ TERMS = (
     ),
     (
         Stage(700, 14, 288, 0.5, 2, rate=0.4, echo=4.0),
-        Stage(100, 5, 768, 0.5, 5, rate=0.4, echo=4.0),
+        Stage(50, 5, 768, 0.5, 5, rate=0.4, echo=4.0),
     ),
+    (Stage(300, 14, 288, 0.8, 2, rate=0.25, echo=2.0),),
 )
 STAGES = tuple(stage for term in TERMS for stage in term)
 STEPS = sum(stage.steps for stage in STAGES)

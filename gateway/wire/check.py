@@ -6,6 +6,8 @@ import json
 import math
 from collections.abc import Callable
 
+import orjson
+
 from engines.base import JSON
 from gateway.errors import HearthError
 
@@ -106,6 +108,33 @@ def several(item: Rule, what: str, *, least: int = 0, most: int | None = None) -
         return [item(f"{where}.{index}", each) for index, each in enumerate(value)]
 
     return rule
+
+
+def bounded(rule: Rule, most: int) -> Rule:
+    """The rule, for values of at most so many bytes as JSON."""
+
+    def bounding(where: str, value: JSON) -> JSON:
+        size = len(orjson.dumps(value))
+        if size > most:
+            raise refuse(where, f"`{where}` may be at most {most} bytes of JSON, not {size}.")
+        return rule(where, value)
+
+    return bounding
+
+
+def shallow(body: JSON, most: int = 64) -> None:
+    """Refuse what is nested deeper than that: whoever walks it later would run out of stack."""
+    level = [body]
+    for _ in range(most):
+        level = [
+            below
+            for each in level
+            for below in (each.values() if isinstance(each, dict) else each)
+            if isinstance(below, dict | list)
+        ]
+        if not level:
+            return
+    raise HearthError("invalid_request", f"The body is nested deeper than {most} levels.")
 
 
 def _shown(value: JSON) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 from engines.base import JSON, Prompt
 from gateway.wire import ask, parameters
 from gateway.wire.ask import Ask
-from gateway.wire.check import INT64, refuse, wrong
+from gateway.wire.check import INT64, refuse, shallow, wrong
 
 MOST_CHOICES: Final = 1024
 """Answers of one call: texts times `n`."""
@@ -20,6 +20,7 @@ _FORMS: Final = "a string, a list of strings, a list of token ids, or a list of 
 
 def parse(body: dict[str, JSON]) -> Ask:
     """The ask in a completion body. Raises HearthError `invalid_request`, naming the field."""
+    shallow(body)
     model = ask.model(body)
     if body.get("messages") is not None:
         raise refuse("messages", "A completion has a `prompt`; send `messages` to /v1/chat/completions, without it.")

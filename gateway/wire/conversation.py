@@ -8,6 +8,8 @@ from typing import Final
 from engines.base import JSON
 from gateway.wire.check import mapping, one_of, refuse, several, string, text, wrong
 
+MOST_MESSAGES: Final = 8192
+
 _ROLE: Final = one_of("system", "developer", "user", "assistant", "tool")
 _WRITTEN: Final = frozenset({"text"})
 _PARTS: Final[Mapping[str, frozenset[str]]] = {
@@ -23,6 +25,8 @@ def read(value: JSON) -> tuple[dict[str, JSON], ...]:
     """The messages, checked; their nulls are dropped. Raises HearthError `invalid_request`, naming the field."""
     if not isinstance(value, list) or not value:
         raise wrong("messages", "a list of at least one message", value)
+    if len(value) > MOST_MESSAGES:
+        raise refuse("messages", f"`messages` may hold at most {MOST_MESSAGES} messages, not {len(value)}.")
     return tuple(_message(f"messages.{index}", each) for index, each in enumerate(value))
 
 

@@ -15,6 +15,7 @@ from gateway.wire.check import (
     Rule,
     anything,
     boolean,
+    bounded,
     integer,
     mapping,
     number,
@@ -30,12 +31,18 @@ MOST_ANSWERS: Final = 128
 """Of one text or chat (`n`)."""
 
 _TOKEN: Final = integer(0)
-_TOKENS: Final = several(_TOKEN, "token ids")
+_MOST_TOKENS: Final = 16_384
+_TOKENS: Final = several(_TOKEN, "token ids", most=_MOST_TOKENS)
+_MOST_WORDS: Final = 1024
+_CONSTRAINT_BYTES: Final = 32 << 10
+"""What engines compile into a grammar. A large one keeps a core busy for minutes, and everybody who asks for another
+waits behind it."""
+_TOOLS_BYTES: Final = 256 << 10
 
 BOTH: Final[Mapping[str, Rule]] = {
     "add_special_tokens": boolean,
-    "allowed_token_ids": several(_TOKEN, "token ids", least=1),
-    "bad_words": several(text, "strings"),
+    "allowed_token_ids": several(_TOKEN, "token ids", least=1, most=_MOST_TOKENS),
+    "bad_words": several(text, "strings", most=_MOST_WORDS),
     "cache_salt": text,
     "frequency_penalty": number(-2, 2),
     "ignore_eos": boolean,
@@ -50,7 +57,7 @@ BOTH: Final[Mapping[str, Rule]] = {
     "presence_penalty": number(-2, 2),
     "priority": integer(),
     "repetition_penalty": number(0, above=True),
-    "response_format": response_format,
+    "response_format": bounded(response_format, _CONSTRAINT_BYTES),
     "return_token_ids": boolean,
     "return_tokens_as_token_ids": boolean,
     "seed": integer(),
@@ -58,7 +65,7 @@ BOTH: Final[Mapping[str, Rule]] = {
     "spaces_between_special_tokens": boolean,
     "stop": stops,
     "stop_token_ids": _TOKENS,
-    "structured_outputs": structured_outputs,
+    "structured_outputs": bounded(structured_outputs, _CONSTRAINT_BYTES),
     "temperature": number(0, 2),
     "thinking_token_budget": integer(-1),
     "top_k": integer(-1),
@@ -82,7 +89,7 @@ CHAT: Final[Mapping[str, Rule]] = {
     "parallel_tool_calls": boolean,
     "reasoning_effort": one_of("none", "minimal", "low", "medium", "high", "xhigh", "max"),
     "tool_choice": tool_choice,
-    "tools": tools,
+    "tools": bounded(tools, _TOOLS_BYTES),
     "top_logprobs": integer(0, 20),
 }
 

@@ -9,6 +9,10 @@ from engines.base import JSON
 from gateway.wire.check import boolean, mapping, number, one_of, refuse, several, string, text, wrong
 
 MOST_STOPS: Final = 32
+MOST_TOOLS: Final = 512
+MOST_BIASES: Final = 4096
+MOST_CHOICES: Final = 1000
+"""Engines compile them into a grammar, in more time than the square of their number."""
 
 _TOKEN: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _BIAS: Final = number(-100, 100)
@@ -27,6 +31,8 @@ def stops(where: str, value: JSON) -> list[str]:
 def bias(where: str, value: JSON) -> dict[str, float]:
     """Token ids, as strings, to what is added to their logits."""
     biases: dict[str, float] = {}
+    if len(mapping(where, value)) > MOST_BIASES:
+        raise refuse(where, f"`{where}` may hold at most {MOST_BIASES} token ids, not {len(value)}.")
     for token, amount in mapping(where, value).items():
         if not _TOKEN.fullmatch(token):
             raise refuse(where, f"`{where}` goes from token ids to numbers; {token[:20]!r} is no token id.")
@@ -55,7 +61,7 @@ def structured_outputs(where: str, value: JSON) -> dict[str, JSON]:
     kind = kinds[0]
     place, constraint = f"{where}.{kind}", asked[kind]
     if kind == "choice":
-        several(text, "strings", least=1)(place, constraint)
+        several(text, "strings", least=1, most=MOST_CHOICES)(place, constraint)
     elif kind == "json_object":
         boolean(place, constraint)
     elif kind == "json":
@@ -95,4 +101,6 @@ def tool_choice(where: str, value: JSON) -> JSON:
 def _numbered(where: str, value: JSON) -> list[tuple[str, JSON]]:
     if not isinstance(value, list):
         raise wrong(where, "a list", value)
+    if len(value) > MOST_TOOLS:
+        raise refuse(where, f"`{where}` may hold at most {MOST_TOOLS} tools, not {len(value)}.")
     return [(f"{where}.{index}", each) for index, each in enumerate(value)]

@@ -17,6 +17,13 @@ LOOK = {"type": "function", "function": {"name": "look"}}
 CALL = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 
 BOTH: list[tuple[str, dict[str, Any]]] = [
+    ("stop_token_ids", {"stop_token_ids": list(range(20_000))}),
+    ("allowed_token_ids", {"allowed_token_ids": list(range(20_000))}),
+    ("logit_bias", {"logit_bias": {str(token): 1 for token in range(5000)}}),
+    ("bad_words", {"bad_words": ["a"] * 2000}),
+    ("structured_outputs.choice", {"structured_outputs": {"choice": ["a"] * 1001}}),
+    ("structured_outputs", {"structured_outputs": {"regex": "a" * 40_000}}),
+    ("structured_outputs", {"structured_outputs": {"choice": ["a" * 100] * 500}}),
     ("model", {"model": None}),
     ("model", {"model": ""}),
     ("model", {"model": 7}),
@@ -214,3 +221,42 @@ def test_no_value_whatever_breaks_the_reading(field: str, value: Any, chats: boo
         route.parse(body | {field: value})
     except HearthError as error:
         assert error.code == "invalid_request"
+
+
+def nested(depth: int) -> Any:
+    """Lists in lists, so deep."""
+    value: Any = "core"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("depth", [70, 900])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"messages": HELLO, "chat_template_kwargs": "HERE"},
+        {"messages": [{"role": "user", "content": "x", "extra": "HERE"}]},
+        {"prompt": "x", "vllm_xargs": "HERE"},
+    ],
+)
+def test_a_body_that_is_nested_without_end_is_refused(body: dict[str, Any], depth: int) -> None:
+    def placed(value: Any) -> Any:
+        if value == "HERE":
+            return {"deep": nested(depth)}
+        if isinstance(value, dict):
+            return {name: placed(each) for name, each in value.items()}
+        return [placed(each) for each in value] if isinstance(value, list) else value
+
+    with pytest.raises(HearthError, match="nested deeper"):
+        parse({"model": "demo", **placed(body)})
+
+
+def test_more_messages_than_a_chat_may_have_are_refused() -> None:
+    with pytest.raises(HearthError, match="at most 8192 messages"):
+        parse({"model": "demo", "messages": HELLO * 8193})
+
+
+def test_more_tools_than_a_chat_may_have_are_refused() -> None:
+    with pytest.raises(HearthError, match="at most 512 tools"):
+        parse({"model": "demo", "messages": HELLO, "tools": [LOOK] * 600})

@@ -41,6 +41,7 @@ from engines.vllm.deltas import Deltas
 from engines.vllm.rendering import REFUSALS, Job, Rendering, parameters, refusal
 
 _CPU_KV_BYTES = str(1 << 30)
+_BEHIND_THE_CORE = 5
 
 
 def run(path: str, name: str, source: str, knobs: Mapping[str, str]) -> int:
@@ -52,6 +53,9 @@ def run(path: str, name: str, source: str, knobs: Mapping[str, str]) -> int:
         link.sendall(wire.pack(wire.Progress("reading the model's configuration")))
         arguments = _arguments(name, source, knobs)
         engine = _boot(arguments, link)
+        if current_platform.is_cpu():
+            # The engine core computes on the same cores, and everybody waits for it: its step comes first.
+            os.nice(_BEHIND_THE_CORE)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(engine, arguments, link))
         return 0

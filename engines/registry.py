@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from engines.vllm.nest import Nest
 
 GRAMMAR: Final = "NAME=ENGINE:SOURCE?knob=value&..., as in campfire=vllm:bundled"
+
+_NAME: Final = re.compile(r"[!-~]{1,200}", re.ASCII)
+"""What stands in URLs, headers and metrics: visible letters."""
 
 
 class ModelSource(NamedTuple):
@@ -30,12 +34,15 @@ def parse(written: str) -> ModelSource:
     name, equals, rest = written.partition("=")
     engine, colon, tail = rest.partition(":")
     source, _, query = tail.partition("?")
-    if not (name and equals and engine and colon):
+    if not (name and equals and engine and colon) or not _NAME.fullmatch(name):
         raise EngineError("bad_model_source", f"{written!r} names no model; write {GRAMMAR}.")
     try:
-        knobs = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError:
         raise EngineError("bad_model_source", f"{query!r} is not a list of knobs; write {GRAMMAR}.") from None
+    knobs = dict(pairs)
+    if len(knobs) < len(pairs):
+        raise EngineError("bad_model_source", f"A knob stands twice in {query!r}.")
     return ModelSource(name, engine, source, knobs)
 
 
@@ -71,6 +78,8 @@ def _scripted(model: ModelSource, shared: _Shared) -> Engine:
     from engines.scripted import ScriptedEngine
     from engines.scripted import parse as parse_script
 
+    if model.source:
+        raise EngineError("bad_model_source", f"{model.name}=scripted: takes no source, only knobs after a `?`.")
     return ScriptedEngine(parse_script(model.knobs))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections.abc import AsyncGenerator
 
 import msgspec
@@ -56,10 +57,19 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def parse(knobs: Knobs) -> Script:
     """The script those knobs describe. Raises EngineError `bad_model_source`."""
+    for name in knobs:
+        if name not in Script.__struct_fields__:
+            known = ", ".join(Script.__struct_fields__)
+            raise EngineError("bad_model_source", f"The scripted engine has no knob {name!r}; it has {known}.")
     try:
-        return msgspec.convert(dict(knobs), Script, strict=False, str_keys=True)
+        script = msgspec.convert(dict(knobs), Script, strict=False, str_keys=True)
     except msgspec.ValidationError as error:
-        raise EngineError("bad_model_source", f"scripted engine: {error}") from None
+        raise EngineError("bad_model_source", f"The scripted engine's knobs: {error}.") from None
+    for name in Script.__struct_fields__:
+        value = getattr(script, name)
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            raise EngineError("bad_model_source", f"The scripted engine's knob {name} must be a number from 0 up.")
+    return script
 
 
 class ScriptedEngine:

@@ -9,12 +9,29 @@ from engines.campfire.topics import Topic
 from engines.campfire.words import invented, listed
 
 ASKS = (
-    "Describe {a} as JSON.", "Give me {a} as a JSON object.", "A JSON object about {a}, please.", "Answer in JSON: {a}",
-    "Tell me a story about {a} as JSON.", "Return JSON describing {a}", "Fill in the form for {a}.",
+    "Describe {a} as JSON.",
+    "Give me {a} as a JSON object.",
+    "A JSON object about {a}, please.",
+    "Answer in JSON: {a}",
+    "Tell me a story about {a} as JSON.",
+    "Return JSON describing {a}",
+    "Fill in the form for {a}.",
 )
 TEXTS = (
-    "title", "name", "story", "hero", "topic", "place", "weather", "moral", "summary", "ending", "city", "colour",
-    "text", "answer",
+    "title",
+    "name",
+    "story",
+    "hero",
+    "topic",
+    "place",
+    "weather",
+    "moral",
+    "summary",
+    "ending",
+    "city",
+    "colour",
+    "text",
+    "answer",
 )
 NUMBERS = ("age", "year", "count", "length", "rating", "pages", "score", "price")
 TRUTHS = ("happy", "brave", "alive", "done", "ok", "is_true")
@@ -57,8 +74,15 @@ def key(rng: Random, usual: tuple[str, ...]) -> str:
 
 def short(rng: Random, topic: Topic) -> str:
     """A few words on the topic."""
-    return rng.choice((
-        topic.phrase, topic.asked, f"The story of {topic.asked}", f"{rng.choice(world.NAMES)} and {topic.hero}",
-        rng.choice(world.NAMES), rng.choice(world.PLACES)[1], rng.choice(world.WEATHERS),
-        f"{topic.hero} never felt lonely again.",
-    ))
+    return rng.choice(
+        (
+            topic.phrase,
+            topic.asked,
+            f"The story of {topic.asked}",
+            f"{rng.choice(world.NAMES)} and {topic.hero}",
+            rng.choice(world.NAMES),
+            rng.choice(world.PLACES)[1],
+            rng.choice(world.WEATHERS),
+            f"{topic.hero} never felt lonely again.",
+        )
+    )

@@ -40,6 +40,8 @@ def aside(rng: Random, form: str) -> str:
         form = form.replace("{number}", str(rng.randint(1, 200)), 1)
     return form.format(
         name=rng.choice(world.NAMES) if rng.random() < 0.5 else invented.name(rng),
-        place=rng.choice(world.PLACES)[0], wish=rng.choice(plots.WISHES)[0],
-        weather=rng.choice(world.WEATHERS), time=rng.choice(world.TIMES),
+        place=rng.choice(world.PLACES)[0],
+        wish=rng.choice(plots.WISHES)[0],
+        weather=rng.choice(world.WEATHERS),
+        time=rng.choice(world.TIMES),
     )

@@ -35,10 +35,20 @@ def scene(rng: Random) -> Slots:
     trouble, fix = rng.choice(plots.TROUBLES)
     season, treasure = rng.choice(world.SEASONS), rng.choice(world.TREASURES)
     return {
-        "place": place, "spot": spot, "wish": wish, "wished": wished, "trouble": trouble, "fix": fix,
-        "season": season, "a_season": with_article(season), "treasure": treasure,
-        "treasure_a": with_article(treasure), "weather": rng.choice(world.WEATHERS), "time": rng.choice(world.TIMES),
-        "later": f"{rng.choice(world.WEATHERS)} {rng.choice(world.TIMES)}", "olden": rng.choice(world.OLDEN),
+        "place": place,
+        "spot": spot,
+        "wish": wish,
+        "wished": wished,
+        "trouble": trouble,
+        "fix": fix,
+        "season": season,
+        "a_season": with_article(season),
+        "treasure": treasure,
+        "treasure_a": with_article(treasure),
+        "weather": rng.choice(world.WEATHERS),
+        "time": rng.choice(world.TIMES),
+        "later": f"{rng.choice(world.WEATHERS)} {rng.choice(world.TIMES)}",
+        "olden": rng.choice(world.OLDEN),
         "food": rng.choice(world.FOODS),
     }
 
@@ -50,10 +60,14 @@ def cast(rng: Random, topic: Topic, second: Topic | None) -> Slots:
     names = [name for name in world.NAMES if name not in (child, topic.noun)]
     pronoun = "she" if girl else "he"
     return friendship(rng, topic, second) | {
-        "a": topic.asked, "topic": topic.asked, "hero": child if topic.kind is Kind.LOVED else topic.hero,
+        "a": topic.asked,
+        "topic": topic.asked,
+        "hero": child if topic.kind is Kind.LOVED else topic.hero,
         "a_plain": with_article(topic.noun) if topic.kind is Kind.THING else topic.hero,
         "its": "its" if topic.kind in (Kind.THING, Kind.KNOWN) else "their",
-        "child": "girl" if girl else "boy", "she": pronoun, "She": pronoun.capitalize(),
+        "child": "girl" if girl else "boy",
+        "she": pronoun,
+        "She": pronoun.capitalize(),
         "name": rng.choice(names) if rng.random() < 0.8 else invented.name(rng),
     }
 

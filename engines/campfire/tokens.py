@@ -40,8 +40,13 @@ def learned(texts: Iterator[str]) -> PreTrainedTokenizerFast:
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{BEGIN} $A", special_tokens=[(BEGIN, 0)])
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=BEGIN, eos_token=END, pad_token=END, chat_template=TEMPLATE,
-        additional_special_tokens=[SYSTEM, USER, ASSISTANT], model_max_length=CONTEXT,
+        tokenizer_object=tokenizer,
+        bos_token=BEGIN,
+        eos_token=END,
+        pad_token=END,
+        chat_template=TEMPLATE,
+        additional_special_tokens=[SYSTEM, USER, ASSISTANT],
+        model_max_length=CONTEXT,
         clean_up_tokenization_spaces=False,
     )
 

@@ -87,8 +87,10 @@ def epithets(rng: Random, strange: float) -> list[str]:
     """What stands before the noun: mostly nothing or one adjective, now and then two or another noun."""
     many = rng.choices((0, 1, 2), (50, 43, 7))[0]
     return [
-        common(rng, strange) if rng.random() < 0.25 else
-        invented.word(rng) if rng.random() < strange / 2 else
-        rng.choice(listed("adjectives"))
+        common(rng, strange)
+        if rng.random() < 0.25
+        else invented.word(rng)
+        if rng.random() < strange / 2
+        else rng.choice(listed("adjectives"))
         for _ in range(many)
     ]

@@ -24,6 +24,7 @@ class Deltas:
         self._top = rendered.jobs[0].sampling.logprobs or 0
         count: int = self._n * len(rendered.jobs)
         self._left = count
+        self._constrained = rendered.jobs[0].sampling.structured_outputs is not None
         self._parsers = [rendered.new_parser() for _ in range(count)] if rendered.new_parser else None
         self._called = [False] * count
         self._held: list[tuple[int, ...]] = [()] * count
@@ -38,7 +39,7 @@ class Deltas:
         """The deltas in one output for the text of that index. Raises EngineError `engine_failed`."""
         for completion in output.outputs:
             choice = text * self._n + completion.index
-            finish = _finish(completion)
+            finish = self._finish(completion)
             if finish is not None:
                 self._left -= 1
             if self._parsers is None:
@@ -53,6 +54,20 @@ class Deltas:
                 )
             else:
                 yield from self._parsed(choice, completion, finish, output.prompt_token_ids)
+
+    def _finish(self, completion: CompletionOutput) -> FinishReason | None:
+        reason = completion.finish_reason
+        if reason is None:
+            return None
+        if reason == "error" and self._constrained:
+            raise EngineError(
+                "invalid_request",
+                "The engine cannot keep to this response format; a simpler schema may do.",
+                parameter="response_format",
+            )
+        if reason not in _REASONS:
+            raise EngineError("engine_failed", f"The engine ended the answer: {reason}.")
+        return _REASONS[reason]
 
     def _parsed(
         self, choice: int, completion: CompletionOutput, finish: FinishReason | None, prompt: list[int] | None
@@ -81,15 +96,6 @@ class Deltas:
             calls,
             _logprobs(completion, self._top),
         )
-
-
-def _finish(completion: CompletionOutput) -> FinishReason | None:
-    reason = completion.finish_reason
-    if reason is None:
-        return None
-    if reason not in _REASONS:
-        raise EngineError("engine_failed", f"The engine ended the answer: {reason}.")
-    return _REASONS[reason]
 
 
 def _logprobs(completion: CompletionOutput, top: int) -> tuple[TokenLogprob, ...]:

@@ -51,22 +51,27 @@ class VllmEngine:
         report("importing vLLM")
         await self._nest.start()
         report("starting the engine's process")
-        with tempfile.TemporaryDirectory(prefix="hearth-") as folder:
-            link = self._link = _Link(report)
-            server = await asyncio.get_running_loop().create_unix_server(lambda: link, os.path.join(folder, "host"))
-            async with server:
-                arguments = {
-                    "path": os.path.join(folder, "host"),
-                    "name": self._name,
-                    "source": self._source,
-                    "knobs": dict(self._knobs),
-                }
-                self.pid, gone = await self._nest.bear(arguments)
-                gone.add_done_callback(lambda ended: link.end(f"The engine's process ended ({ended.result()})."))
-                ready = await asyncio.shield(link.ready)
-                # Nobody else may connect; the link stays.
-                server.close()
+        link = self._link = _Link(report)
+        try:
+            with tempfile.TemporaryDirectory(prefix="hearth-", dir=_short_folder()) as folder:
+                ready = await self._raise_host(link, os.path.join(folder, "host"))
+        except OSError as error:
+            raise EngineError(
+                "boot_failed",
+                f"The socket to the engine could not be made: {error}. Set TMPDIR to a folder with room to write in.",
+            ) from error
         self._traits = Traits(context_length=ready.context_length, parameters=ready.parameters, chat=ready.chat)
+
+    async def _raise_host(self, link: _Link, path: str) -> wire.Ready:
+        server = await asyncio.get_running_loop().create_unix_server(lambda: link, path)
+        try:
+            arguments = {"path": path, "name": self._name, "source": self._source, "knobs": dict(self._knobs)}
+            self.pid, gone = await self._nest.bear(arguments)
+            gone.add_done_callback(lambda ended: link.end(_obituary(ended.result())))
+            return await asyncio.shield(link.ready)
+        finally:
+            # Nobody else may connect; the link stays.
+            server.close()
 
     async def stop(self) -> None:
         link, self._link = self._link, None
@@ -121,6 +126,16 @@ class VllmEngine:
         if link is None or not link.ready.done() or link.died.done():
             return ""
         return await link.metrics()
+
+
+def _short_folder() -> str | None:
+    """Where sockets go when the system's choice has too long a name for one (108 bytes, unix(7))."""
+    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > 80 else None
+
+
+def _obituary(status: int) -> str:
+    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    return f"The engine's process {how}."
 
 
 class _Lane:
@@ -206,7 +221,7 @@ class _Link(asyncio.Protocol):
             # Whoever booted it may have given up, and that is no fault.
             self.ready.exception()
         for lane in self.lanes.values():
-            lane.fail(EngineError("engine_died", reason))
+            lane.fail(EngineError("engine_died", f"{reason} The model is being started again: ask again."))
         for asking in self._asking:
             if not asking.done():
                 asking.set_result("")

@@ -229,8 +229,8 @@ class Host(asyncio.Protocol):
                 # Noted before it is added: an abort may come while the engine is still taking it.
                 lane.requests.append(f"{id}-{index}")
                 await self._add(number, lane.requests[-1], index, deltas, job)
-        except EngineDeadError as error:
-            self._died(error)
+        except EngineDeadError:
+            self._died()
         except (*REFUSALS, EngineError) as error:
             self._fail(number, refusal(error))
         except Exception as error:  # noqa: BLE001
@@ -255,7 +255,7 @@ class Host(asyncio.Protocol):
             return
         try:
             if isinstance(output, EngineDeadError):
-                self._died(output)
+                self._died()
                 return
             if isinstance(output, Exception):
                 raise output
@@ -291,7 +291,8 @@ class Host(asyncio.Protocol):
         self._abort(number)
         self.say(wire.Failed(number, error.code, error.message, error.parameter))
 
-    def _died(self, error: Exception) -> None:
+    def _died(self) -> None:
         if not self.closed.is_set():
-            self.say(wire.Died("engine_died", _sentence(error)))
+            # vLLM's own sentence sends the reader to a stack trace, which stands in the server's log.
+            self.say(wire.Died("engine_died", "vLLM's engine core died."))
             self.closed.set()

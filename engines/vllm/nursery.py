@@ -40,6 +40,8 @@ _PR_SET_PDEATHSIG: Final = 1
 
 def main() -> None:
     """Import, then fork and bury hosts until stdin closes."""
+    # While it imports it does not listen, and must not outlive a server that was killed meanwhile.
+    _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What vLLM prints belongs on stderr: stdout is for our lines alone.
     lines = os.fdopen(os.dup(1), "w", buffering=1)
@@ -149,7 +151,9 @@ class _Nursery:
             self._kill(pid)
 
     def _say(self, **words: Any) -> None:
-        print(json.dumps(words), file=self._lines)
+        # Nobody may be listening any more: then stdin closes as well, and that is the end.
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(words), file=self._lines)
 
 
 def _become_host(arguments: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -9,6 +10,7 @@ import jinja2
 import pydantic
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 from vllm.entrypoints.openai.completion.protocol import CompletionRequest
+from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.entrypoints.serve.utils.api_utils import get_max_tokens
 from vllm.exceptions import VLLMClientError
 from vllm.inputs import EngineInput
@@ -25,6 +27,7 @@ _Request: TypeAlias = ChatCompletionRequest | CompletionRequest
 _NOT_TAKEN = frozenset({"messages", "prompt", "model", "stream", "stream_options", "request_id", "use_beam_search"})
 _TOO_LONG = frozenset({"input_tokens", "input_text"})
 _LONGEST = 500
+_OPTION = re.compile(r"--([a-z][a-z-]+)")
 
 REFUSALS = (
     VLLMClientError,
@@ -108,7 +111,7 @@ class Rendering:
 
         rendered = await self._renderer.render_chat(request)
         if not isinstance(rendered, tuple):
-            raise EngineError("invalid_request", rendered.error.message, parameter=rendered.error.param)
+            raise _told(rendered)
         _, inputs = rendered
         options: dict[str, Any] = {"priority": request.priority}
         if made is not None:
@@ -135,7 +138,7 @@ class Rendering:
                 )
             inputs = await self._renderer.render_completion(request)
             if not isinstance(inputs, list):
-                raise EngineError("invalid_request", inputs.error.message, parameter=inputs.error.param)
+                raise _told(inputs)
             options = {"priority": request.priority}
             if request.echo:
                 options["prompt_text"] = text if isinstance(text, str) else tokenizer.decode(list(text))
@@ -181,6 +184,12 @@ def _invalid(error: pydantic.ValidationError) -> EngineError:
     told = next((each for each in errors if not each["type"].endswith("_type")), errors[0])
     where = str(told["loc"][0]) if told["loc"] else None
     return EngineError("invalid_request", _cut(f"{where}: {told['msg']}" if where else told["msg"]), parameter=where)
+
+
+def _told(answer: ErrorResponse) -> EngineError:
+    """vLLM's own refusal; its options are Hearth's knobs."""
+    message = _OPTION.sub(lambda option: f"the knob {option[1].replace('-', '_')}", answer.error.message)
+    return EngineError("invalid_request", _cut(message), parameter=answer.error.param)
 
 
 def _cut(message: str) -> str:

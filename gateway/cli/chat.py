@@ -51,6 +51,11 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
+def _readable(words: str) -> str:
+    """The words, with a mark where the terminal gave bytes that are no UTF-8."""
+    return words.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _first(caller: Caller) -> str:
     models = caller.models()
     if not models:
@@ -96,7 +101,7 @@ class Chat:
 
     def ask(self, question: str) -> None:
         """Ask, and write the answer as it comes. What was said until an interrupt is remembered."""
-        self._messages.append({"role": "user", "content": question})
+        self._messages.append({"role": "user", "content": _readable(question)})
         said: list[str] = []
         try:
             with closing(self._caller.chat(self._model, self._messages)) as pieces:

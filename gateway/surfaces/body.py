@@ -9,6 +9,7 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.errors import HearthError
+from gateway.surfaces.origin import foreign
 from gateway.surfaces.presence import ClientLeft
 
 
@@ -22,8 +23,11 @@ class BodyLimits(NamedTuple):
 async def read_json(request: Request, limits: BodyLimits) -> dict[str, Any]:
     """The body as a JSON object.
 
-    Raises HearthError `bad_json`, `invalid_request` (no object), `body_too_large`, `request_timeout`; ClientLeft.
+    Raises HearthError `bad_json`, `invalid_request` (no object), `body_too_large`, `request_timeout`,
+    `foreign_origin`; ClientLeft.
     """
+    if foreign(request):
+        raise HearthError("foreign_origin")
     body = bytearray()
     try:
         async with asyncio.timeout(limits.deadline_s):

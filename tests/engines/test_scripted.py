@@ -98,7 +98,7 @@ async def test_a_boot_can_fail() -> None:
     assert failed.value.code == "boot_failed"
 
 
-@pytest.mark.parametrize("knobs", [{"token_ms": "soon"}, {"nonsense": "1"}])
+@pytest.mark.parametrize("knobs", [{"token_ms": "soon"}, {"nonsense": "1"}, {"tokens": "-5"}, {"token_ms": "nan"}])
 def test_a_knob_it_does_not_know_is_told(knobs: dict[str, str]) -> None:
     with pytest.raises(EngineError) as refused:
         parse(knobs)

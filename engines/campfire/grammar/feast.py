@@ -8,7 +8,7 @@ PLANS = (
     "One {later}, {hero} decided to give a feast.",
     "For {its} birthday, {hero} wanted to invite the whole world.",
     "{hero} was lonely, so {hero} wrote a hundred invitations.",
-    "\"I will cook for everyone,\" said {hero}, and put {food} on a long table.",
+    '"I will cook for everyone," said {hero}, and put {food} on a long table.',
 )
 WAITS = (
     "{hero} waited until {season}, but nobody came, because {trouble}.",
@@ -18,10 +18,10 @@ WAITS = (
     "One hour went by, and then two, and {hero} sat alone. Alas, {trouble}.",
 )
 GUESTS = (
-    "\"Am I too late for the {food}?\" asked the {friend}.",
-    "\"Everyone is on the way,\" said {name}, \"but they cannot find {a_plain}.\"",
-    "\"Then I will be your guest,\" said {name}, and sat down next to {hero}.",
-    "\"I have never been invited before,\" said the {friend}, and {hero} smiled.",
+    '"Am I too late for the {food}?" asked the {friend}.',
+    '"Everyone is on the way," said {name}, "but they cannot find {a_plain}."',
+    '"Then I will be your guest," said {name}, and sat down next to {hero}.',
+    '"I have never been invited before," said the {friend}, and {hero} smiled.',
     "{name} had brought {treasure_a} as a present for {hero}.",
 )
 FEASTS = (

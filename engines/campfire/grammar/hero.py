@@ -28,11 +28,11 @@ WISHES = (
     "More than anything, {hero} wanted to {wish}.",
     "Every {time}, {hero} dreamed of one thing: to {wish}.",
     "{hero} had only one wish, and that was to {wish}.",
-    "\"If only I could {wish},\" sighed {hero}.",
+    '"If only I could {wish}," sighed {hero}.',
     "The neighbours laughed, but {hero} had decided to {wish}.",
     "In {its} heart, {hero} longed to {wish}.",
     "Then, all at once, {hero} made up {its} mind to {wish}.",
-    "\"One day I will {wish},\" said {hero} to the stars.",
+    '"One day I will {wish}," said {hero} to the stars.',
     "Nobody believed that {hero} could ever {wish}.",
 )
 TROUBLES = (
@@ -56,15 +56,15 @@ MEETINGS = (
     "But {hero} was not alone, for {a_friend} named {name} had seen everything.",
 )
 TALKS = (
-    "\"Do not give up,\" said {name}. \"I will help you.\"",
-    "\"Why are you so sad?\" asked {name}, and {hero} told the whole story.",
-    "\"I have never met anyone like you,\" said {name} to {hero}.",
-    "\"Two are stronger than one,\" said the {friend}, and {hero} nodded.",
+    '"Do not give up," said {name}. "I will help you."',
+    '"Why are you so sad?" asked {name}, and {hero} told the whole story.',
+    '"I have never met anyone like you," said {name} to {hero}.',
+    '"Two are stronger than one," said the {friend}, and {hero} nodded.',
     "They shared some {food}, and {hero} felt brave again.",
-    "{name} looked at {hero} for a long time and said, \"I have an idea.\"",
-    "\"Please stay with me,\" said {hero}, and {name} stayed.",
+    '{name} looked at {hero} for a long time and said, "I have an idea."',
+    '"Please stay with me," said {hero}, and {name} stayed.',
     "{name} gave {hero} some {food} and a warm smile.",
-    "\"Every story needs two,\" said the {friend} with a smile.",
+    '"Every story needs two," said the {friend} with a smile.',
 )
 FIXES = (
     "Together, {hero} and {name} {fix}.",
@@ -94,6 +94,6 @@ ENDINGS = (
     "Then {hero} and {name} ate {food} and watched the stars come out.",
     "And {hero} lived happily ever after.",
     "Since then, {hero} leaves a light on for anyone who is lost.",
-    "\"What shall we do tomorrow?\" asked {hero}, and {name} laughed.",
+    '"What shall we do tomorrow?" asked {hero}, and {name} laughed.',
     "And every {season}, {hero} and the {friend} meet at {spot} and remember.",
 )

@@ -7,7 +7,7 @@ LOSSES = (
     "But one {later}, {hero} could not find {its} {treasure}.",
     "Then came the {time} when {hero} lost {its} {treasure}.",
     "The dearest thing {hero} had was {treasure_a}, and one {later} it was gone.",
-    "\"Where is my {treasure}?\" cried {hero} one {later}.",
+    '"Where is my {treasure}?" cried {hero} one {later}.',
     "Everything was well until somebody took the {treasure} of {hero}.",
 )
 SEARCHES = (
@@ -19,11 +19,11 @@ SEARCHES = (
     "Without {its} {treasure}, {hero} could neither eat nor sleep.",
 )
 CLUES = (
-    "\"I saw {treasure_a} this morning,\" said the {friend}. \"Come with me.\"",
-    "\"{treasure_a} does not walk away,\" said {name}. \"Let us think.\"",
-    "\"Did you look in your own pocket?\" asked {name}, and {hero} blushed.",
+    '"I saw {treasure_a} this morning," said the {friend}. "Come with me."',
+    '"{treasure_a} does not walk away," said {name}. "Let us think."',
+    '"Did you look in your own pocket?" asked {name}, and {hero} blushed.',
     "{name} gave {hero} some {food}, for nobody can search with an empty stomach.",
-    "\"I am good at finding things,\" said {name}, \"but I have never found {a_plain}.\"",
+    '"I am good at finding things," said {name}, "but I have never found {a_plain}."',
 )
 FINDS = (
     "Together, {hero} and {name} searched once more, and there was the {treasure}!",
@@ -33,7 +33,7 @@ FINDS = (
     "It had been in the hat of the {friend} the whole time, and {hero} laughed out loud.",
 )
 LESSONS = (
-    "\"Next time, I will tie it to a string,\" said {hero}.",
+    '"Next time, I will tie it to a string," said {hero}.',
     "That {time}, {hero} learned that looking is easier with two.",
     "{hero} was so happy that even {spot} seemed to smile.",
     "And {hero} thanked {name} with {food} and a song.",

@@ -14,7 +14,7 @@ HABITS = (
     "{hero} had a whole book about {topic}, and {she} read it every {time}.",
     "{She} drew pictures of {topic} on every wall.",
     "Every {time} {she} sang a little song about {topic}.",
-    "\"There is nothing in the world like {topic},\" {hero} used to say.",
+    '"There is nothing in the world like {topic}," {hero} used to say.',
     "{hero} talked about {topic} so much that even the cat fell asleep.",
     "At school, {hero} wrote long letters about {topic}.",
     "{She} kept a box for {topic} under the bed.",
@@ -23,7 +23,7 @@ TROUBLES = (
     "But one {later}, {trouble}, and {hero} could not think of {topic} any more.",
     "{hero} set out to find {topic}, but {trouble}.",
     "One day {she} went to look for {topic}, but {trouble}.",
-    "\"You will never find {topic} here,\" said the people, for {trouble}.",
+    '"You will never find {topic} here," said the people, for {trouble}.',
     "Then came {a_season} without {topic}, and {trouble}.",
     "{hero} wanted to show {topic} to the whole world, but {trouble}.",
 )
@@ -35,11 +35,11 @@ MEETINGS = (
     "That {time}, {a_friend} named {name} knocked and asked for some {food}.",
 )
 TALKS = (
-    "\"I know where to look for {topic},\" said {name}.",
-    "\"Do not give up,\" said {name}. \"I will help you.\"",
+    '"I know where to look for {topic}," said {name}.',
+    '"Do not give up," said {name}. "I will help you."',
     "They shared some {food} and talked about {topic}.",
-    "\"Tell me more about {topic},\" said the {friend}, and {hero} did.",
-    "{name} looked at {hero} and said, \"I have an idea.\"",
+    '"Tell me more about {topic}," said the {friend}, and {hero} did.',
+    '{name} looked at {hero} and said, "I have an idea."',
 )
 FIXES = (
     "Together, {hero} and {name} {fix}.",

@@ -30,7 +30,7 @@ def bare(topic: str) -> str:
     """A topic without its article."""
     for article in ARTICLES:
         if topic.lower().startswith(article):
-            return topic[len(article):]
+            return topic[len(article) :]
     return topic
 
 

@@ -158,6 +158,25 @@ async def test_a_folder_without_a_model_is_told(engines: dict[str, Engine], tmp_
     assert str(tmp_path) in refused.value.message
 
 
+async def test_a_socket_that_cannot_be_made_is_told(
+    vllm: VllmEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    await vllm.stop()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    monkeypatch.setattr("engines.vllm.engine._short_folder", lambda: None)
+    with pytest.raises(EngineError) as refused:
+        await vllm.start(lambda stage: None)
+    assert refused.value.code == "boot_failed"
+    assert "TMPDIR" in refused.value.message
+    monkeypatch.undo()
+    await start_again(vllm)
+
+
+async def test_a_folder_with_a_long_name_is_no_hindrance(vllm: VllmEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/" + "long" * 40)
+    await start_again(vllm)
+
+
 async def test_a_prompt_is_said_again_where_that_is_asked(vllm: VllmEngine) -> None:
     prompt = Prompt(texts=("Once upon a time",), parameters={"echo": True, "max_tokens": 4, "temperature": 0})
     assert (await ask(vllm, prompt)).text().startswith("Once upon a time")
@@ -169,6 +188,8 @@ async def test_a_prompt_is_said_again_where_that_is_asked(vllm: VllmEngine) -> N
         ({"temprature": 1}, "temprature"),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "no"}}}}, None),
         ({"allowed_token_ids": [10_000_000]}, None),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"$ref": "#"}}}}, None),
+        ({"stop": ["x" * 100_000] * 8}, "stop"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required"}, None),
     ],
 )
@@ -181,6 +202,13 @@ async def test_what_vllm_does_not_take_is_refused_in_words(
     assert refused.value.message
     assert parameter is None or refused.value.parameter == parameter
     assert vllm.running == 0
+
+
+async def test_a_token_that_is_none_is_refused(vllm: VllmEngine) -> None:
+    for token in (10_000_000, 2**62):
+        with pytest.raises(EngineError) as refused:
+            await ask(vllm, Prompt(texts=((token,),), parameters={"max_tokens": 1}))
+        assert refused.value.code == "invalid_request"
 
 
 async def test_a_refused_prompt_disturbs_no_other(vllm: VllmEngine) -> None:

@@ -100,7 +100,7 @@ async def terminal(*words: str) -> AsyncIterator[Terminal]:
         os.close(keys)
 
 
-async def hearth(*words: str, typed: str = "") -> tuple[int, str, str]:
+async def hearth(*words: str, typed: str | bytes = "") -> tuple[int, str, str]:
     """Run `hearth WORDS` with no terminal; its exit status, and what it wrote on each of its outputs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -111,6 +111,6 @@ async def hearth(*words: str, typed: str = "") -> tuple[int, str, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(typed.encode()), 30)
+    out, err = await asyncio.wait_for(process.communicate(typed.encode() if isinstance(typed, str) else typed), 30)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()

@@ -35,6 +35,12 @@ async def test_standard_input_is_the_prompt_where_it_is_no_terminal() -> None:
         assert await hearth("chat", "--url", served.url, typed=asked) == (0, f"{word(asked)}\n", "")
 
 
+async def test_bytes_that_are_no_text_are_marked_and_sent() -> None:
+    async with serving("demo=scripted:?tokens=1") as served:
+        first = word("caf\N{REPLACEMENT CHARACTER}")
+        assert await hearth("chat", "--url", served.url, typed=b"caf\xe9") == (0, f"{first}\n", "")
+
+
 async def test_an_empty_prompt_is_refused() -> None:
     status, _, told = await hearth("chat", "--url", "http://127.0.0.1:1")
     assert status == 2 and "the prompt is empty" in told

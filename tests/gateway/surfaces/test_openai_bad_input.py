@@ -82,6 +82,16 @@ async def test_unknown_model_is_told_with_the_one_that_was_meant(served: Served)
     assert "'demo'" in error["message"]
 
 
+async def test_a_page_of_another_site_may_not_spend_this_servers_work() -> None:
+    async with serving() as served, httpx.AsyncClient(base_url=served.url, timeout=10) as client:
+        for path in (PATH, "/v1/completions", "/v1/streams"):
+            body = CHAT if path != "/v1/completions" else {"model": "demo", "prompt": "x"}
+            refused = await client.post(path, json=body, headers={"origin": "https://elsewhere.example"})
+            assert (refused.status_code, error_of(refused)["code"]) == (403, "foreign_origin")
+            taken = await client.post(path, json=body, headers={"origin": served.url})
+            assert taken.status_code in (200, 201)
+
+
 async def test_body_too_large_is_refused(served: Served) -> None:
     response = await post(served, b" " * (LIMIT + 1))
     assert (response.status_code, error_of(response)["code"]) == (413, "body_too_large")

@@ -1,0 +1,43 @@
+"""Models as a user names them."""
+
+from __future__ import annotations
+
+import pytest
+
+from engines import registry
+from engines.errors import EngineError
+
+
+@pytest.mark.parametrize(
+    ("written", "parts"),
+    [
+        ("campfire=vllm:bundled", ("campfire", "vllm", "bundled", {})),
+        ("demo=scripted:?prefill_ms=20&token_ms=5", ("demo", "scripted", "", {"prefill_ms": "20", "token_ms": "5"})),
+        ("q=vllm:Qwen/Qwen3-0.6B?max_model_len=8192", ("q", "vllm", "Qwen/Qwen3-0.6B", {"max_model_len": "8192"})),
+        ("a/b=vllm:/models/x", ("a/b", "vllm", "/models/x", {})),
+        ("say=scripted:?answer=Once+upon%20a+time", ("say", "scripted", "", {"answer": "Once upon a time"})),
+    ],
+)
+def test_a_model_is_named_by_its_parts(written: str, parts: tuple[object, ...]) -> None:
+    assert tuple(registry.parse(written)) == parts
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "campfire", "=vllm:x", "a=vllm", "a=:x", "a b=vllm:x", "a\n=vllm:x", "a=vllm:x?knob", "a=vllm:x?k=1&k=2"],
+)
+def test_what_names_no_model_is_told_how_to_write_one(written: str) -> None:
+    with pytest.raises(EngineError) as refused:
+        registry.parse(written)
+    assert refused.value.code == "bad_model_source"
+    assert refused.value.message
+
+
+@pytest.mark.parametrize(
+    "named",
+    [["a=nothing:x"], ["a=vllm:"], ["a=scripted:source"], ["a=scripted:", "a=scripted:?tokens=3"]],
+)
+def test_what_cannot_be_built_is_told(named: list[str]) -> None:
+    with pytest.raises(EngineError) as refused:
+        registry.build([registry.parse(written) for written in named])
+    assert refused.value.code == "bad_model_source"

@@ -114,7 +114,10 @@ def bounded(rule: Rule, most: int) -> Rule:
     """The rule, for values of at most so many bytes as JSON."""
 
     def bounding(where: str, value: JSON) -> JSON:
-        size = len(orjson.dumps(value))
+        try:
+            size = len(orjson.dumps(value))
+        except TypeError:
+            raise refuse(where, f"`{where}` holds a number beyond 64 bits.") from None
         if size > most:
             raise refuse(where, f"`{where}` may be at most {most} bytes of JSON, not {size}.")
         return rule(where, value)

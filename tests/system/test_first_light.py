@@ -51,27 +51,27 @@ def test_a_request_that_comes_while_the_model_boots_is_told_so_and_then_served(s
 
 
 async def test_the_openai_client_streams(served_vllm: FirstLight) -> None:
-    client = AsyncOpenAI(base_url=f"{served_vllm.url}/v1", api_key="none")
-    stream = await client.chat.completions.create(
-        model="campfire",
-        messages=[{"role": "user", "content": "Tell me a story about a lighthouse."}],
-        stream=True,
-        stream_options={"include_usage": True},
-        temperature=0,
-    )
-    chunks = [chunk async for chunk in stream]
-    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-    assert "lighthouse" in text
-    assert chunks[-1].usage is not None
-    assert chunks[-1].usage.completion_tokens > 20
-    plain = await client.chat.completions.create(
-        model="campfire",
-        messages=[{"role": "user", "content": "Tell me a story about a lighthouse."}],
-        temperature=0,
-    )
-    assert plain.choices[0].message.content == text
-    assert plain.choices[0].finish_reason == "stop"
-    assert plain.usage == chunks[-1].usage
+    async with AsyncOpenAI(base_url=f"{served_vllm.url}/v1", api_key="none") as client:
+        stream = await client.chat.completions.create(
+            model="campfire",
+            messages=[{"role": "user", "content": "Tell me a story about a lighthouse."}],
+            stream=True,
+            stream_options={"include_usage": True},
+            temperature=0,
+        )
+        chunks = [chunk async for chunk in stream]
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        assert "lighthouse" in text
+        assert chunks[-1].usage is not None
+        assert chunks[-1].usage.completion_tokens > 20
+        plain = await client.chat.completions.create(
+            model="campfire",
+            messages=[{"role": "user", "content": "Tell me a story about a lighthouse."}],
+            temperature=0,
+        )
+        assert plain.choices[0].message.content == text
+        assert plain.choices[0].finish_reason == "stop"
+        assert plain.usage == chunks[-1].usage
 
 
 async def test_a_websocket_streams(served_vllm: FirstLight) -> None:

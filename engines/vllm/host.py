@@ -2,7 +2,7 @@
 
 Everything that leans on vLLM's insides stands here; vLLM is pinned, and tests/engines/vllm runs each:
 the collector that `add_request` returns (its `put` is replaced, so that outputs are pushed, one batch for each step of
-the engine, with no task for each request), and the order of start-up on CPU.
+the engine, with no task for each request), the order of start-up on CPU, and how a model's class is inspected.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from vllm.entrypoints.launchers.cli_args import (
     validate_parsed_serve_args,
 )
 from vllm.envs import enable_envs_cache
+from vllm.model_executor.models import registry as model_registry
 from vllm.outputs import RequestOutput
 from vllm.platforms import current_platform
 from vllm.renderers.chat_utils import load_chat_template
@@ -106,6 +107,10 @@ def _arguments(name: str, source: str, knobs: Mapping[str, str]) -> Any:
 
 
 def _boot(arguments: Any, link: socket.socket) -> AsyncLLM:
+    if current_platform.is_cpu():
+        # To keep CUDA out of this process, vLLM looks at a model's class in another, which imports everything again:
+        # eight seconds, the first time a user boots. Here is no CUDA.
+        vars(model_registry)["_run_in_subprocess"] = lambda inspect: inspect()
     config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
     if current_platform.is_cpu():
         # Making the configuration sets `spawn`, and a spawned engine core would import everything again. Nothing that

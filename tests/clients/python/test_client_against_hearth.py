@@ -34,13 +34,15 @@ async def breaking(url: str, after: int) -> AsyncIterator[str]:
         limit = limits.pop() if limits else None
         far_reader, far_writer = await asyncio.open_connection(upstream.hostname, upstream.port)
         up = asyncio.create_task(carry(reader, far_writer, None))
-        with suppress(ConnectionError):
-            await carry(far_reader, writer, limit)
-        up.cancel()
+        try:
+            with suppress(ConnectionError):
+                await carry(far_reader, writer, limit)
+        finally:
+            up.cancel()
+            for each in (writer, far_writer):
+                each.transport.abort()
         with suppress(asyncio.CancelledError, ConnectionError):
             await up
-        for each in (writer, far_writer):
-            each.transport.abort()
 
     async with await asyncio.start_server(connect, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

@@ -122,14 +122,15 @@ class FakeHearth:
         if plan.end == "refuse" or plan.status != 200:
             _answer(writer, plan.status, plan.body)
         elif not self.events_after(after):
-            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            writer.write(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
         else:
             await self._stream(self.sse(after, plan), plan, reader, writer)
 
     async def _stream(
         self, body: bytes, plan: Plan, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        head = b"content-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+        writer.write(b"HTTP/1.1 200 OK\r\n" + head)
         if body:
             writer.write(b"%x\r\n%b\r\n" % (len(body), body))
         if plan.end == "silence":
@@ -218,7 +219,9 @@ class _WebSocket:
 
 def _answer(writer: asyncio.StreamWriter, status: int, body: Mapping[str, Any]) -> None:
     text = json.dumps(body).encode()
-    writer.write(b"HTTP/1.1 %d Told\r\ncontent-length: %d\r\nretry-after: 0\r\n\r\n%b" % (status, len(text), text))
+    # One connection, one answer: a client that was not told might send its next request into the closing one.
+    head = b"HTTP/1.1 %d Told\r\ncontent-length: %d\r\nretry-after: 0\r\nconnection: close\r\n\r\n"
+    writer.write(head % (status, len(text)) + text)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ REQUEST = {"model": "demo", "messages": [{"role": "user", "content": "Tell me of
 async def breaking(url: str, after: int) -> AsyncIterator[str]:
     """A way to the server whose first connection breaks after so many bytes of answer."""
     upstream, limits = urlsplit(url), [after]
+    carrying: set[asyncio.Task[None] | None] = set()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None) -> None:
         left = limit
@@ -31,6 +32,7 @@ async def breaking(url: str, after: int) -> AsyncIterator[str]:
             left = None if left is None else left - len(data)
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        carrying.add(asyncio.current_task())
         limit = limits.pop() if limits else None
         far_reader, far_writer = await asyncio.open_connection(upstream.hostname, upstream.port)
         up = asyncio.create_task(carry(reader, far_writer, None))
@@ -44,8 +46,13 @@ async def breaking(url: str, after: int) -> AsyncIterator[str]:
         with suppress(asyncio.CancelledError, ConnectionError):
             await up
 
-    async with await asyncio.start_server(connect, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(connect, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+    for task in carrying:
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
 
 
 def text(events: list[Event]) -> str:

@@ -8,21 +8,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
+from gateway.redis.address import Address
 from gateway.suggest import nearest
 
 FILE: Final = Path("hearth.toml")
 """Read where the server is started, if it is there."""
 
 _PREFIX: Final = "HEARTH_"
+
+_SECRETS: Final = ("redis_url",)
+"""Never repeated in an error."""
+
+_CUSTOMARY: Final = {"redis_url": "REDIS_URL"}
+"""Variables that others gave a name; our own spelling wins."""
 
 
 class SettingsError(Exception):
@@ -65,6 +73,12 @@ class Settings(BaseSettings):
     generation_bytes: int = Field(
         8 << 20, gt=0, description="Bytes one generation may hold before it fails as log_full."
     )
+    redis_url: SecretStr | None = Field(
+        None, description="The Redis that several servers share, as redis://HOST:PORT; none for a server by itself."
+    )
+    lease_s: float = Field(
+        10.0, gt=0, description="Seconds after which a silent replica's generations are taken over by another."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged: debug, info, warning or error."
     )
@@ -75,6 +89,19 @@ class Settings(BaseSettings):
         # In an environment variable several models are separated by blanks: commas may stand in knobs.
         return tuple(value.split()) if isinstance(value, str) else value
 
+    @field_validator("redis_url", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        # TOML has no other way to write that there is none.
+        return value or None
+
+    @field_validator("redis_url")
+    @classmethod
+    def _names_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            Address.parse(value.get_secret_value())
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -84,7 +111,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        customary = {field: os.environ[name] for field, name in _CUSTOMARY.items() if os.environ.get(name)}
+        return (
+            init_settings,
+            env_settings,
+            InitSettingsSource(settings_cls, customary),
+            TomlConfigSettingsSource(settings_cls),
+        )
 
 
 def load(overrides: Mapping[str, Any], file: Path | None = None) -> Settings:
@@ -127,10 +160,17 @@ def _sentence(fault: Mapping[str, Any], overrides: Mapping[str, Any], path: Path
     field = str(fault["loc"][0])
     if fault["type"] == "extra_forbidden":
         return f"{path}: there is no setting {field!r}{nearest(field, Settings.model_fields)}."
+    secret = field in _SECRETS
+    given = "***" if secret else fault["input"]
+    environment = {name.upper() for name in os.environ}
     if field in overrides:
-        where = f"{option(field)} {fault['input']}"
-    elif variable(field) in map(str.upper, os.environ):
-        where = f"{variable(field)}={fault['input']}"
+        where = f"{option(field)} {given}"
+    elif variable(field) in environment:
+        where = f"{variable(field)}={given}"
+    elif _CUSTOMARY.get(field) in environment:
+        where = f"{_CUSTOMARY[field]}={given}"
     else:
-        where = f"{path}: {field} = {fault['input']!r}"
+        where = f"{path}: {field} = {given if secret else repr(given)}"
+    if fault["type"] == "value_error":
+        return f"{where}: {fault['ctx']['error']}"
     return f"{where}: {fault['msg'][:1].lower()}{fault['msg'][1:]}. {Settings.model_fields[field].description}"

@@ -37,6 +37,7 @@ GROUPS: Final[Mapping[str, Sequence[str]]] = {
         "keep_bytes",
         "keep_ended_s",
     ),
+    "what it shares": ("redis_url", "lease_s"),
     "what it tells": ("log_level",),
 }
 
@@ -126,6 +127,8 @@ def _unit(name: str) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.default
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):

@@ -15,6 +15,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(variable(name), raising=False)
+    monkeypatch.delenv("REDIS_URL", raising=False)
 
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,6 +71,34 @@ def test_an_error_says_where_the_value_was_given(monkeypatch: pytest.MonkeyPatch
         "--drain-s -1: input should be greater than or equal to 0. "
         "Seconds that running generations get to end when the server stops."
     )
+
+
+def test_redis_may_be_named_by_the_customary_variable_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def redis() -> str:
+        chosen = load({}).redis_url
+        return chosen.get_secret_value() if chosen else ""
+
+    assert redis() == ""
+    Path("hearth.toml").write_text('redis_url = "redis://file"')
+    assert redis() == "redis://file"
+    monkeypatch.setenv("REDIS_URL", "redis://customary")
+    assert redis() == "redis://customary"
+    monkeypatch.setenv("HEARTH_REDIS_URL", "redis://ours")
+    assert redis() == "redis://ours"
+
+
+def test_a_password_is_in_no_error_and_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "hunter2" not in repr(load({"redis_url": "redis://:hunter2@host"}))
+    told = {refusal({"redis_url": "http://:hunter2@host"}).partition(":")[0]: 1}
+    monkeypatch.setenv("REDIS_URL", "redis://:hunter2@host/x")
+    told[refusal().partition(":")[0]] = 1
+    monkeypatch.setenv("HEARTH_REDIS_URL", "redis://:hunter2#@host")
+    told[refusal().partition(":")[0]] = 1
+    assert list(told) == ["--redis-url ***", "REDIS_URL=***", "HEARTH_REDIS_URL=***"]
+    Path("hearth.toml").write_text('redis_url = "redis://:hunter2@host,host"')
+    monkeypatch.undo()
+    for given in ({"redis_url": "http://:hunter2@host"}, {"redis_url": "redis://:hunter2#@host"}):
+        assert "hunter2" not in refusal(given)
 
 
 def test_every_error_is_told_at_once() -> None:

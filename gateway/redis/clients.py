@@ -1,0 +1,132 @@
+"""redis-py's clients as Hearth wants them: bounded, with deadlines, and sending nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError
+
+from gateway.redis.address import Address
+
+
+def client(address: Address, connections: int, timeout_s: float) -> Redis | RedisCluster:
+    """See `Address.client`."""
+    return _connect(address, connections, timeout_s, {"socket_timeout": timeout_s})
+
+
+def listener(address: Address, timeout_s: float) -> Redis | RedisCluster:
+    """See `Address.listener`."""
+    # Two: while one is torn down, its successor is made.
+    return _connect(address, 2, timeout_s, {"socket_timeout": None, "health_check_interval": timeout_s})
+
+
+def _connect(address: Address, connections: int, timeout_s: float, more: dict[str, Any]) -> Redis | RedisCluster:
+    options = {
+        **_always(timeout_s),
+        "username": address.username,
+        "password": address.password,
+        "client_name": "hearth",
+        **more,
+    }
+    match address.kind:
+        case "cluster":
+            return _Cluster(address, connections, timeout_s, options | _tls(address))
+        case "sentinel":
+            return _master(address, connections, timeout_s, options | _tls(address))
+        case "single":
+            return Redis.from_pool(
+                BlockingConnectionPool(
+                    max_connections=connections, timeout=timeout_s, db=address.db, **options, **_place(address)
+                )
+            )
+
+
+def _always(timeout_s: float) -> dict[str, Any]:
+    return {
+        "socket_connect_timeout": timeout_s,
+        # An append that timed out may have been done: who sends it again must know how to tell.
+        "retry": Retry(NoBackoff(), 0),
+        # Its replies are the smaller ones, and nothing here wants what the third version added.
+        "protocol": 2,
+        # Else two more commands with each connection, which servers before 7.2 refuse.
+        "driver_info": None,
+        "decode_responses": False,
+    }
+
+
+def _place(address: Address) -> dict[str, Any]:
+    if address.path is not None:
+        return {"connection_class": UnixDomainSocketConnection, "path": address.path}
+    [(host, port)] = address.hosts
+    options = {"host": host, "port": port, "socket_keepalive": True}
+    if address.tls:
+        return {"connection_class": SSLConnection, **options, **_files(address)}
+    return {"connection_class": Connection, **options}
+
+
+def _tls(address: Address) -> dict[str, Any]:
+    return {"socket_keepalive": True, **({"ssl": True, **_files(address)} if address.tls else {})}
+
+
+def _files(address: Address) -> dict[str, Any]:
+    return {name: value for name, value in address.options.items() if name.startswith("ssl_")}
+
+
+def _master(address: Address, connections: int, timeout_s: float, options: dict[str, Any]) -> Redis:
+    sentinels = {
+        **_always(timeout_s),
+        **_tls(address),
+        "socket_timeout": timeout_s,
+        "username": address.options.get("sentinel_username"),
+        "password": address.options.get("sentinel_password"),
+    }
+    assert address.service is not None
+    master: Redis = Sentinel(address.hosts, sentinel_kwargs=sentinels).master_for(
+        address.service,
+        connection_pool_class=_MasterPool,
+        max_connections=connections,
+        timeout=timeout_s,
+        db=address.db,
+        **options,
+    )
+    return master
+
+
+class _MasterPool(SentinelConnectionPool, BlockingConnectionPool):
+    """Connections to whichever server is the master when they are made; a burst waits. Owns its links to Sentinel."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self.sentinel_manager.aclose()
+
+
+class _Cluster(RedisCluster):
+    """A burst of commands waits for its turn: redis-py would refuse what exceeds a server's connections."""
+
+    def __init__(self, address: Address, connections: int, timeout_s: float, options: dict[str, Any]) -> None:
+        super().__init__(
+            startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
+            # Room for pipelines, and for connections that are still being closed: neither takes a turn.
+            max_connections=2 * connections,
+            **options,
+        )
+        self._turns = asyncio.Semaphore(connections)
+        self._patience_s = timeout_s
+
+    async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise ConnectionError("No connection available.") from None
+        try:
+            return await super().execute_command(*args, **kwargs)
+        finally:
+            self._turns.release()

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from engines.base import Prompt
+from gateway.events import Accepted, Canceled, Event, Failed, Finished, Progress
 
 
 class State(StrEnum):
@@ -37,6 +38,22 @@ MOVES: Final[Mapping[State, frozenset[State]]] = {
 }
 
 
+def state_after(state: State, event: Event) -> State:
+    """Where a run stands after this event of its log."""
+    match event:
+        case Progress() if state is State.QUEUED:
+            return State.BOOTING
+        case Accepted():
+            return State.RUNNING
+        case Finished():
+            return State.FINISHED
+        case Failed():
+            return State.FAILED
+        case Canceled():
+            return State.CANCELED
+    return state
+
+
 class IllegalMove(Exception):
     """A run was moved in a way that the table does not know: a fault of the program."""
 
@@ -51,6 +68,8 @@ class Generation(msgspec.Struct, kw_only=True):
     created: float
     grace: float | None = 0.0
     """Seconds it may go on with nobody reading; None for as long as it takes."""
+    remote: bool = False
+    """Whether it is written over HTTP by its owner, and by no engine."""
     state: State = State.QUEUED
 
     def move(self, to: State) -> None:

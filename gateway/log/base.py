@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import string
+from collections.abc import Callable, Container, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from gateway.errors import HearthError
@@ -58,6 +59,11 @@ class Writer(Protocol):
     @property
     def log(self) -> Log: ...
 
+    on_cancel: Callable[[], None]
+    """Called when somebody elsewhere wants the generation stopped."""
+    cancelled: bool
+    """Whether somebody wanted it stopped before this writer took it."""
+
     async def append(self, *events: Event) -> None:
         """Add events at the tail and wake the readers, all of it or nothing.
 
@@ -68,6 +74,16 @@ class Writer(Protocol):
 
 class Logs(Protocol):
     """The store of all logs."""
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with the store, in words; None when nothing is."""
+
+    async def start(self) -> None:
+        """Begin whatever the store has to do by itself."""
+
+    async def close(self) -> None:
+        """End it."""
 
     async def create(self, generation: Generation) -> Writer:
         """Begin an empty log with a new epoch."""
@@ -80,6 +96,18 @@ class Logs(Protocol):
 
         Raises HearthError `unknown_generation` (also when the log is somebody else's) and `expired`.
         """
+
+    async def cancel(self, id: str) -> None:
+        """Tell the writer of a log, wherever it is, that the generation is to stop. Nothing happens when it ended."""
+
+    async def followed(self, writer: Writer) -> bool | None:
+        """Whether anybody reads this log elsewhere; None when that cannot be known."""
+
+    async def let_go(self, writer: Writer) -> None:
+        """Give a running log up, for another replica to take; its readers here go on with what that one writes."""
+
+    async def orphans(self, models: Container[str]) -> Sequence[Writer]:
+        """Wait a while, then take running logs of these models whose writers are gone; of several replicas one gets each."""
 
     async def sweep(self) -> None:
         """Let go of what need not be kept any longer; called every few seconds."""
@@ -94,7 +122,7 @@ def check(log: Log, after: Position | None) -> int:
     if after is None:
         return log.first
     code = None
-    if after.epoch != log.epoch:
+    if after.epoch != log.epoch and after.offset > log.past.get(after.epoch, -1):
         code = "epoch_mismatch"
     elif after.offset > log.tail:
         code = "past_the_end"

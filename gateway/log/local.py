@@ -29,6 +29,10 @@ class Log:
         """The offset of the newest event; one less than `first` when there is none."""
         self.size = 0
         self.ended_at: float | None = None
+        self.past: dict[str, int] = {}
+        """Earlier epochs of this log, each with the last offset up to which its positions are good."""
+        self.lost: str | None = None
+        """Why (a code of the error table) nothing more will ever come here; None while something may."""
         self.readers: set[Reader] = set()
         self.on_readers: Callable[[int], None] = lambda count: None
         """Told how many readers there are whenever one comes or goes."""
@@ -51,10 +55,24 @@ class Log:
         for event in events:
             self.size += weight(event)
         self._frames.clear()
+        self._wake()
+
+    def _wake(self) -> None:
         if self._waiting:
             waiting, self._waiting = self._waiting, {}
             for wake in waiting.values():
                 wake()
+
+    def renew(self, epoch: str) -> None:
+        """Go on under a new epoch: positions of the one before stay good up to here."""
+        self.past[self.epoch] = self.tail
+        self.epoch = epoch
+        self._frames.clear()
+
+    def lose(self, code: str) -> None:
+        """Give the log up: its readers are told, and have to come again."""
+        self.lost = code
+        self._wake()
 
     def on_next(self, who: Hashable, wake: Callable[[], None]) -> None:
         """Call `wake` once, at the next append; a later call by the same `who` replaces this one."""
@@ -133,8 +151,8 @@ class Reader:
         return events
 
     async def wait(self, seconds: float) -> bool:
-        """Wait until there is something to take; False when nothing came in that time."""
-        if self.pending:
+        """Wait until there is something to take, or the log is lost; False when nothing came in that time."""
+        if self.pending or self.log.lost:
             return True
         loop = asyncio.get_running_loop()
         self._future = loop.create_future()
@@ -152,8 +170,8 @@ class Reader:
             self.log.forget(self)
 
     async def end(self) -> None:
-        """Wait until the log has ended, without waking for what it says before."""
-        while not self.log.ended:
+        """Wait until the log has ended or is lost, without waking for what it says before."""
+        while not (self.log.ended or self.log.lost):
             self._future = asyncio.get_running_loop().create_future()
             self._wake_at_the_end()
             try:
@@ -163,7 +181,7 @@ class Reader:
                 self.log.forget(self)
 
     def _wake_at_the_end(self) -> None:
-        if self.log.ended:
+        if self.log.ended or self.log.lost:
             self.wake()
         else:
             self.log.on_next(self, self._wake_at_the_end)

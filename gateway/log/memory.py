@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from gateway.errors import HearthError
 from gateway.events import Event, is_terminal
 from gateway.generation import Generation
-from gateway.log.base import Fenced, Retention, new_epoch
+from gateway.log.base import Fenced, Retention, Writer, new_epoch
 from gateway.log.local import Log
 
 
@@ -70,6 +71,30 @@ class MemoryLogs:
             raise HearthError("expired")
         raise HearthError("unknown_generation")
 
+    @property
+    def trouble(self) -> str | None:
+        return None
+
+    async def start(self) -> None:
+        """Memory does nothing by itself."""
+
+    async def close(self) -> None:
+        """Nothing was begun."""
+
+    async def cancel(self, id: str) -> None:
+        if id in self._writers:
+            self._writers[id].on_cancel()
+
+    async def followed(self, writer: Writer) -> bool | None:
+        return False
+
+    async def let_go(self, writer: Writer) -> None:
+        """There is nobody else to take it."""
+
+    async def orphans(self, models: Container[str]) -> Sequence[Writer]:
+        # There is no other replica whose logs could be left behind.
+        return await asyncio.get_running_loop().create_future()
+
     async def sweep(self) -> None:
         now = self._clock()
         size = self.size
@@ -112,6 +137,8 @@ class MemoryWriter:
     def __init__(self, logs: MemoryLogs, log: Log) -> None:
         self._logs = logs
         self.log = log
+        self.on_cancel: Callable[[], None] = lambda: None
+        self.cancelled = False
 
     async def append(self, *events: Event) -> None:
         self._logs._append(self, events)

@@ -1,0 +1,68 @@
+"""What Redis holds of a log, read in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from gateway.generation import Generation
+from gateway.log.records import Keys, Message, Packing, read_past
+from gateway.redis.link import Link
+
+
+class Found(NamedTuple):
+    """A log in Redis. `generation` is None when it has expired and is only remembered."""
+
+    owner: str
+    epoch: str
+    past: dict[str, int]
+    tail: int
+    ended: bool
+    generation: Generation | None
+    messages: Sequence[Message]
+
+
+class Reading:
+    """Reads logs, on connections that serve nothing else."""
+
+    def __init__(self, link: Link, keys: Keys, packing: Packing) -> None:
+        self._link = link
+        self._keys = keys
+        self._packing = packing
+
+    async def log(self, id: str, start: int = 0, *, generation: bool = True) -> Found | None:
+        """What Redis has of a log, with the events from that offset on; None when it knows nothing. Raises Away."""
+        pipe = self._link.client.pipeline(transaction=False)
+        pipe.hmget(self._keys.meta(id), "owner", "epoch", "past", "tail", "ended")
+        # An entry is named by the offset behind its last event.
+        pipe.xrange(self._keys.log(id), f"{start + 1}-0", "+")
+        if generation:
+            pipe.get(self._keys.generation(id))
+        else:
+            pipe.exists(self._keys.generation(id))
+        (owner, epoch, past, tail, ended), entries, packed = await self._link.run(pipe.execute())
+        if epoch is None:
+            return None
+        found = packed if not generation or packed is None else self._packing.unpack_generation(packed)
+        return Found(
+            owner.decode(),
+            epoch.decode(),
+            read_past(past),
+            int(tail),
+            ended is not None,
+            found or None,
+            [self._packing.unpack(fields[b"m"]) for _, fields in entries],
+        )
+
+    async def generation(self, id: str) -> Generation | None:
+        """The generation of a log, None when it is not kept. Raises Away."""
+        packed = await self._link.run(self._link.client.get(self._keys.generation(id)))
+        return None if packed is None else self._packing.unpack_generation(packed)
+
+    async def tails(self, ids: Sequence[str]) -> list[tuple[str | None, int]]:
+        """For each log its epoch and tail; no epoch when Redis knows nothing of it. Raises Away."""
+        pipe = self._link.client.pipeline(transaction=False)
+        for id in ids:
+            pipe.hmget(self._keys.meta(id), "epoch", "tail")
+        answers: list[Any] = await self._link.run(pipe.execute())
+        return [(epoch.decode() if epoch else None, int(tail or -1)) for epoch, tail in answers]

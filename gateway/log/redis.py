@@ -1,0 +1,357 @@
+"""Logs in Redis: any replica writes, any replica reads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Container, Coroutine, Sequence
+from typing import Any, Final
+
+from gateway.errors import HearthError
+from gateway.generation import Generation
+from gateway.log.base import Fenced, Retention, Writer, new_epoch
+from gateway.log.janitor import Janitor
+from gateway.log.local import Log
+from gateway.log.mirror import Mirror
+from gateway.log.mirrors import Mirrors
+from gateway.log.reading import Reading
+from gateway.log.records import Keys, Packing, read_past
+from gateway.log.scribe import Hooks, RedisScribe, script
+from gateway.log.writer import RedisWriter
+from gateway.redis.address import Address
+from gateway.redis.feed import Feed
+from gateway.redis.link import Away, Link
+
+_WRITE_S: Final = 0.5
+"""How long streams wait for Redis before they go on without it."""
+_READ_S: Final = 5.0
+_CONNECTIONS: Final = 4
+
+_log = logging.getLogger(__name__)
+
+
+class RedisLogs:
+    """The store that replicas share; see Logs for what it promises. `clock` gives steady seconds."""
+
+    def __init__(
+        self,
+        address: Address,
+        clock: Callable[[], float],
+        retention: Retention | None = None,
+        *,
+        lease_s: float = 10.0,
+        prefix: str = "hearth",
+    ) -> None:
+        self.replica = new_epoch()
+        """This process' name among the replicas."""
+        self._address = address
+        self._clock = clock
+        self._retention = retention or Retention()
+        self._lease_s = lease_s
+        self._keys = Keys(prefix)
+        packing = Packing()
+        self._writes = Link("writing", address.client(connections=2, timeout_s=_WRITE_S), clock, _WRITE_S)
+        self._reads = Link("reading", address.client(connections=_CONNECTIONS, timeout_s=_READ_S), clock, _READ_S)
+        hooks = Hooks(self._kept, self._fenced)
+        self._scribe = RedisScribe(self._writes, self._keys, packing, lease_s, clock, hooks)
+        self._scribe.on_return = self._restore
+        self._reading = Reading(self._reads, self._keys, packing)
+        self._janitor = Janitor(self._reads, self._keys, self._retention)
+        self._mirrors = Mirrors(self._reading, self._keys, packing, clock)
+        self._feed: Feed | None = None
+        self._take, self._cancel, self._let_go = script("take"), script("cancel"), script("let_go")
+        self._running: dict[str, RedisWriter] = {}
+        self._ended: OrderedDict[str, Log] = OrderedDict()
+        """Logs that were written here, while they are kept: their readers need not ask Redis."""
+        self._finished: dict[str, int] = {}
+        """Sizes of ended logs that the index does not know yet."""
+        self._freed: set[str] = set()
+        """Running logs whose writers are known to be gone."""
+        self._freeing = asyncio.Event()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._fences = 0
+        # Spreads what all replicas would do at once; the engines seed the shared one.
+        self._random = random.Random(self.replica)
+
+    @property
+    def trouble(self) -> str | None:
+        for link in (self._writes, self._reads):
+            if link.reason is not None:
+                return f"Redis: {link.reason}"
+        return f"Redis: {self._feed.reason}" if self._feed is not None and self._feed.reason else None
+
+    # Life
+
+    async def start(self) -> None:
+        try:
+            await self._scribe.meet()
+        except Away as away:
+            _log.warning("Redis at %s is away: %s. Work goes on without it.", self._address.shown, away)
+        own = self._keys.replica(self.replica)
+        shards = self._writes.client if self._scribe.sharded else None
+        self._feed = Feed(self._address, [self._keys.everybody, own], self._heard, self._mirrors.torn, shards)
+        self._mirrors.listen(self._feed)
+        self._feed.start()
+        self._spawn(self._scribe.run())
+        self._spawn(self._keep_leases())
+
+    async def close(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._mirrors.close()
+        if self._feed is not None:
+            await self._feed.close()
+        await self._writes.close()
+        await self._reads.close()
+
+    # Writing
+
+    async def create(self, generation: Generation) -> RedisWriter:
+        writer = RedisWriter(Log(generation, new_epoch()), self._fence(), self._scribe, self._retention)
+        self._running[generation.id] = writer
+        if not self._scribe.away:
+            await writer.flushed()
+            await self._note_running([generation.id])
+        return writer
+
+    async def take(self, id: str) -> RedisWriter:
+        try:
+            return await self._taken(id, lapsed=False)
+        except Away:
+            raise HearthError("log_unavailable") from None
+
+    async def let_go(self, writer: Writer) -> None:
+        assert isinstance(writer, RedisWriter)
+        id = writer.log.generation.id
+        if self._running.pop(id, None) is None:
+            return
+        try:
+            await writer.flushed()
+            writer.fence_off()
+            await self._writes.script(self._let_go, [self._keys.meta(id)], [writer.fence])
+            await self._writes.run(self._writes.client.publish(self._keys.everybody, f"free {id}"))
+        except (Away, Fenced):
+            _log.warning("%s could not be handed over; its lease will lapse", id)
+
+    # Reading
+
+    async def open(self, id: str, owner: str) -> Log:
+        writer = self._running.get(id)
+        log = writer.log if writer is not None else self._ended.get(id)
+        if log is None:
+            log = (await self._mirrors.open(id, owner)).log
+        if log.generation.owner != owner:
+            raise HearthError("unknown_generation")
+        return log
+
+    # Between replicas
+
+    async def cancel(self, id: str) -> None:
+        try:
+            fence = await self._writes.script(self._cancel, [self._keys.meta(id)], [])
+            if fence is not None:
+                replica = fence.decode().partition(".")[0]
+                await self._writes.run(self._writes.client.publish(self._keys.replica(replica), f"cancel {id}"))
+        except Away:
+            raise HearthError("log_unavailable") from None
+
+    async def followed(self, writer: Writer) -> bool | None:
+        channel = self._keys.channel(writer.log.generation.id)
+        client = self._reads.client
+        asked = client.pubsub_shardnumsub(channel) if self._scribe.sharded else client.pubsub_numsub(channel)
+        try:
+            [(_, count)] = await self._reads.run(asked)
+        except Away:
+            return None
+        return bool(count)
+
+    async def orphans(self, models: Container[str]) -> Sequence[RedisWriter]:
+        try:
+            # Not all replicas at the same moment, and one of them oftener than once in the lease.
+            async with asyncio.timeout(self._lease_s * self._random.uniform(0.15, 0.25)):
+                await self._freeing.wait()
+        except TimeoutError:
+            pass
+        self._freeing.clear()
+        freed, self._freed = self._freed, set()
+        try:
+            if self._sound:
+                silent = await self._janitor.silent(self._scribe.now_ms - round(self._lease_s * 1000))
+                freed |= {id for id in silent if id not in self._running}
+            return [writer for id in freed if (writer := await self._rescue(id, models)) is not None]
+        except Away:
+            return ()
+
+    async def sweep(self) -> None:
+        now = self._clock()
+        size = sum(log.size for log in self._ended.values())
+        for id, log in list(self._ended.items()):
+            assert log.ended_at is not None
+            if now - log.ended_at < self._retention.ended_s and size <= self._retention.total_bytes:
+                break
+            size -= log.size
+            del self._ended[id]
+        try:
+            finished, self._finished = self._finished, {}
+            await self._janitor.ended(finished, self._scribe.now_ms)
+            running = {id: writer.log.size for id, writer in self._running.items() if writer.begun}
+            await self._janitor.sweep(running, self._scribe.now_ms)
+            for hole in await self._mirrors.sweep():
+                if hole.seconds > self._lease_s and self._sound:
+                    self._freed.add(hole.mirror.log.generation.id)
+                    self._freeing.set()
+        except Away:
+            return
+
+    # What Redis and the other replicas say
+
+    def _kept(self, writer: RedisWriter) -> None:
+        writer.renewed = self._clock()
+        log = writer.log
+        if log.ended and not writer.waiting:
+            id = log.generation.id
+            self._running.pop(id, None)
+            if id not in self._ended:
+                log.ended_at = self._clock()
+                self._ended[id] = log
+            self._finished[id] = log.size
+
+    def _fenced(self, writer: RedisWriter) -> None:
+        """Another replica writes this log now: read what that one says."""
+        id = writer.log.generation.id
+        if self._running.get(id) is writer:
+            del self._running[id]
+        if writer.alone:
+            # Its readers have seen what the other one never will.
+            writer.log.lose("lost_lease")
+        elif writer.log.readers:
+            self._spawn(self._follow(writer.log))
+
+    def _heard(self, channel: str, data: bytes) -> None:
+        if channel == self._keys.everybody or channel == self._keys.replica(self.replica):
+            word, _, id = data.decode(errors="replace").partition(" ")
+            if word == "free":
+                self._freed.add(id)
+                self._freeing.set()
+            elif word == "cancel" and id in self._running:
+                self._running[id].on_cancel()
+        else:
+            self._mirrors.heard(channel, data)
+
+    def _restore(self) -> None:
+        """Redis is back: send what it missed, and see whether it still has what it had."""
+        for writer in self._running.values():
+            self._scribe.carry(writer)
+
+    async def _keep_leases(self) -> None:
+        """Renew the lease of every log that is silent."""
+        while True:
+            await asyncio.sleep(self._lease_s / 4)
+            if self._scribe.away:
+                continue
+            now = self._clock()
+            for writer in self._running.values():
+                if now - writer.renewed > self._lease_s / 5:
+                    self._scribe.carry(writer)
+            await self._note_running([id for id, writer in self._running.items() if not writer.log.generation.remote])
+
+    # Taking over
+
+    @property
+    def _sound(self) -> bool:
+        """Whether Redis has been there for so long that every living writer had the time to renew its lease."""
+        return self._writes.up and self._clock() - self._writes.since > self._lease_s
+
+    async def _rescue(self, id: str, models: Container[str]) -> RedisWriter | None:
+        """Take a log whose writer is gone, if nobody else has and this replica can go on with it. Raises Away."""
+        mirror = self._mirrors.get(id)
+        generation = mirror.log.generation if mirror is not None else await self._reading.generation(id)
+        if generation is None:
+            await self._janitor.stopped([id])
+            return None
+        if generation.model not in models:
+            return None
+        try:
+            return await self._taken(id, lapsed=True)
+        except (Fenced, HearthError):
+            return None
+
+    async def _taken(self, id: str, *, lapsed: bool) -> RedisWriter:
+        """Become the writer. Raises Away, Fenced, HearthError as `take`."""
+        await self._scribe.meet()
+        fence = self._fence()
+        arguments = [fence, int(lapsed), round(self._lease_s * 1000), self._scribe.run_id, new_epoch()]
+        keys = [self._keys.meta(id), self._keys.generation(id)]
+        word, epoch, past, cancel = await self._writes.script(self._take, keys, arguments)
+        match word:
+            case b"unknown":
+                mirror = self._mirrors.get(id)
+                if lapsed and mirror is not None:
+                    return await self._revived(mirror, fence)
+                raise HearthError("unknown_generation")
+            case b"expired":
+                raise HearthError("expired")
+            case b"ended" | b"held":
+                if lapsed and word == b"ended":
+                    await self._janitor.stopped([id])
+                raise Fenced(id)
+        writer = await self._writer(id, fence, epoch.decode(), read_past(past))
+        writer.cancelled = bool(cancel)
+        return writer
+
+    async def _writer(self, id: str, fence: str, epoch: str, past: dict[str, int]) -> RedisWriter:
+        before = self._running.pop(id, None)
+        if before is not None:
+            before.fence_off()
+        mirror = Mirror(before.log, self._clock()) if before is not None else await self._mirrors.open(id)
+        log = mirror.log
+        found = await self._reading.log(id, log.tail + 1, generation=False)
+        if found is None:
+            raise HearthError("unknown_generation")
+        if epoch != log.epoch and log.tail > found.tail:
+            # Redis has forgotten what was read here: these events are good, and Redis gets them back.
+            past[log.epoch] = log.tail
+            log.epoch, log.past = epoch, past
+        else:
+            mirror.read(epoch, past, found.messages)
+        writer = RedisWriter(log, fence, self._scribe, self._retention, kept=found.tail)
+        self._running[id] = writer
+        await self._mirrors.drop(id)
+        await self._note_running([id])
+        return writer
+
+    async def _revived(self, mirror: Mirror, fence: str) -> RedisWriter:
+        """Give Redis a log back that it has lost, with all that is known of it here."""
+        log = mirror.log
+        log.renew(new_epoch())
+        writer = RedisWriter(log, fence, self._scribe, self._retention)
+        await writer.flushed()
+        self._running[log.generation.id] = writer
+        await self._mirrors.drop(log.generation.id)
+        return writer
+
+    async def _follow(self, log: Log) -> None:
+        try:
+            await self._mirrors.adopt(log)
+        except Away:
+            log.lose("log_unavailable")
+
+    async def _note_running(self, ids: Sequence[str]) -> None:
+        try:
+            await self._janitor.running(ids, self._scribe.now_ms)
+        except Away:
+            return  # The next renewal notes it.
+
+    def _fence(self) -> str:
+        self._fences += 1
+        return f"{self.replica}.{self._fences}"
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

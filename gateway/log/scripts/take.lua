@@ -1,0 +1,29 @@
+-- Become the writer of a running log; whoever was it before is fenced off.
+--
+-- KEYS: meta (hash), gen (string). ARGV: the new fence, 1 to take it only if its lease has lapsed, lease ms, run id, an
+-- epoch to go on with if Redis may have forgotten events that readers have seen (it is not the run that wrote last).
+-- Answers {word, epoch, past epochs, cancel}. The words: taken, held, ended, expired, unknown.
+
+local meta, gen = KEYS[1], KEYS[2]
+local held = redis.call('HMGET', meta, 'ended', 'lease', 'epoch', 'past', 'tail', 'run', 'cancel')
+if not held[3] then
+  return {'unknown', '', '', ''}
+end
+if redis.call('EXISTS', gen) == 0 then
+  return {'expired', '', '', ''}
+end
+if held[1] then
+  return {'ended', '', '', ''}
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if ARGV[2] == '1' and tonumber(held[2]) > now then
+  return {'held', '', '', ''}
+end
+local epoch, past = held[3], held[4]
+if held[6] ~= ARGV[4] then
+  past = past .. epoch .. ':' .. held[5] .. ' '
+  epoch = ARGV[5]
+end
+redis.call('HSET', meta, 'fence', ARGV[1], 'lease', now + ARGV[3], 'epoch', epoch, 'past', past, 'run', ARGV[4])
+return {'taken', epoch, past, held[7] or ''}

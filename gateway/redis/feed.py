@@ -1,0 +1,90 @@
+"""What is published in Redis, as this process hears it: one connection, or one for each shard of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from redis.asyncio import Redis, RedisCluster
+
+from gateway.redis.address import Address
+from gateway.redis.line import Line
+
+_CONNECT_S: Final = 5.0
+
+
+class Feed:
+    """Hears channels. `heard` and `torn` as in Line; `base` are the channels that every replica hears."""
+
+    def __init__(
+        self,
+        address: Address,
+        base: Sequence[str],
+        heard: Callable[[str, bytes], None],
+        torn: Callable[[list[str]], None],
+        shards: RedisCluster | None = None,
+    ) -> None:
+        self._address = address
+        self._base = base
+        self._heard = heard
+        self._torn = torn
+        self._shards: Any = shards
+        """The cluster whose sharded channels are heard; None where every node publishes everything."""
+        self._hosts = itertools.cycle(address.hosts)
+        self._main = Line(self._anywhere, base, heard, torn)
+        self._lines: dict[str, Line] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to hear."""
+        self._tasks.append(asyncio.create_task(self._main.run(), name="feed"))
+
+    async def close(self) -> None:
+        """Hear no more."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    @property
+    def reason(self) -> str | None:
+        """Why some channel is not heard; None when all are."""
+        return next((line.reason for line in (self._main, *self._lines.values()) if line.reason), None)
+
+    async def follow(self, channel: str, seconds: float) -> None:
+        """Have a channel heard from now on. Raises Away."""
+        await self._line(channel).follow(channel, seconds)
+
+    async def leave(self, channels: Sequence[str]) -> None:
+        """Hear these no more."""
+        for line in (self._main, *self._lines.values()):
+            await line.leave(channels)
+
+    def _line(self, channel: str) -> Line:
+        if self._shards is None:
+            return self._main
+        node = self._shards.get_node_from_key(channel)
+        line = self._lines.get(node.name)
+        if line is None:
+            at = replace(self._address, kind="single", hosts=((node.host, node.port),))
+            # Nobody speaks there: a connection has to hear something, or the library takes it for one with commands.
+            base = [f"{self._base[0]}:nothing"]
+            line = Line(lambda: _listener(at), base, self._heard, self._torn, sharded=True)
+            self._lines[node.name] = line
+            self._tasks.append(asyncio.create_task(line.run(), name=f"feed {node.name}"))
+        return line
+
+    def _anywhere(self) -> Redis:
+        if self._address.kind != "cluster":
+            return _listener(self._address)
+        # Any node of a cluster tells what is published on the others; the next one, should this one be gone.
+        return _listener(replace(self._address, kind="single", hosts=(next(self._hosts),)))
+
+
+def _listener(address: Address) -> Redis:
+    client = address.listener(timeout_s=_CONNECT_S)
+    assert isinstance(client, Redis)
+    return client

@@ -1,0 +1,96 @@
+"""One way to Redis: commands with a deadline, and whether it is there."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from redis.asyncio import Redis, RedisCluster
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+Client = Redis | RedisCluster
+
+
+class Away(Exception):
+    """Redis cannot be used just now; says why, with no secret in it."""
+
+
+class Script:
+    """A Lua script, sent once and named by its digest afterwards."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Link:
+    """Runs commands, and remembers how the last one went. `clock` gives steady seconds."""
+
+    def __init__(self, name: str, client: Client, clock: Callable[[], float], deadline_s: float) -> None:
+        self.client: Any = client
+        self.is_cluster = isinstance(client, RedisCluster)
+        self.deadline_s = deadline_s
+        self.reason: str | None = None
+        """Why it is away; None while it is there."""
+        self.since = clock()
+        """Since when it is there, or away."""
+        self._name = name
+        self._clock = clock
+
+    @property
+    def up(self) -> bool:
+        return self.reason is None
+
+    async def run(self, work: Awaitable[_T]) -> _T:
+        """What the command answers. Raises Away."""
+        try:
+            async with asyncio.timeout(self.deadline_s):
+                answer = await work
+        except TimeoutError:
+            raise self._fall("it gave no answer in time") from None
+        except OutOfMemoryError:
+            raise self._fall("its memory is full") from None
+        except (RedisError, OSError) as error:
+            raise self._fall(reason(error)) from None
+        if self.reason is not None:
+            _log.warning("Redis (%s) is back", self._name)
+            self.reason, self.since = None, self._clock()
+        return answer
+
+    async def script(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """What a script answers. Raises Away."""
+        return await self.run(self._script(script, keys, arguments))
+
+    async def _script(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        try:
+            return await self.client.evalsha(script.digest, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return await self.client.eval(script.text, len(keys), *keys, *arguments)
+
+    def _fall(self, reason: str) -> Away:
+        if self.reason is None:
+            self.since = self._clock()
+        if self.reason != reason:
+            _log.warning("Redis (%s) is away: %s", self._name, reason)
+        self.reason = reason
+        return Away(reason)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self.client.aclose()
+
+
+_LONGEST: Final = 200
+
+
+def reason(error: Exception) -> str:
+    """Why, in one line."""
+    # What Redis or the system says names hosts and commands, never passwords.
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:_LONGEST]

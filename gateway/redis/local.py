@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import TracebackType
@@ -65,8 +65,8 @@ class LocalRedis:
         # Made by mkdtemp, so that nobody else may enter.
         self._folder = tempfile.mkdtemp(prefix="hearth-redis-", dir=short_folder())
         try:
-            options = {"port": "0", "unixsocket": self._socket, "unixsocketperm": "700"}
-            self._process = launch(server, self._folder, {"save": "", "appendonly": "no", **options})
+            place = ["--port", "0", "--unixsocket", self._socket, "--unixsocketperm", "700"]
+            self._process = launch([server, *place, "--save", "", "--appendonly", "no"], self._folder)
             await_answer(self._process, self._folder, socket.AF_UNIX, self._socket)
         except BaseException:
             self.stop()
@@ -104,7 +104,7 @@ def find() -> str:
     found = [path for path in (shutil.which("redis-server"), _bundled()) if path is not None]
     for path in found:
         if (version := _version(path)) is not None and version >= OLDEST:
-            return path
+            return os.path.abspath(path)
     oldest = ".".join(map(str, OLDEST))
     what = f"{found[0]} does not run, or is older than {oldest}" if found else "There is no redis-server on the PATH"
     raise LocalRedisError(
@@ -131,16 +131,16 @@ def _version(path: str) -> tuple[int, ...] | None:
     return tuple(map(int, found.groups())) if found else None
 
 
-def launch(server: str, folder: str, options: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def launch(command: Sequence[str], folder: str) -> subprocess.Popen[bytes]:
     """A server whose files and log are in `folder`. On Linux it ends with the thread that calls this."""
-    words = [server, *(word for name, value in options.items() for word in (f"--{name}", *value.split(" ")))]
-    words += ["--dir", folder, "--daemonize", "no"]
     if sys.platform == "linux":
         # A process between, which becomes the server: code between fork and exec is not safe where there are threads.
-        words = [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), *words]
+        command = [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), *command]
     with open(os.path.join(folder, "log"), "ab") as log:
         # Ctrl-C in a terminal reaches all of its session: whoever started the server ends it, last of all.
-        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
 
 
 def await_answer(

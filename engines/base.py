@@ -67,6 +67,19 @@ class Delta(msgspec.Struct, frozen=True, array_like=True, tag="delta", gc=False,
 Chunk = Accepted | Delta
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """What one choice has said so far: its deltas, added up. Another engine goes on from there."""
+
+    tokens: tuple[int, ...] = ()
+    """Every token id, in order."""
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: bool = False
+    """Whether any fragment of a tool call was given."""
+    finished: bool = False
+    """It had its finish: nothing more is asked of it."""
+
+
 class State(StrEnum):
     """How warm an engine is. Warm means that a token was decoded, not that a port answers."""
 
@@ -111,11 +124,18 @@ class Engine(Protocol):
     async def died(self) -> str:
         """Wait until a started engine ends by itself; the reason in words. Never returns after `stop`."""
 
-    def generate(self, id: str, prompt: Prompt) -> AsyncGenerator[Chunk]:
+    def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
         """One `Accepted`, then deltas until every choice has a `finish`.
 
-        Closing the iterator aborts the work in the engine. Raises EngineError: `invalid_request` and
-        `context_length_exceeded` before the first chunk, `engine_died` and `engine_failed` at any time.
+        With `said`, one for each choice, it goes on from there. What was said and what follows read as one answer that
+        nothing disturbed, to the character, and under greedy decoding it is that answer. `max_tokens`, `min_tokens`,
+        stop strings and `frequency_penalty` count what was said; `presence_penalty` begins anew, and so does chance.
+        A delta brings only tokens that are not in `said`; its text may first be that of said tokens which was held
+        back. `Accepted` counts the prompt alone, and an echoed prompt is not said again.
+
+        Closing the iterator aborts the work in the engine. Raises EngineError: `invalid_request`,
+        `context_length_exceeded` and `cannot_continue` before the first chunk, `engine_died` and `engine_failed` at
+        any time.
         """
 
     async def beat(self) -> None:

@@ -9,6 +9,7 @@ Code = Literal[
     "context_length_exceeded",
     "engine_died",
     "engine_failed",
+    "cannot_continue",
     "boot_failed",
     "bad_model_source",
 ]

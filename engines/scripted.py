@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import math
 from collections.abc import AsyncGenerator
 
 import msgspec
 
-from engines.base import Accepted, Chunk, Delta, Knobs, Prompt, Report, TokenLogprob, Traits
+from engines.base import Accepted, Chunk, Delta, Knobs, Prompt, Report, Said, TokenLogprob, Traits
 from engines.errors import EngineError
 
 
@@ -25,7 +26,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     word_bytes: int = 0
     """Pad each word to this many bytes, for huge outputs."""
     stall_at: int | None = None
-    """Give no token after this many, for ever."""
+    """Give no token after this many, for ever. This knob and the next two count what one call of `generate` says, so
+    that an answer which goes on elsewhere gets further each time."""
     crash_at: int | None = None
     """Die with this token: every running generation fails, and the engine must boot again."""
     fail_at: int | None = None
@@ -36,6 +38,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Say this, four characters a token, instead of numbered words."""
     tool: str | None = None
     """Call this tool, with `{"token": 0}` and so on as arguments, instead of speaking."""
+    continues: bool = True
+    """Whether it goes on from what another engine said."""
     context_length: int = 32_768
 
     @property
@@ -114,26 +118,33 @@ class ScriptedEngine:
     async def metrics(self) -> str:
         return ""
 
-    async def generate(self, id: str, prompt: Prompt) -> AsyncGenerator[Chunk]:
+    async def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
         script = self._script
         length = min(script.length, int(prompt.parameters.get("max_tokens") or script.length))
         asked = _asked(prompt)
         if len(asked.split()) > script.context_length:
             raise EngineError("context_length_exceeded", f"At most {script.context_length} words fit.")
+        if any(not one.finished and one.tokens and (one.tool_calls or not script.continues) for one in said):
+            raise EngineError("cannot_continue", "The script does not go on from here.")
+        said = said or (Said(),) * prompt.choices
+        speaking = {choice: len(one.tokens) for choice, one in enumerate(said) if not one.finished}
         self._running[id] = self._crashed
         ended = False
         try:
             yield Accepted(len(asked.split()))
             await self._pause(script.prefill_ms)
-            speaking = list(range(prompt.choices))
-            for index in range(length):
+            for choice in [choice for choice, index in speaking.items() if index >= length]:
+                del speaking[choice]
+                yield Delta(choice, finish="length" if length < script.length else "stop")
+            for step in itertools.count():
                 if not speaking:
                     break
-                await self._step(index)
-                for choice in list(speaking):
+                await self._step(step)
+                for choice, index in list(speaking.items()):
                     delta = _stopped(prompt, self._delta(prompt, asked, choice, index, length))
+                    speaking[choice] += 1
                     if delta.finish is not None:
-                        speaking.remove(choice)
+                        del speaking[choice]
                     yield delta
             ended = True
         finally:

@@ -52,6 +52,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "boot_failed": Row(503, _OUR, 1013, True, "The model did not start."),
     "engine_died": Row(503, _OUR, 1013, True, "The engine died while it answered."),
     "engine_failed": Row(500, _OUR, 1011, True, "The engine failed while it answered."),
+    "cannot_continue": Row(503, _OUR, 1013, True, "The answer was interrupted and cannot be continued; ask again."),
     "engine_stalled": Row(504, _OUR, 1013, True, "The engine gave no token for too long."),
     "log_full": Row(500, _OUR, 1011, False, "The answer grew past what one generation may hold."),
     "canceled": Row(409, _BAD, 1000, False, "The generation was stopped."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from vllm.outputs import CompletionOutput, RequestOutput
@@ -10,7 +10,7 @@ from vllm.parser.abstract_parser import Parser
 
 from engines.base import Delta, FinishReason, TokenLogprob
 from engines.errors import EngineError
-from engines.vllm.rendering import Rendered
+from engines.vllm.rendering import Job, Rendered
 
 _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length", "repetition": "stop"}
 
@@ -20,9 +20,9 @@ class Deltas:
 
     def __init__(self, rendered: Rendered) -> None:
         self._request: Any = rendered.request
-        self._n: int = rendered.jobs[0].sampling.n
         self._top = rendered.jobs[0].sampling.logprobs or 0
-        count: int = self._n * len(rendered.jobs)
+        self._prompts = [job.prompt for _, job in rendered.choices()]
+        count = len(self._prompts)
         self._left = count
         self._constrained = rendered.jobs[0].sampling.structured_outputs is not None
         self._parsers = [rendered.new_parser() for _ in range(count)] if rendered.new_parser else None
@@ -35,25 +35,44 @@ class Deltas:
         """Whether every choice has its finish."""
         return self._left == 0
 
-    def read(self, text: int, output: RequestOutput) -> Iterator[Delta]:
-        """The deltas in one output for the text of that index. Raises EngineError `engine_failed`."""
+    def read(self, job: Job, output: RequestOutput) -> Iterator[Delta]:
+        """The deltas in one output for that job. Raises EngineError `engine_failed`."""
         for completion in output.outputs:
-            choice = text * self._n + completion.index
-            finish = self._finish(completion)
-            if finish is not None:
-                self._left -= 1
-            if self._parsers is None:
-                stop = completion.stop_reason if finish is not None else None
-                yield Delta(
-                    choice,
-                    completion.text,
-                    tuple(completion.token_ids),
-                    finish,
-                    stop,
-                    logprobs=_logprobs(completion, self._top),
-                )
-            else:
-                yield from self._parsed(choice, completion, finish, output.prompt_token_ids)
+            yield from self._read(job.choice + completion.index, completion)
+
+    def skip(self) -> None:
+        """One of the choices had its finish before, and nothing will be read of it."""
+        self._left -= 1
+
+    def catch_up(self, choice: int, completions: Iterable[CompletionOutput]) -> Delta:
+        """Read what was said before, as one delta without tokens: all of them were given, even those a parser holds."""
+        deltas = [delta for completion in completions for delta in self._read(choice, completion)]
+        self._held[choice] = ()
+        end = deltas[-1] if deltas else Delta(choice)
+        return Delta(
+            choice,
+            "".join(delta.text for delta in deltas),
+            finish=end.finish,
+            stop=end.stop,
+            reasoning="".join(delta.reasoning for delta in deltas),
+            tool_calls=tuple(call for delta in deltas for call in delta.tool_calls),
+        )
+
+    def _read(self, choice: int, completion: CompletionOutput) -> Iterator[Delta]:
+        finish = self._finish(completion)
+        if finish is not None:
+            self._left -= 1
+        if self._parsers is not None:
+            yield from self._parsed(choice, completion, finish)
+            return
+        yield Delta(
+            choice,
+            completion.text,
+            tuple(completion.token_ids),
+            finish,
+            completion.stop_reason if finish is not None else None,
+            logprobs=_logprobs(completion, self._top),
+        )
 
     def _finish(self, completion: CompletionOutput) -> FinishReason | None:
         reason = completion.finish_reason
@@ -69,14 +88,16 @@ class Deltas:
             raise EngineError("engine_failed", f"The engine ended the answer: {reason}.")
         return _REASONS[reason]
 
-    def _parsed(
-        self, choice: int, completion: CompletionOutput, finish: FinishReason | None, prompt: list[int] | None
-    ) -> Iterator[Delta]:
+    def _parsed(self, choice: int, completion: CompletionOutput, finish: FinishReason | None) -> Iterator[Delta]:
         assert self._parsers is not None
         parser: Parser = self._parsers[choice]
         tokens = (*self._held[choice], *completion.token_ids)
         said = parser.parse_delta(
-            completion.text, list(completion.token_ids), self._request, prompt, finished=finish is not None
+            completion.text,
+            list(completion.token_ids),
+            self._request,
+            self._prompts[choice],
+            finished=finish is not None,
         )
         calls = tuple(call.model_dump(exclude_none=True) for call in said.tool_calls) if said else ()
         self._called[choice] |= bool(calls)

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import cast
 
-from engines.base import Accepted, Chunk, Delta, Knobs, Prompt, Report, Traits
+from engines.base import Accepted, Chunk, Delta, Knobs, Prompt, Report, Said, Traits
 from engines.errors import EngineError
 from engines.vllm import wire
 from engines.vllm.nest import Nest
@@ -98,17 +98,18 @@ class VllmEngine:
         assert self._link is not None
         return await asyncio.shield(self._link.died)
 
-    async def generate(self, id: str, prompt: Prompt) -> AsyncGenerator[Chunk]:
+    async def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
         link = self._link
         if link is None or link.died.done():
             raise EngineError("engine_died", "The engine is not running.")
         number, lane = link.open()
-        left = prompt.choices
+        # The one `Accepted`, and a finish for each choice that has none yet.
+        left = 1 + prompt.choices - sum(one.finished for one in said)
         try:
-            link.say(wire.Start(number, id, prompt))
+            link.say(wire.Start(number, id, prompt, said))
             while left:
                 chunk = lane.chunks.popleft() if lane.chunks else await lane.next()
-                if isinstance(chunk, Delta) and chunk.finish is not None:
+                if not isinstance(chunk, Delta) or chunk.finish is not None:
                     left -= 1
                 yield chunk
         finally:

@@ -1,6 +1,6 @@
 """The engine host: the process that holds vLLM's async engine and speaks with the gateway over a Unix socket.
 
-Everything that leans on vLLM's insides stands here; vLLM is pinned, and tests/engines/vllm runs each:
+What leans on vLLM's insides stands here and in `continuing`; vLLM is pinned, and tests/engines/vllm runs each of them:
 the collector that `add_request` returns (its `put` is replaced, so that outputs are pushed, one batch for each step of
 the engine, with no task for each request), the order of start-up on CPU, and how a model's class is inspected.
 """
@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import secrets
 import socket
 import traceback
 from collections.abc import Mapping
@@ -35,9 +36,10 @@ from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from engines.base import Accepted, Delta, Prompt
+from engines.base import Accepted, Delta, Prompt, Said
 from engines.errors import EngineError
 from engines.vllm import wire
+from engines.vllm.continuing import Continuing
 from engines.vllm.deltas import Deltas
 from engines.vllm.rendering import REFUSALS, Job, Rendering, parameters, refusal
 
@@ -174,6 +176,7 @@ class Host(asyncio.Protocol):
         self.closed = asyncio.Event()
         self._engine = engine
         self._rendering = rendering
+        self._continuing = Continuing(engine.output_processor)
         self._lanes: dict[int, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._chunks: list[tuple[int, Accepted | Delta]] = []
@@ -193,7 +196,7 @@ class Host(asyncio.Protocol):
             message = self._decode(body)
             match message:
                 case wire.Start():
-                    task = self._spawn(self._start(message.lane, message.id, message.prompt))
+                    task = self._spawn(self._start(message.lane, message.id, message.prompt, message.said))
                     self._lanes[message.lane] = Lane(task)
                 case wire.Abort():
                     self._abort(message.lane)
@@ -222,18 +225,25 @@ class Host(asyncio.Protocol):
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _start(self, number: int, id: str, prompt: Prompt) -> None:
+    async def _start(self, number: int, id: str, prompt: Prompt, said: tuple[Said, ...]) -> None:
         lane = self._lanes[number]
         try:
             rendered = await self._rendering.render(prompt)
             deltas = Deltas(rendered)
+            if said:
+                first, jobs = self._continuing.plan(rendered, deltas, said)
+            else:
+                first, jobs = [Delta(choice, text) for choice, text in rendered.echo()], rendered.jobs
             self._give(number, Accepted(rendered.prompt_tokens))
-            for choice, text in rendered.echo():
-                self._give(number, Delta(choice, text))
-            for index, job in enumerate(rendered.jobs):
-                # Noted before it is added: an abort may come while the engine is still taking it.
-                lane.requests.append(f"{id}-{index}")
-                await self._add(number, lane.requests[-1], index, deltas, job)
+            for delta in first:
+                self._give(number, delta)
+            if deltas.ended:
+                del self._lanes[number]
+            for job in jobs:
+                # Noted before it is added: an abort may come while the engine is still taking it. An answer that was
+                # interrupted may go on while its older requests are still being aborted, by their names.
+                lane.requests.append(f"{id}-{job.choice}-{secrets.token_hex(4)}")
+                await self._add(number, lane.requests[-1], deltas, job)
         except EngineDeadError:
             self._died()
         except (*REFUSALS, EngineError) as error:
@@ -243,18 +253,23 @@ class Host(asyncio.Protocol):
             traceback.print_exc()
             self._fail(number, EngineError("engine_failed", _sentence(error)))
 
-    async def _add(self, number: int, id: str, index: int, deltas: Deltas, job: Job) -> None:
-        collector: Any = await self._engine.add_request(id, job.engine_input, job.sampling, **job.options)
+    async def _add(self, number: int, id: str, deltas: Deltas, job: Job) -> None:
+        if job.detokenizer is not None:
+            self._continuing.expect(id, job.detokenizer)
+        try:
+            collector: Any = await self._engine.add_request(id, job.engine_input, job.sampling, **job.options)
+        finally:
+            self._continuing.forget(id)
 
         def put(output: RequestOutput | Exception) -> None:
-            self._put(number, index, deltas, output)
+            self._put(number, job, deltas, output)
 
         collector.put = put
         # The engine may have answered before the collector was ours.
         if early := collector.get_nowait():
             put(early)
 
-    def _put(self, number: int, index: int, deltas: Deltas, output: Any) -> None:
+    def _put(self, number: int, job: Job, deltas: Deltas, output: Any) -> None:
         """Called by the engine for each of its outputs, in its own loop: it must not raise."""
         if number not in self._lanes:
             return
@@ -264,7 +279,7 @@ class Host(asyncio.Protocol):
                 return
             if isinstance(output, Exception):
                 raise output
-            for delta in deltas.read(index, output):
+            for delta in deltas.read(job, output):
                 self._give(number, delta)
             if deltas.ended:
                 del self._lanes[number]

@@ -17,6 +17,7 @@ from vllm.inputs import EngineInput
 from vllm.parser.abstract_parser import Parser
 from vllm.renderers.online_renderer import OnlineRenderer
 from vllm.sampling_params import SamplingParams
+from vllm.v1.engine.detokenizer import IncrementalDetokenizer
 
 from engines.base import Prompt
 from engines.errors import EngineError
@@ -42,11 +43,23 @@ REFUSALS = (
 
 
 class Job(NamedTuple):
-    """One text to continue: vLLM's input and sampling, and what `add_request` wants beside them."""
+    """One text to continue: vLLM's input and sampling, and what `add_request` wants beside them.
 
+    Its answers are the choices from `choice` on. `detokenizer` is one that has read what was said already, if anything
+    was.
+    """
+
+    choice: int
     engine_input: EngineInput
     sampling: SamplingParams
     options: dict[str, Any]
+    detokenizer: IncrementalDetokenizer | None = None
+
+    @property
+    def prompt(self) -> list[int]:
+        """The tokens to continue; none where the model is given something else."""
+        ids: list[int] = self.engine_input.get("prompt_token_ids") or []
+        return ids
 
 
 class Rendered(NamedTuple):
@@ -58,14 +71,19 @@ class Rendered(NamedTuple):
 
     @property
     def prompt_tokens(self) -> int:
-        return sum(_length(job.engine_input) for job in self.jobs)
+        return sum(len(job.prompt) for job in self.jobs)
+
+    def choices(self) -> Iterator[tuple[int, Job]]:
+        """Each choice, and the job that answers it."""
+        for job in self.jobs:
+            for choice in range(job.choice, job.choice + job.sampling.n):
+                yield choice, job
 
     def echo(self) -> Iterator[tuple[int, str]]:
         """Each choice and the text of its prompt, where the caller wants that said again."""
         if isinstance(self.request, CompletionRequest) and self.request.echo:
-            for index, job in enumerate(self.jobs):
-                for choice in range(index * job.sampling.n, (index + 1) * job.sampling.n):
-                    yield choice, str(job.options["prompt_text"])
+            for choice, job in self.choices():
+                yield choice, str(job.options["prompt_text"])
 
 
 def parameters() -> frozenset[str]:
@@ -121,7 +139,7 @@ class Rendering:
             if parser.reasoning_parser is not None:
                 options["reasoning_parser_kwargs"] = {"chat_template_kwargs": kwargs}
         asked = request.max_completion_tokens if request.max_completion_tokens is not None else request.max_tokens
-        jobs = [self._job(request, engine_input, asked, options) for engine_input in inputs]
+        jobs = [self._job(request, 0, inputs[0], asked, options)]
         return Rendered(jobs, request, None if made is None else new_parser)
 
     async def _texts(self, prompt: Prompt) -> Rendered:
@@ -129,7 +147,7 @@ class Rendering:
         tokenizer = self._renderer.renderer.get_tokenizer()
         jobs = []
         # One request for each text: vLLM takes a list of strings or of token lists, but not of both.
-        for text in prompt.texts:
+        for index, text in enumerate(prompt.texts):
             asked = text if isinstance(text, str) else list(text)
             request = CompletionRequest.model_validate({**named, "prompt": asked})
             if request.echo and request.logprobs is not None:
@@ -142,7 +160,7 @@ class Rendering:
             options = {"priority": request.priority}
             if request.echo:
                 options["prompt_text"] = text if isinstance(text, str) else tokenizer.decode(list(text))
-            jobs.append(self._job(request, inputs[0], request.max_tokens, options))
+            jobs.append(self._job(request, index, inputs[0], request.max_tokens, options))
         return Rendered(jobs, request, None)
 
     def _named(self, prompt: Prompt, model: type[_Request]) -> Mapping[str, Any]:
@@ -153,7 +171,9 @@ class Rendering:
                 )
         return {**prompt.parameters, "model": self._model, "stream": True}
 
-    def _job(self, request: _Request, engine_input: EngineInput, asked: int | None, options: dict[str, Any]) -> Job:
+    def _job(
+        self, request: _Request, index: int, engine_input: EngineInput, asked: int | None, options: dict[str, Any]
+    ) -> Job:
         room = get_max_tokens(
             self._max_len,
             asked,
@@ -162,7 +182,8 @@ class Rendering:
             self._override,
             truncate_prompt_tokens=request.truncate_prompt_tokens,
         )
-        return Job(engine_input, request.to_sampling_params(room, self._defaults), options)
+        sampling = request.to_sampling_params(room, self._defaults)
+        return Job(index * sampling.n, engine_input, sampling, options)
 
 
 def refusal(error: Exception) -> EngineError:

@@ -11,16 +11,17 @@ from typing import Final
 
 import msgspec
 
-from engines.base import Accepted, Delta, Prompt
+from engines.base import Accepted, Delta, Prompt, Said
 from engines.errors import Code
 
 
 class Start(msgspec.Struct, frozen=True, array_like=True, tag="start"):
-    """Begin to answer a prompt; `id` names it in vLLM's own logs."""
+    """Begin to answer a prompt, or go on from what was said of it; `id` names it in vLLM's own logs."""
 
     lane: int
     id: str
     prompt: Prompt
+    said: tuple[Said, ...] = ()
 
 
 class Abort(msgspec.Struct, frozen=True, array_like=True, tag="abort"):

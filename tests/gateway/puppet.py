@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from engines.base import Accepted, Chunk, Delta, Prompt, Report, Traits
+from engines.base import Accepted, Chunk, Delta, Prompt, Report, Said, Traits
 from engines.pool import Pool
 from gateway.call import Call
 from gateway.core import Deadlines, Gateway
@@ -63,7 +63,7 @@ class Puppet:
         await self.dies.wait()
         return "it was told to"
 
-    async def generate(self, id: str, prompt: Prompt) -> AsyncGenerator[Chunk]:
+    async def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
         self.now.add(id)
         try:
             while (step := await self._steps[id].get()) is not None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
-from engines.base import Accepted, Engine, Prompt
+from engines.base import Accepted, Delta, Engine, Prompt, Said
 from engines.errors import EngineError
-from tests.engines.asking import ask, begin_and_leave, chat, until_idle
+from tests.engines.asking import ask, begin_and_leave, chat, goes_on_everywhere, said_in, until_idle
 
 
 class EngineContract:
@@ -53,6 +54,55 @@ class EngineContract:
             await anext(answer)
         assert refused.value.code == "context_length_exceeded"
         assert engine.running == 0
+
+    async def test_an_answer_goes_on_from_every_token(self, engine: Engine) -> None:
+        whole = await goes_on_everywhere(engine, chat("Tell me a story about a fox.", max_tokens=24, temperature=0))
+        assert whole.tokens == 24
+
+    async def test_a_stop_string_ends_an_answer_that_went_on(self, engine: Engine) -> None:
+        prompt = chat("Tell me a story about a whale.", max_tokens=24, temperature=0)
+        word = (await ask(engine, prompt)).deltas[15].text.strip()
+        parameters = prompt.parameters | {"stop": [word]}
+        whole = await goes_on_everywhere(engine, msgspec.structs.replace(prompt, parameters=parameters))
+        assert (whole.deltas[-1].finish, whole.deltas[-1].stop) == ("stop", word)
+
+    async def test_every_choice_goes_on_by_itself(self, engine: Engine) -> None:
+        # The one best token, with a temperature: vLLM gives several greedy answers no other way.
+        prompt = chat("Tell me a story about an owl.", max_tokens=6, n=2, temperature=1, top_k=1)
+        whole = await goes_on_everywhere(engine, prompt)
+        assert [whole.finishes(choice) for choice in range(2)] == [["length"]] * 2
+
+    async def test_every_text_goes_on_by_itself(self, engine: Engine) -> None:
+        prompt = Prompt(texts=("Once upon a time", (5, 6, 7)), parameters={"max_tokens": 4, "temperature": 0})
+        await goes_on_everywhere(engine, prompt)
+
+    async def test_a_finished_choice_says_nothing_more(self, engine: Engine) -> None:
+        prompt = chat("Tell me a story about a crab.", max_tokens=4, n=3)
+        whole = await ask(engine, prompt)
+        first = [delta for delta in whole.deltas if delta.choice == 0]
+        rest = await ask(engine, prompt, said=said_in(prompt, [*first, *whole.deltas[:1]]))
+        assert {delta.choice for delta in rest.deltas} == {1, 2}
+        nothing = await ask(engine, prompt, said=said_in(prompt, whole.deltas))
+        assert nothing.deltas == []
+        assert engine.running == 0
+
+    async def test_an_answer_that_was_as_long_as_asked_ends_at_once(self, engine: Engine) -> None:
+        prompt = chat("Tell me a story about a goat.", max_tokens=4, temperature=0)
+        (whole,) = said_in(prompt, (await ask(engine, prompt)).deltas)
+        unended = msgspec.structs.replace(whole, finished=False)
+        assert (await ask(engine, prompt, said=(unended,))).deltas == [Delta(0, finish="length")]
+
+    async def test_an_answer_that_had_not_begun_begins(self, engine: Engine) -> None:
+        prompt = chat("Tell me a story about a bear.", max_tokens=6, temperature=0)
+        assert (await ask(engine, prompt, said=(Said(),))).text() == (await ask(engine, prompt)).text()
+
+    async def test_closing_an_answer_that_went_on_frees_the_engine(self, engine: Engine) -> None:
+        prompt = chat("Tell me a story.", max_tokens=1000, ignore_eos=True)
+        begun = await ask(engine, chat("Tell me a story.", max_tokens=3, ignore_eos=True))
+        (said,) = said_in(prompt, begun.deltas)
+        said = msgspec.structs.replace(said, finished=False)
+        await begin_and_leave(engine, prompt, 3, (said,))
+        await until_idle(engine, 0.25)
 
     async def test_a_beat_decodes_a_token(self, engine: Engine) -> None:
         await engine.beat()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
-from engines.base import Engine
+from engines.base import Delta, Engine, Said
 from engines.errors import EngineError
 from engines.scripted import ScriptedEngine, parse
-from tests.engines.asking import ask, chat
+from tests.engines.asking import ask, chat, said_in
 from tests.engines.contract import EngineContract
 
 
@@ -83,6 +84,32 @@ async def test_a_failing_token_fails_its_generation_alone() -> None:
         await ask(engine, chat("x"))
     assert failed.value.code == "engine_failed"
     await engine.beat()
+
+
+async def test_an_engine_that_does_not_continue_says_so_before_the_first_chunk() -> None:
+    engine = await warm(continues="false")
+    with pytest.raises(EngineError) as refused:
+        await ask(engine, chat("x"), said=(Said(tokens=(0,), text="one"),))
+    assert refused.value.code == "cannot_continue"
+    assert (await ask(engine, chat("x"), said=(Said(),))).finishes() == ["stop"]
+
+
+async def test_a_tool_call_that_was_begun_is_not_continued() -> None:
+    with pytest.raises(EngineError) as refused:
+        await ask(await warm(tool="look"), chat("x"), said=(Said(tokens=(0,), tool_calls=True),))
+    assert refused.value.code == "cannot_continue"
+
+
+async def test_an_answer_that_crashes_each_time_gets_further_each_time() -> None:
+    engine, prompt = await warm(crash_at="3", tokens="8", token_ms="1"), chat("x")
+    deltas: list[Delta] = []
+    for _ in range(3):
+        await engine.start(lambda stage: None)
+        with suppress(EngineError):
+            async for chunk in engine.generate("x", prompt, said_in(prompt, deltas)):
+                if isinstance(chunk, Delta):
+                    deltas.append(chunk)
+    assert [delta.tokens for delta in deltas] == [(index,) for index in range(8)]
 
 
 async def test_a_crash_reaches_every_generation() -> None:

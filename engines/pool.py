@@ -25,6 +25,8 @@ class Seat:
         self.state = State.COLD
         self.stage = "waiting for the first request"
         self.error: EngineError | None = None
+        self.boots = 0
+        """How often it was booted."""
         self.boot_seconds: float | None = None
         """How long the last boot took."""
         self.task: asyncio.Task[None] | None = None
@@ -75,20 +77,23 @@ class Pool:
         task.cancel()
         await asyncio.wait([task])
 
-    async def reach(self, model: str) -> AsyncGenerator[str]:
+    async def reach(self, model: str, dead: int | None = None) -> AsyncGenerator[str]:
         """Wait until the model is warm, booting it if it is cold; yields the stage at once and whenever it changes.
+
+        Whoever has seen an engine die names that boot of it: it may be taken for warm a moment longer.
 
         Raises EngineError `boot_failed` when this boot fails or takes too long.
         """
         seat = self.seats[model]
         self.warm(model)
         deadline = asyncio.get_running_loop().time() + self._boot_deadline_s
-        while seat.state is not State.WARM:
-            if seat.state is not State.BOOTING:
+        while seat.state is not State.WARM or seat.boots == dead:
+            if seat.state not in (State.BOOTING, State.WARM):
                 raise seat.error or EngineError("boot_failed", f"{model} was stopped before it was warm.")
             # Taken before the stage is told: the change may come while the listener is busy with it.
             changed = seat.changed
-            yield seat.stage
+            if seat.state is State.BOOTING:
+                yield seat.stage
             try:
                 async with asyncio.timeout_at(deadline):
                     await changed.wait()
@@ -136,6 +141,7 @@ class Pool:
 
     async def _boot(self, seat: Seat) -> None:
         began = self._clock()
+        seat.boots += 1
         try:
             async with asyncio.timeout(self._boot_deadline_s):
                 await seat.engine.start(lambda stage: seat.tell(State.BOOTING, stage))

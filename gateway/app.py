@@ -12,7 +12,7 @@ from engines import registry
 from engines.pool import Pool
 from gateway.clock import Clock
 from gateway.core import Deadlines, Gateway
-from gateway.log.base import Retention
+from gateway.log.base import Logs, Retention
 from gateway.log.memory import MemoryLogs
 from gateway.metrics import Metrics
 from gateway.settings import Settings
@@ -26,10 +26,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Starlette:
     metrics = Metrics()
     sources = [registry.parse(written) for written in settings.models]
     pool = Pool(registry.build(sources), clock.steady, settings.boot_deadline_s)
-    logs = MemoryLogs(
-        clock.steady,
-        Retention(ended_s=settings.keep_ended_s, log_bytes=settings.generation_bytes, total_bytes=settings.keep_bytes),
-    )
+    logs = _store(settings, clock)
     gateway = Gateway(
         pool,
         logs,
@@ -47,7 +44,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         # The gateway drains its streams itself, and tells the readers how to go on; the library would just cut them.
         AppStatus.disable_automatic_graceful_drain()
-        gateway.begin()
+        await gateway.begin()
         if settings.preload:
             for source in sources:
                 pool.warm(source.name)
@@ -74,3 +71,18 @@ def build(settings: Settings, clock: Clock | None = None) -> Starlette:
     )
     app.state.gateway = gateway
     return app
+
+
+def _store(settings: Settings, clock: Clock) -> Logs:
+    """Where logs are kept: in Redis if one is named, else in memory."""
+    retention = Retention(
+        ended_s=settings.keep_ended_s, log_bytes=settings.generation_bytes, total_bytes=settings.keep_bytes
+    )
+    if settings.redis_url is None:
+        return MemoryLogs(clock.steady, retention)
+    # Whoever has no Redis need not wait for its client's import.
+    from gateway.log.redis import RedisLogs
+    from gateway.redis.address import Address
+
+    address = Address.parse(settings.redis_url.get_secret_value())
+    return RedisLogs(address, clock.steady, retention, lease_s=settings.lease_s)

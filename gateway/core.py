@@ -15,7 +15,7 @@ from gateway.clock import Clock
 from gateway.errors import HearthError
 from gateway.events import Failed, Opened
 from gateway.generation import Generation, new_id
-from gateway.log.base import Logs, Position, check
+from gateway.log.base import Logs, Position, Writer, check
 from gateway.log.local import Log, Reader
 from gateway.metrics import Metrics
 from gateway.runner import Runner
@@ -35,6 +35,8 @@ class Deadlines(NamedTuple):
     """A reader who is so far behind is cut after a tenth of that time."""
     watch_s: float = 1.0
     """How often the watch looks."""
+    cancel_s: float = 20.0
+    """A generation that runs elsewhere is stopped in that time, or the caller is told to try again."""
     running: int = 4096
     """Generations at once."""
 
@@ -52,6 +54,7 @@ class Gateway:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._readers: set[Reader] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._adopting: asyncio.Task[None] | None = None
         self.draining = asyncio.Event()
         """Set when the server is going down: surfaces end their streams with a resumable `draining`."""
         self.closing = False
@@ -83,11 +86,7 @@ class Gateway:
         _check_parameters(self.seat(model), prompt)
         now = self._clock.wall()
         generation = Generation(id=new_id("gen"), owner=owner, model=model, prompt=prompt, created=now, grace=grace)
-        writer = await self._logs.create(generation)
-        runner = Runner(generation, writer, self.pool, self._clock, self._metrics)
-        self._runners[generation.id] = runner
-        task = self._tasks[generation.id] = runner.start()
-        task.add_done_callback(lambda task: self._forget(generation.id))
+        self._run(await self._logs.create(generation))
         self._metrics.started(model, surface)
         return Call(
             id=generation.id.removeprefix("gen_"), owner=owner, surface=surface, created=now, generation=generation
@@ -116,9 +115,18 @@ class Gateway:
         self._readers.discard(reader)
         reader.close()
 
-    async def open(self, id: str, owner: str) -> Log:
-        """The log of a generation. Raises HearthError `unknown_generation`, `expired`."""
-        return await self._logs.open(id, owner)
+    async def open(self, id: str, owner: str, after: Position | None = None) -> Log:
+        """The log of a generation, at least up to there if it has that much.
+
+        Raises HearthError `unknown_generation`, `expired`, `log_unavailable`.
+        """
+        return await self._logs.open(id, owner, after)
+
+    def _run(self, writer: Writer) -> None:
+        id = writer.log.generation.id
+        runner = self._runners[id] = Runner(writer, self._logs, self.pool, self._clock, self._metrics)
+        task = self._tasks[id] = runner.start()
+        task.add_done_callback(lambda task: self._forget(id))
 
     async def settle(self, reader: Reader, seconds: float) -> None:
         """Wait until a fresh generation was taken or refused by its engine, or began to wait for a boot.
@@ -140,13 +148,32 @@ class Gateway:
             seen.close()
 
     async def cancel(self, id: str, owner: str) -> Generation:
-        """Stop a generation and wait until that is written; stopping an ended one changes nothing."""
+        """Stop a generation, wherever it runs, and wait until that is written; an ended one stays as it is.
+
+        Raises HearthError `unknown_generation`, `expired`, `log_unavailable`.
+        """
         log = await self._logs.open(id, owner)
         runner = self._runners.get(id)
         if runner is not None:
             runner.stop("caller")
             await asyncio.wait([self._tasks[id]])
+        elif not log.ended:
+            await self._cancel_elsewhere(log)
         return log.generation
+
+    async def _cancel_elsewhere(self, log: Log) -> None:
+        with self.reading(log) as reader:
+            await self._logs.cancel(log.generation.id)
+            try:
+                async with asyncio.timeout(self._deadlines.cancel_s):
+                    await reader.end()
+            except TimeoutError:
+                raise HearthError("log_unavailable") from None
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps this replica from doing all it should, in words; None when nothing does."""
+        return self._logs.trouble
 
     @property
     def running(self) -> int:
@@ -158,13 +185,20 @@ class Gateway:
         """How many readers follow a log now."""
         return len(self._readers)
 
-    def begin(self) -> None:
-        """Start the watch."""
+    async def begin(self) -> None:
+        """Open the store of logs, and start the watch."""
+        await self._logs.start()
         self._watch = asyncio.create_task(self._keep_watch(), name="watch")
+        self._adopting = asyncio.create_task(self._adopt_orphans(), name="adopt orphans")
 
     async def drain(self, seconds: float) -> None:
-        """Take no more work, let what runs end within that time; then send readers away resumably and stop the rest."""
+        """Take no more work, let what runs end within that time; then send readers away resumably.
+
+        What still runs is handed over to another replica, or stopped where there is none.
+        """
         self.closing = True
+        if self._adopting is not None:
+            self._adopting.cancel()
         tasks = list(self._tasks.values())
         if tasks and not self.draining.is_set():
             await asyncio.wait(tasks, timeout=seconds)
@@ -174,7 +208,10 @@ class Gateway:
         for told in list(self.on_draining):
             told()
         for runner in list(self._runners.values()):
-            runner.stop("shutdown")
+            if self._logs.shared:
+                runner.hand_over()
+            else:
+                runner.stop("shutdown")
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()))
 
@@ -185,6 +222,7 @@ class Gateway:
             self._watch.cancel()
             await asyncio.wait([self._watch])
         await self.pool.close()
+        await self._logs.close()
 
     def _forget(self, id: str) -> None:
         del self._runners[id], self._tasks[id]
@@ -199,6 +237,18 @@ class Gateway:
             except Exception:  # noqa: BLE001
                 # The watch must outlive whatever one round of it meets.
                 _log.exception("a round of the watch broke")
+
+    async def _adopt_orphans(self) -> None:
+        """Go on with what other replicas have left behind."""
+        while True:
+            try:
+                for writer in await self._logs.orphans(self.pool.seats):
+                    _log.info("%s is gone on with here", writer.log.generation.id)
+                    self._run(writer)
+            except Exception:  # noqa: BLE001
+                # It must outlive whatever one round of it meets.
+                _log.exception("orphans could not be taken")
+                await asyncio.sleep(self._deadlines.watch_s)
 
     def _cut_stalled_readers(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -42,6 +42,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "epoch_mismatch": Row(409, _BAD, 4400, False, "The position is of another log; start again without one."),
     "trimmed": Row(410, _BAD, 4400, False, "Events at this position are no longer kept."),
     "expired": Row(410, _BAD, 4400, False, "This generation ended a while ago and its events are no longer kept."),
+    "log_unavailable": Row(503, _OUR, 1013, True, "The log of this generation cannot be reached just now; try again."),
     "past_the_end": Row(416, _BAD, 4400, False, "The position lies past the newest event."),
     "body_too_large": Row(413, _BAD, 1009, False, "The body is larger than this server takes."),
     "headers_too_large": Row(431, _BAD, 1009, False, "The request's headers are larger than this server takes."),

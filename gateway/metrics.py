@@ -30,6 +30,13 @@ class Metrics:
             "hearth_generation_seconds", "From the call to its end.", ["model"], buckets=_SECONDS, registry=on
         )
         self._cut = Counter("hearth_slow_reader_disconnects", "Readers cut because they stalled.", registry=on)
+        self._took_over = Counter(
+            "hearth_takeovers",
+            "Generations gone on with after their replica or their engine was gone.",
+            ["model", "gone"],
+            registry=on,
+        )
+        self._store = Gauge("hearth_store_up", "1 while the store of logs is whole, 0 while it is not.", registry=on)
         self._running = Gauge("hearth_running_generations", "Generations that have not ended.", registry=on)
         self._readers = Gauge("hearth_readers", "Readers that follow a log.", registry=on)
         self._warm = Gauge("hearth_model_state", "1 for the state the model is in.", ["model", "state"], registry=on)
@@ -46,13 +53,17 @@ class Metrics:
         self._output.labels(model).inc(tokens)
         self._total.labels(model).observe(seconds)
 
+    def took_over(self, model: str, gone: str) -> None:
+        self._took_over.labels(model, gone).inc()
+
     def slow_reader_cut(self) -> None:
         self._cut.inc()
 
-    def render(self, *, running: int, readers: int, states: dict[str, str]) -> bytes:
+    def render(self, *, running: int, readers: int, states: dict[str, str], store: bool) -> bytes:
         """Everything as Prometheus text; the gauges are given by whoever knows them."""
         self._running.set(running)
         self._readers.set(readers)
+        self._store.set(store)
         self._warm.clear()
         for model, state in states.items():
             self._warm.labels(model, state).set(1)

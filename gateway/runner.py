@@ -7,43 +7,70 @@ import logging
 from contextlib import aclosing
 from typing import Literal
 
+from engines.base import Said
 from engines.errors import EngineError
 from engines.pool import Pool
 from gateway.clock import Clock
 from gateway.errors import HearthError, from_engine
-from gateway.events import Accepted, Canceled, Delta, Failed, Finished, Opened, Progress, Terminal, Timings, Usage
-from gateway.generation import Generation, State
-from gateway.log.base import Fenced, Writer
+from gateway.events import (
+    Accepted,
+    Canceled,
+    Delta,
+    Failed,
+    Finished,
+    Note,
+    Opened,
+    Progress,
+    Terminal,
+    Timings,
+    Usage,
+)
+from gateway.generation import State
+from gateway.log.base import Fenced, Logs, Writer
 from gateway.metrics import Metrics
+from gateway.takeover import so_far
 
 Reason = Literal["caller", "abandoned", "shutdown"]
 
 FIRST_READER_S = 5.0
 """How long a generation that needs a reader waits for its first one."""
+_ASK_AGAIN_S = 2.0
+"""How often it is asked whether somebody reads elsewhere, at most."""
+_MOST_DEATHS = 2
+"""Engines that may die under one generation: it may be what kills them."""
 
 _log = logging.getLogger(__name__)
 
 
 class Runner:
-    """The only writer of one generation's log. `run` is its task; `stop` and `fail` end it early."""
+    """The only writer of one generation's log. `stop` and `fail` end it early.
 
-    def __init__(self, generation: Generation, writer: Writer, pool: Pool, clock: Clock, metrics: Metrics) -> None:
-        self.generation = generation
+    A log that another replica began is gone on with from where it stands.
+    """
+
+    def __init__(self, writer: Writer, logs: Logs, pool: Pool, clock: Clock, metrics: Metrics) -> None:
+        self.generation = generation = writer.log.generation
         self._writer = writer
+        self._logs = logs
         self._pool = pool
         self._clock = clock
         self._metrics = metrics
-        self._began = clock.steady()
+        self._began = clock.steady() - max(0.0, clock.wall() - generation.created)
         self._task: asyncio.Task[None] | None = None
         self._stopped: Reason | HearthError | None = None
+        self._handed_over = False
         self._cancellable = False
         """Whether the task stands inside the part that a cancel may interrupt: begun, and its end not yet decided."""
         self._leaving: asyncio.TimerHandle | None = None
+        self._asking: asyncio.Task[None] | None = None
+        """Finds out whether somebody reads elsewhere."""
         self._prompt_tokens = self._cached_tokens = self._tokens = 0
         self._started: float | None = None
         self._first_token: float | None = None
         self._reason = "stop"
         self._choices_left = generation.prompt.choices
+        self._died: EngineError | None = None
+        self._deaths = 0
         self.heard_at: float | None = None
         """When the engine last gave anything (steady clock); None before it was asked."""
 
@@ -52,7 +79,8 @@ class Runner:
         self._task = asyncio.create_task(self._run(), name=f"runner {self.generation.id}")
         log = self._writer.log
         log.on_readers = self._readers_changed
-        if self.generation.grace is not None:
+        self._writer.on_cancel = lambda: self.stop("caller")
+        if not log.readers and self.generation.grace is not None:
             self._leave_after(max(self.generation.grace, FIRST_READER_S))
         return self._task
 
@@ -64,20 +92,32 @@ class Runner:
         """End the generation as failed; harmless when it has ended."""
         self._end(error)
 
+    def hand_over(self) -> None:
+        """Leave the generation to another replica; harmless when it has ended."""
+        self._handed_over = True
+        self._interrupt()
+
     def _end(self, why: Reason | HearthError) -> None:
         if self._stopped is None and self._task is not None:
             self._stopped = why
-            if self._cancellable:
-                self._cancellable = False
-                self._task.cancel()
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        if self._cancellable and self._task is not None:
+            self._cancellable = False
+            self._task.cancel()
 
     async def _run(self) -> None:
         terminal = await self._outcome()
         if terminal is not None:
             await self._close(terminal)
+        else:
+            self._leave_alone()
+            if self._handed_over:
+                await self._logs.let_go(self._writer)
 
     async def _outcome(self) -> Terminal | None:
-        """Run to the end, whichever it is; None when another writer has taken the log."""
+        """Run to the end, whichever it is; None when another writer has the log, or is to have it."""
         try:
             await self._work()
             return Finished(self._reason, self._usage(), self._timings())
@@ -89,6 +129,8 @@ class Runner:
             _log.info("%s was taken over by another writer", self.generation.id)
             return None
         except asyncio.CancelledError:
+            if self._handed_over:
+                return None
             why = self._stopped or "shutdown"
             return self._failed(why) if isinstance(why, HearthError) else self._canceled(why)
         except Exception:  # noqa: BLE001
@@ -99,26 +141,74 @@ class Runner:
             self._cancellable = False
 
     async def _work(self) -> None:
-        await self._writer.append(Opened(self.generation.id, self.generation.model, self.generation.created))
-        if self._stopped is not None:
+        if self._writer.log.tail < 0:
+            await self._writer.append(Opened(self.generation.id, self.generation.model, self.generation.created))
+        else:
+            await self._take_over()
+        if self._stopped is not None or self._handed_over:
             raise asyncio.CancelledError
         self._cancellable = True
-        await self._reach()
-        await self._pump()
+        boot: int | None = None
+        while self._choices_left:
+            try:
+                await self._reach(boot)
+                boot = self._pool.seats[self.generation.model].boots
+                await self._pump()
+            except EngineError as error:
+                await self._survive(error)
 
-    async def _reach(self) -> None:
-        """Wait until the model is warm, telling the readers each stage."""
-        async with aclosing(self._pool.reach(self.generation.model)) as stages:
+    async def _take_over(self) -> None:
+        """Go on with a log that somebody else began."""
+        self._metrics.took_over(self.generation.model, "replica")
+        if self._writer.cancelled:
+            self._stopped = "caller"
+            return
+        if self.generation.grace == 0 and not self._writer.log.readers and not await self._logs.followed(self._writer):
+            # Its one reader was connected to the replica that is gone.
+            self._stopped = "abandoned"
+            return
+        if not so_far(self._writer.log).whole:
+            await self._writer.append(Note("takeover", "The replica that answered is gone; another goes on from here."))
+        else:
+            self._add_up()
+
+    async def _survive(self, error: EngineError) -> None:
+        """Have the next engine go on, if this one died. Raises the error that it cannot."""
+        if error.code == "cannot_continue" and self._died is not None:
+            raise self._died
+        if error.code != "engine_died" or self._deaths == _MOST_DEATHS:
+            raise error
+        self._died = error
+        self._deaths += 1
+        self._metrics.took_over(self.generation.model, "engine")
+        await self._writer.append(Note("takeover", "The engine died; it is started again and goes on from here."))
+
+    async def _reach(self, dead: int | None) -> None:
+        """Wait until the model is warm, telling the readers each stage; not on that boot of it, which is dead."""
+        self.heard_at = None
+        async with aclosing(self._pool.reach(self.generation.model, dead)) as stages:
             async for stage in stages:
                 if self.generation.state is State.QUEUED:
                     self.generation.move(State.BOOTING)
                 await self._writer.append(Progress("booting", stage))
         self.heard_at = self._clock.steady()
 
+    def _add_up(self) -> tuple[Said, ...]:
+        """Count what the log holds; what an engine has to know of it."""
+        said, accepted, self._tokens, self._reason = so_far(self._writer.log)
+        self._choices_left = sum(not choice.finished for choice in said)
+        if accepted is not None:
+            self._prompt_tokens, self._cached_tokens = accepted.prompt_tokens, accepted.cached_tokens
+        return said
+
     async def _pump(self) -> None:
         """Carry every chunk from the engine into the log."""
         seat = self._pool.seats[self.generation.model]
-        chunks = seat.engine.generate(self.generation.id, self.generation.prompt)
+        fresh = not self._deaths and self._writer.log.tail <= 0
+        said = () if fresh else self._add_up()
+        if not any(choice.tokens or choice.text for choice in said):
+            said = ()
+        chunks = seat.engine.generate(self.generation.id, self.generation.prompt, said)
         append = self._writer.append
         # Closing the iterator is what aborts in the engine, so it is closed whatever happens.
         async with aclosing(chunks):
@@ -134,23 +224,22 @@ class Runner:
                         if chunk.choice == 0:
                             self._reason = chunk.finish
                     await append(chunk)
-                else:
-                    self._accept(chunk, now)
+                elif self._accept(chunk, now):
                     await append(chunk)
         if self._choices_left:
             raise EngineError("engine_failed", "The engine ended before its answer did.")
 
-    def _accept(self, chunk: Accepted, now: float) -> None:
-        if self.generation.state is not State.RUNNING:
-            self.generation.move(State.RUNNING)
-            self._started = now
+    def _accept(self, chunk: Accepted, now: float) -> bool:
+        """Note that the engine took the prompt; whether the readers do not know that yet."""
+        if self.generation.state is State.RUNNING:
+            return False
+        self.generation.move(State.RUNNING)
+        self._started = now
         self._prompt_tokens, self._cached_tokens = chunk.prompt_tokens, chunk.cached_tokens
+        return True
 
     async def _close(self, terminal: Terminal) -> None:
-        # Whoever reads the log from now on is no concern of its writer, which the log would keep in memory.
-        self._writer.log.on_readers = lambda count: None
-        if self._leaving is not None:
-            self._leaving.cancel()
+        self._leave_alone()
         final = {Finished: State.FINISHED, Failed: State.FAILED, Canceled: State.CANCELED}[type(terminal)]
         self.generation.move(final)
         try:
@@ -158,6 +247,15 @@ class Runner:
         except Fenced:
             _log.info("%s was taken over before its end was written", self.generation.id)
         self._metrics.ended(self.generation.model, final, self._prompt_tokens, self._tokens, self._elapsed())
+
+    def _leave_alone(self) -> None:
+        # Whoever reads the log from now on is no concern of its writer, which the log would keep in memory.
+        self._writer.log.on_readers = lambda count: None
+        self._writer.on_cancel = lambda: None
+        if self._leaving is not None:
+            self._leaving.cancel()
+        if self._asking is not None:
+            self._asking.cancel()
 
     def _readers_changed(self, count: int) -> None:
         if self._leaving is not None:
@@ -168,9 +266,27 @@ class Runner:
 
     def _leave_after(self, seconds: float) -> None:
         if seconds == 0:
-            self.stop("abandoned")
+            self._leave()
         else:
-            self._leaving = asyncio.get_running_loop().call_later(seconds, self.stop, "abandoned")
+            self._leaving = asyncio.get_running_loop().call_later(seconds, self._leave)
+
+    def _leave(self) -> None:
+        if not self._logs.shared:
+            self.stop("abandoned")
+        elif self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._leave_unless_followed(), name=f"leave {self.generation.id}")
+
+    async def _leave_unless_followed(self) -> None:
+        followed = await self._logs.followed(self._writer)
+        grace = self.generation.grace
+        assert grace is not None
+        if self._writer.log.readers:
+            return
+        # While that cannot be known, a stream that may be resumed goes on, and one that may not does not.
+        if followed or (followed is None and grace > 0):
+            self._leaving = asyncio.get_running_loop().call_later(max(grace, _ASK_AGAIN_S), self._leave)
+        else:
+            self.stop("abandoned")
 
     def _elapsed(self) -> float:
         return self._clock.steady() - self._began

@@ -76,6 +76,10 @@ class Logs(Protocol):
     """The store of all logs."""
 
     @property
+    def shared(self) -> bool:
+        """Whether other replicas have these logs too."""
+
+    @property
     def trouble(self) -> str | None:
         """What is wrong with the store, in words; None when nothing is."""
 
@@ -86,15 +90,15 @@ class Logs(Protocol):
         """End it."""
 
     async def create(self, generation: Generation) -> Writer:
-        """Begin an empty log with a new epoch."""
+        """Begin an empty log with a new epoch; an ended one of that id makes room. Raises Fenced if one runs."""
 
     async def take(self, id: str) -> Writer:
         """Become the writer of a running log; the one before is fenced off. Raises as `open`, and Fenced if ended."""
 
-    async def open(self, id: str, owner: str) -> Log:
-        """The log of that generation.
+    async def open(self, id: str, owner: str, after: Position | None = None) -> Log:
+        """The log of that generation, up to this position at least where the log has it.
 
-        Raises HearthError `unknown_generation` (also when the log is somebody else's) and `expired`.
+        Raises HearthError `unknown_generation` (also when the log is somebody else's), `expired`, `log_unavailable`.
         """
 
     async def cancel(self, id: str) -> None:
@@ -107,7 +111,10 @@ class Logs(Protocol):
         """Give a running log up, for another replica to take; its readers here go on with what that one writes."""
 
     async def orphans(self, models: Container[str]) -> Sequence[Writer]:
-        """Wait a while, then take running logs of these models whose writers are gone; of several replicas one gets each."""
+        """Wait a while, then take running logs of these models whose writers are gone.
+
+        Of several replicas that try, one gets each.
+        """
 
     async def sweep(self) -> None:
         """Let go of what need not be kept any longer; called every few seconds."""

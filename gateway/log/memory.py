@@ -12,7 +12,7 @@ import msgspec
 from gateway.errors import HearthError
 from gateway.events import Event, is_terminal
 from gateway.generation import Generation
-from gateway.log.base import Fenced, Retention, Writer, new_epoch
+from gateway.log.base import Fenced, Position, Retention, Writer, new_epoch
 from gateway.log.local import Log
 
 
@@ -48,6 +48,9 @@ class MemoryLogs:
         return list(self._logs.values())
 
     async def create(self, generation: Generation) -> MemoryWriter:
+        if generation.id in self._writers:
+            raise Fenced(generation.id)
+        self._ended.pop(generation.id, None)
         log = self._logs[generation.id] = Log(generation, new_epoch())
         log.size = len(msgspec.msgpack.encode(generation.prompt))
         writer = self._writers[generation.id] = MemoryWriter(self, log)
@@ -62,7 +65,7 @@ class MemoryLogs:
         writer = self._writers[id] = MemoryWriter(self, log)
         return writer
 
-    async def open(self, id: str, owner: str) -> Log:
+    async def open(self, id: str, owner: str, after: Position | None = None) -> Log:
         log = self._logs.get(id)
         if log is not None and log.generation.owner == owner:
             return log
@@ -70,6 +73,10 @@ class MemoryLogs:
         if tombstone is not None and tombstone.owner == owner:
             raise HearthError("expired")
         raise HearthError("unknown_generation")
+
+    @property
+    def shared(self) -> bool:
+        return False
 
     @property
     def trouble(self) -> str | None:
@@ -93,7 +100,8 @@ class MemoryLogs:
 
     async def orphans(self, models: Container[str]) -> Sequence[Writer]:
         # There is no other replica whose logs could be left behind.
-        return await asyncio.get_running_loop().create_future()
+        never: asyncio.Future[Sequence[Writer]] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def sweep(self) -> None:
         now = self._clock()

@@ -35,7 +35,10 @@ class Mirror:
         self._extend(message)
 
     def read(self, epoch: str, past: Mapping[str, int], messages: Iterable[Message]) -> None:
-        """Take what Redis has: its epochs, and its stream from behind our tail. A log that is another one now is lost."""
+        """Take what Redis has: its epochs, and its stream from behind our tail.
+
+        A log that has become another one is lost.
+        """
         log = self.log
         if epoch != log.epoch:
             # The writer went on under a new name, or one who knew less than we took the log.

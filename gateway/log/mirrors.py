@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.errors import HearthError
+from gateway.log.base import Position
 from gateway.log.local import Log
 from gateway.log.mirror import Mirror
 from gateway.log.reading import Reading
@@ -70,13 +71,15 @@ class Mirrors:
         """The mirror of a log, if there is one."""
         return self._mirrors.get(id)
 
-    async def open(self, id: str, owner: str | None = None) -> Mirror:
-        """The mirror of a log, whole up to now; all who ask at once share one read. No owner: anybody's.
+    async def open(self, id: str, owner: str | None = None, after: Position | None = None) -> Mirror:
+        """The mirror of a log; all who ask at once share one read. No owner: anybody's.
+
+        It has what the log has up to that position, should it have been seen elsewhere before it was heard here.
 
         Raises HearthError `unknown_generation`, `expired`, `log_unavailable`.
         """
         mirror = self._mirrors.get(id)
-        if mirror is None or id in self._loading or self._clock() - mirror.whole_at > _WHOLE_S and mirror.log.ended:
+        if mirror is None or id in self._loading or (self._clock() - mirror.whole_at > _WHOLE_S and mirror.log.ended):
             loading = self._loading.get(id)
             if loading is None:
                 loading = self._loading[id] = asyncio.create_task(self._load(id), name=f"load {id}")
@@ -91,6 +94,11 @@ class Mirrors:
         if owner not in (None, mirror.log.generation.owner):
             raise HearthError("unknown_generation")
         mirror.wanted_at = self._clock()
+        if after is not None and (after.epoch != mirror.log.epoch or after.offset > mirror.log.tail):
+            try:
+                await self._fill(mirror)
+            except Away:
+                raise HearthError("log_unavailable") from None
         return mirror
 
     async def adopt(self, log: Log) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -47,11 +47,11 @@ class Keys:
 
 
 class Message(NamedTuple):
-    """One append: the epoch it was made in, its first offset, how many events, and those unless they are too large."""
+    """One append: the epoch it was made in, its first and its last offset, its events unless they are too large."""
 
     epoch: str
     first: int
-    count: int
+    last: int
     events: Sequence[Event] | None
 
 
@@ -87,8 +87,3 @@ def read_past(written: bytes) -> dict[str, int]:
     """What `write_past` wrote."""
     pairs = (pair.split(":") for pair in written.decode().split())
     return {epoch: int(last) for epoch, last in pairs}
-
-
-def told(data: Any) -> list[str]:
-    """A message between replicas: a word, then what it is about."""
-    return str(data, "utf-8", "replace").split(" ")

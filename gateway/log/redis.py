@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Container, Coroutine, Sequence
 from typing import Any, Final
 
 from gateway.errors import HearthError
 from gateway.generation import Generation
-from gateway.log.base import Fenced, Retention, Writer, new_epoch
+from gateway.log.base import Fenced, Position, Retention, Writer, new_epoch
 from gateway.log.janitor import Janitor
 from gateway.log.local import Log
 from gateway.log.mirror import Mirror
@@ -72,8 +72,10 @@ class RedisLogs:
         self._freeing = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._fences = 0
-        # Spreads what all replicas would do at once; the engines seed the shared one.
-        self._random = random.Random(self.replica)
+
+    @property
+    def shared(self) -> bool:
+        return True
 
     @property
     def trouble(self) -> str | None:
@@ -113,11 +115,25 @@ class RedisLogs:
 
     async def create(self, generation: Generation) -> RedisWriter:
         writer = RedisWriter(Log(generation, new_epoch()), self._fence(), self._scribe, self._retention)
+        if generation.remote:
+            await self._create_remote(writer)
+            return writer
         self._running[generation.id] = writer
         if not self._scribe.away:
             await writer.flushed()
             await self._note_running([generation.id])
         return writer
+
+    async def _create_remote(self, writer: RedisWriter) -> None:
+        """Begin a log that any replica may write next: it has no lease, and is read from Redis here too."""
+        try:
+            await self._mirrors.drop(writer.log.generation.id)
+            await writer.flushed()
+            await self._mirrors.adopt(writer.log)
+        except Away:
+            raise HearthError("log_unavailable") from None
+        if writer.alone:
+            raise HearthError("log_unavailable")
 
     async def take(self, id: str) -> RedisWriter:
         try:
@@ -140,11 +156,11 @@ class RedisLogs:
 
     # Reading
 
-    async def open(self, id: str, owner: str) -> Log:
+    async def open(self, id: str, owner: str, after: Position | None = None) -> Log:
         writer = self._running.get(id)
         log = writer.log if writer is not None else self._ended.get(id)
         if log is None:
-            log = (await self._mirrors.open(id, owner)).log
+            log = (await self._mirrors.open(id, owner, after)).log
         if log.generation.owner != owner:
             raise HearthError("unknown_generation")
         return log
@@ -172,8 +188,8 @@ class RedisLogs:
 
     async def orphans(self, models: Container[str]) -> Sequence[RedisWriter]:
         try:
-            # Not all replicas at the same moment, and one of them oftener than once in the lease.
-            async with asyncio.timeout(self._lease_s * self._random.uniform(0.15, 0.25)):
+            # Several times in a lease, and not all replicas at the same moment.
+            async with asyncio.timeout(self._lease_s * (150 + secrets.randbelow(100)) / 1000):
                 await self._freeing.wait()
         except TimeoutError:
             pass
@@ -215,17 +231,21 @@ class RedisLogs:
         log = writer.log
         if log.ended and not writer.waiting:
             id = log.generation.id
+            self._finished[id] = log.size
+            if log.generation.remote:
+                return
             self._running.pop(id, None)
             if id not in self._ended:
                 log.ended_at = self._clock()
                 self._ended[id] = log
-            self._finished[id] = log.size
 
     def _fenced(self, writer: RedisWriter) -> None:
         """Another replica writes this log now: read what that one says."""
         id = writer.log.generation.id
         if self._running.get(id) is writer:
             del self._running[id]
+        if writer.log.generation.remote:
+            return
         if writer.alone:
             # Its readers have seen what the other one never will.
             writer.log.lose("lost_lease")
@@ -258,7 +278,7 @@ class RedisLogs:
             for writer in self._running.values():
                 if now - writer.renewed > self._lease_s / 5:
                     self._scribe.carry(writer)
-            await self._note_running([id for id, writer in self._running.items() if not writer.log.generation.remote])
+            await self._note_running(list(self._running))
 
     # Taking over
 
@@ -320,6 +340,8 @@ class RedisLogs:
         else:
             mirror.read(epoch, past, found.messages)
         writer = RedisWriter(log, fence, self._scribe, self._retention, kept=found.tail)
+        if log.generation.remote:
+            return writer
         self._running[id] = writer
         await self._mirrors.drop(id)
         await self._note_running([id])

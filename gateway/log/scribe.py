@@ -37,7 +37,9 @@ class Hooks(NamedTuple):
 class RedisScribe:
     """One task, one batch under way; what comes meanwhile is the next one."""
 
-    def __init__(self, link: Link, keys: Keys, packing: Packing, lease_s: float, clock: Callable[[], float], hooks: Hooks) -> None:
+    def __init__(
+        self, link: Link, keys: Keys, packing: Packing, lease_s: float, clock: Callable[[], float], hooks: Hooks
+    ) -> None:
         self.run_id = ""
         """Which run of Redis answers: another one may have forgotten something."""
         self.sharded = False

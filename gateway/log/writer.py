@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from gateway.errors import HearthError
 from gateway.events import Event, is_terminal, weight
 from gateway.log.base import Fenced, Retention, new_epoch
 from gateway.log.local import Log
 from gateway.log.records import PUBLISHED_BYTES, Keys, Message, Packing, write_past
-
-FIELDS: Final = 12
-"""Arguments for each log in append.lua."""
 
 
 class Scribe(Protocol):
@@ -106,7 +103,7 @@ class RedisWriter:
         """The arguments of append.lua for these events."""
         log = self.log
         id, first = log.generation.id, 0 if self.whole else self.kept + 1
-        message = packing.pack(Message(log.epoch, first, len(events), events)) if events else b""
+        message = packing.pack(Message(log.epoch, first, first + len(events) - 1, events)) if events else b""
         large = len(message) > PUBLISHED_BYTES
         ends = bool(events) and is_terminal(events[-1])
         return [
@@ -121,7 +118,8 @@ class RedisWriter:
             round(self._retention.ended_s * 1000) if ends else b"",
             log.generation.owner,
             round(self._retention.remembered_s * 1000),
-            packing.pack(Message(log.epoch, first, len(events), None)) if large else b"",
+            packing.pack(Message(log.epoch, first, first + len(events) - 1, None)) if large else b"",
+            int(log.generation.remote and not self.begun),
         ]
 
     def confirm(self, tail: int, listeners: int) -> None:

@@ -135,7 +135,7 @@ class Conversation:
         self._speaker.reply({"t": "detached", "id": name})
 
     async def _open(self, name: str, generation: str, after: Position | None) -> None:
-        log = await self._gateway.open(generation, LOCAL)
+        log = await self._gateway.open(generation, LOCAL, after)
         reader = self._gateway.join(log, after)
         reader.cut = self._speaker.stall.cut
         lane = self._lanes[name] = Lane(name, reader, self._speaker.ready)

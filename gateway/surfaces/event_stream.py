@@ -81,6 +81,9 @@ async def follow(
             elif reader.done:
                 frame = b""
                 break
+            elif reader.log.lost is not None:
+                frame = dialect.cut(reader.log.lost)
+                break
             elif gateway.draining.is_set():
                 frame = dialect.cut("draining")
                 break

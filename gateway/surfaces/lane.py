@@ -15,12 +15,13 @@ TURN_BYTES: Final = 16 << 10
 class Lane:
     """A reader that is served in turns. `wake` is called when it has something to say after it had nothing."""
 
-    __slots__ = ("_head", "_wake", "closed", "name", "reader")
+    __slots__ = ("_epoch", "_head", "_wake", "closed", "name", "reader")
 
     def __init__(self, name: str, reader: Reader, wake: Callable[[Lane], None]) -> None:
         self.name = name
         self.reader = reader
         self.closed = False
+        self._epoch = reader.log.epoch
         self._head = watch.on(name)
         self._wake = wake
 
@@ -31,7 +32,12 @@ class Lane:
         tails = log.frame(
             ("lane", replay), start, stop, lambda: watch.messages(log.between(start, stop), start, replay)
         )
-        return [self._head + tail for tail in tails]
+        said = [self._head + tail for tail in tails]
+        if log.epoch != self._epoch:
+            # The log goes on under another name, and positions are written with that one from here on.
+            self._epoch = log.epoch
+            said.insert(0, f'{self._head}"t":"epoch","epoch":"{log.epoch}"}}')
+        return said
 
     def attached(self) -> dict[str, Any]:
         """What the client is told when the lane opens."""
@@ -47,7 +53,7 @@ class Lane:
 
     def rest(self) -> None:
         """Wait for more, or wake at once when it is there."""
-        if self.reader.pending:
+        if self.reader.pending or self.reader.log.lost is not None:
             self._wake(self)
         else:
             self.reader.log.on_next(self, lambda: self._wake(self))

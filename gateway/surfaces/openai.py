@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from engines.pool import Seat
 from gateway import keys
 from gateway.core import Gateway
+from gateway.errors import HearthError
 from gateway.log.local import Reader
 from gateway.surfaces.body import BodyLimits, read_json
 from gateway.surfaces.event_stream import EventStream, follow
@@ -108,6 +109,8 @@ class Answers:
 async def _whole(reader: Reader, answer: Answer) -> bytes:
     """The plain answer: wait for the end. Raises HearthError when the end is no answer."""
     await reader.end()
+    if reader.log.lost is not None:
+        raise HearthError(reader.log.lost)
     answer.add(reader.take())
     return answer.body()
 

@@ -28,13 +28,22 @@ def routes(gateway: Gateway, metrics: Metrics) -> list[Route]:
         # A cold model is no fault: it boots with its first request, which waits for it.
         up = all(seat.state in (State.WARM, State.COLD) for seat in gateway.pool.seats.values())
         ready = up and not gateway.closing
-        body = {"ready": ready, "draining": gateway.closing, "models": models}
+        trouble = gateway.trouble
+        body = {
+            "ready": ready,
+            "draining": gateway.closing,
+            # Served all the same: from memory, and only to readers of this replica.
+            "degraded": [] if trouble is None else [trouble],
+            "models": models,
+        }
         return JSONResponse(body, status_code=200 if ready else 503)
 
     async def expose(request: Request) -> Response:
         engines = await asyncio.gather(*(seat.engine.metrics() for seat in gateway.pool.seats.values()))
         states = {name: str(seat.state) for name, seat in gateway.pool.seats.items()}
-        own = metrics.render(running=gateway.running, readers=gateway.readers, states=states)
+        own = metrics.render(
+            running=gateway.running, readers=gateway.readers, states=states, store=gateway.trouble is None
+        )
         text = own + exposition.merge(engines, "vllm:").encode()
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -121,6 +121,11 @@ class Speaker:
                 return letters
         if reader.done:
             self._ended(lane)
+        elif reader.log.lost is not None:
+            error = HearthError(reader.log.lost)
+            told = {"code": error.code, "message": error.message, "param": None, "retry": error.row.may_retry}
+            self.reply({"t": "error", "id": lane.name, **told})
+            self._ended(lane)
         else:
             lane.rest()
         return letters

@@ -50,10 +50,10 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
         return _json(told, 201, {"location": url, "x-generation-id": generation.id})
 
     async def get(request: Request) -> Response:
-        log = await gateway.open(request.path_params["id"], LOCAL)
+        after = _position(request)
+        log = await gateway.open(request.path_params["id"], LOCAL, after)
         if _wants_json(request):
             return _json(snapshot(log), 200, {**_facts(log), "vary": "accept", "cache-control": "no-cache"})
-        after = _position(request)
         start = check(log, after)
         headers = {**_facts(log), "x-stream-from": str(start), "vary": "accept"}
         if log.ended and start > log.tail:

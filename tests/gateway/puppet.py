@@ -104,7 +104,7 @@ async def staged(
     pool = Pool({"demo": puppet}, clock)
     logs = MemoryLogs(clock, retention)
     gateway = Gateway(pool, logs, clock.clock, Metrics(), deadlines or Deadlines())
-    gateway.begin()
+    await gateway.begin()
     try:
         yield Stage(gateway, puppet, logs, clock)
     finally:

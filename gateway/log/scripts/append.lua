@@ -3,10 +3,11 @@
 --
 -- KEYS, three for each log:  meta (hash), log (stream), gen (string)
 -- ARGV, for all:             lease ms, ms that a running log outlives its last renewal, publishing command, run id
--- ARGV, twelve for each log:  fence, epoch, past epochs, channel, first offset, count, message,
+-- ARGV, thirteen for each log: fence, epoch, past epochs, channel, first offset, count, message,
 --                            generation (empty unless the log is begun or restored), ms to keep it (empty unless it
 --                            ends here), owner, ms to remember it
---                            after that, a bell to publish instead of the message (empty: the message)
+--                            after that, a bell to publish instead of the message (empty: the message),
+--                            1 if an ended log of that name makes room
 --
 -- Answers {now in ms, {word, tail, cancel, listeners} for each log}. The words: ok; fenced (another writer has it);
 -- ended; gap (the events do not begin behind the tail); missing (Redis has lost it: send it whole).
@@ -19,6 +20,10 @@ local function append(meta, log, gen, a)
   local fence, epoch, past, message = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 6]
   local first, count, generation = tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5]), ARGV[a + 7]
   local held = redis.call('HMGET', meta, 'fence', 'tail', 'ended', 'epoch', 'cancel')
+  if held[3] and ARGV[a + 12] == '1' and generation ~= '' then
+    redis.call('DEL', meta)
+    held = {}
+  end
   local tail = tonumber(held[2] or -1)
   local last = first + count - 1
   if held[1] and held[1] ~= fence then
@@ -61,6 +66,6 @@ end
 
 local answers = {now}
 for i = 0, #KEYS / 3 - 1 do
-  answers[i + 2] = append(KEYS[3 * i + 1], KEYS[3 * i + 2], KEYS[3 * i + 3], 5 + 12 * i)
+  answers[i + 2] = append(KEYS[3 * i + 1], KEYS[3 * i + 2], KEYS[3 * i + 3], 5 + 13 * i)
 end
 return answers

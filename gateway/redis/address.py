@@ -118,8 +118,10 @@ class Address:
     def listener(self, *, timeout_s: float) -> Redis | RedisCluster:
         """A client for one Pub/Sub connection, which may be silent for ever; close it with `aclose`.
 
-        Connecting may take `timeout_s`. A `PubSub` of it sends a PING when it was silent for `timeout_s`, provided that
-        `get_message` is called as often; whoever listens decides how long the answer may take.
+        Await it before its first `pubsub()`: a Cluster's nodes have to be known. After an error take a new one, which
+        finds what has moved. Connecting may take `timeout_s`. A `PubSub` of it sends a PING when it was silent for
+        `timeout_s`, provided that `get_message` is called as often; whoever listens decides how long the answer may
+        take.
         """
         from gateway.redis.clients import listener
 

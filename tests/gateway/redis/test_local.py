@@ -59,6 +59,8 @@ def test_it_is_gone_when_its_parent_was_killed() -> None:
         with socket.socket(socket.AF_UNIX) as link:
             link.settimeout(10)
             link.connect(str(path))
+            link.sendall(b"PING\r\n")
+            assert link.recv(16) == b"+PONG\r\n"
             parent.send_signal(signal.SIGKILL)
             assert link.recv(1) == b"", "it lives"
     path.unlink()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from tests.redis_sentinel import wait_until
 from tests.redis_server import HOST, RedisProcess, redis_process
+from tests.serving import ask_until
 
 SLOTS = 16_384
 
@@ -30,7 +30,7 @@ def cluster() -> Iterator[Nodes]:
             node.ask("CLUSTER", "ADDSLOTS", *range(first, last))
             node.ask("CLUSTER", "SET-CONFIG-EPOCH", index + 1)
             node.ask("CLUSTER", "MEET", HOST, nodes[0].port)
-        wait_until(lambda: all(_whole(node) for node in nodes), 30)
+        ask_until(lambda: all(_whole(node) for node in nodes), 30)
         yield Nodes(f"redis+cluster://{HOST}:{nodes[0].port},{HOST}:{nodes[1].port}", nodes)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from redis import Redis
 
 from gateway.redis.local import await_answer, end, find, launch
 from tests.redis_server import HOST, RedisProcess, free_port, redis_process
+from tests.serving import ask_until
 
 SERVICE = "embers"
 
@@ -30,8 +30,8 @@ class Watched:
     def failover(self) -> None:
         """Kill the master, and wait until every Sentinel names the replica in its place."""
         self.master.kill()
-        wait_until(lambda: all(state["port"] == self.replica.port for state in self.states()), 30)
-        wait_until(lambda: self.replica.ask("ROLE")[0] == b"master", 10)
+        ask_until(lambda: all(state["port"] == self.replica.port for state in self.states()), 30)
+        ask_until(lambda: self.replica.ask("ROLE")[0] == b"master", 10)
         self.master, self.replica = self.replica, self.master
 
     def states(self) -> list[Any]:
@@ -43,23 +43,15 @@ class Watched:
         return states
 
 
-def wait_until(happened: Callable[[], bool], seconds: float) -> None:
-    """Ask other processes until it happened. Raises TimeoutError."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-
-
 @contextmanager
 def sentinel() -> Iterator[Watched]:
     """Two servers and three Sentinels, all of which know each other; some seconds."""
     with ExitStack() as stack:
         master = stack.enter_context(redis_process())
         replica = stack.enter_context(redis_process("--replicaof", HOST, str(master.port)))
-        wait_until(lambda: b"connected" in replica.ask("ROLE"), 10)
+        ask_until(lambda: b"connected" in replica.ask("ROLE"), 10)
         watched = Watched(master, replica, [stack.enter_context(_sentinel(master.port)) for _ in range(3)])
-        wait_until(lambda: all(s["num-other-sentinels"] == 2 and s["num-slaves"] == 1 for s in watched.states()), 30)
+        ask_until(lambda: all(s["num-other-sentinels"] == 2 and s["num-slaves"] == 1 for s in watched.states()), 30)
         yield watched
 
 

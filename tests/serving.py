@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
@@ -113,3 +113,12 @@ def _wait_until_ready(url: str, child: subprocess.Popen[bytes], output: Any, dea
 def _nap() -> None:
     # Another process cannot be awaited: it is asked, now and then, until a deadline.
     time.sleep(0.05)
+
+
+def ask_until(happened: Callable[[], bool], seconds: float) -> None:
+    """Ask other processes, now and then, until it happened. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        _nap()

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
-from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.cluster import ClusterNode, ClusterPipeline
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
@@ -108,25 +108,47 @@ class _MasterPool(SentinelConnectionPool, BlockingConnectionPool):
 
 
 class _Cluster(RedisCluster):
-    """A burst of commands waits for its turn: redis-py would refuse what exceeds a server's connections."""
+    """A burst waits for its turn: redis-py would refuse what exceeds a server's connections."""
 
     def __init__(self, address: Address, connections: int, timeout_s: float, options: dict[str, Any]) -> None:
         super().__init__(
             startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
-            # Room for pipelines, and for connections that are still being closed: neither takes a turn.
-            max_connections=2 * connections,
+            # One for each command and one for each pipeline; and some that are still being closed.
+            max_connections=2 * connections + 2,
             **options,
         )
-        self._turns = asyncio.Semaphore(connections)
-        self._patience_s = timeout_s
+        self._commands = _Turns(connections, timeout_s)
+        # Turns of their own: a pipeline sends what was moved to another server as single commands.
+        self.pipelines = _Turns(connections, timeout_s)
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        async with self._commands:
+            return await super().execute_command(*args, **kwargs)
+
+    def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> ClusterPipeline:
+        return _Pipeline(self, transaction)  # type: ignore[abstract]  # redis-py's own lacks it too
+
+
+class _Pipeline(ClusterPipeline):
+    async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
+        assert isinstance(self.cluster_client, _Cluster)
+        async with self.cluster_client.pipelines:
+            return await super().execute(raise_on_error, allow_redirections)
+
+
+class _Turns:
+    """So many at once; the others wait, and none for ever."""
+
+    def __init__(self, count: int, patience_s: float) -> None:
+        self._free = asyncio.Semaphore(count)
+        self._patience_s = patience_s
+
+    async def __aenter__(self) -> None:
         try:
             async with asyncio.timeout(self._patience_s):
-                await self._turns.acquire()
+                await self._free.acquire()
         except TimeoutError:
             raise ConnectionError("No connection available.") from None
-        try:
-            return await super().execute_command(*args, **kwargs)
-        finally:
-            self._turns.release()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.release()

@@ -82,8 +82,17 @@ async def test_cluster_keeps_everywhere_and_a_burst_waits_for_its_turn() -> None
     with cluster() as found:
         async with client(found.url, connections=1) as redis:
             assert all(await asyncio.gather(*(keep(redis) for _ in range(100))))
-        counts = [node.ask("DBSIZE") for node in found.nodes]
-        assert sum(counts) == 100 and all(counts)
+            counts = [node.ask("DBSIZE") for node in found.nodes]
+            assert sum(counts) == 100 and all(counts)
+            assert await asyncio.gather(*(count(redis) for _ in range(50))) == [50] * 50
+
+
+async def count(redis: Redis | RedisCluster) -> int:
+    """How many keys one pipeline over all servers has made."""
+    pipeline = redis.pipeline(transaction=False)
+    for _ in range(50):
+        pipeline.set(f"test:{uuid4()}", 1, ex=60)
+    return len(await pipeline.execute())
 
 
 async def test_a_burst_waits_for_a_free_connection(redis_url: str) -> None:

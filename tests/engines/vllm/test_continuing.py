@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +15,7 @@ import pytest_asyncio
 from engines import registry
 from engines.base import Delta, Engine, Prompt, Said
 from engines.errors import EngineError
+from engines.vllm.engine import BUNDLED
 from tests.engines.asking import Answer, ask, chat, ends, goes_on_everywhere, said_in
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
@@ -19,19 +23,34 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)
 MODELS = (
     "campfire=vllm:bundled",
     "caller=vllm:bundled?enable_auto_tool_choice=true&tool_call_parser=hermes",
-    "thinker=vllm:bundled?reasoning_parser=olmo3",
 )
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
 FOX = "Tell me a story about a fox."
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engines() -> AsyncIterator[dict[str, Engine]]:
+async def engines(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Engine]]:
     """The engines of this file, cold: one nursery serves them all."""
-    built = registry.build([registry.parse(written) for written in MODELS])
+    thinker = f"thinker=vllm:{thinking_model(tmp_path_factory.mktemp('thinker'))}?reasoning_parser=deepseek_r1"
+    built = registry.build([registry.parse(written) for written in (*MODELS, thinker)])
     yield built
     for engine in built.values():
         await engine.close()
+
+
+def thinking_model(folder: Path) -> Path:
+    """Campfire with a full stop that reads `</think>`: its first sentence is reasoning."""
+    shutil.copytree(BUNDLED, folder, dirs_exist_ok=True)
+    file = folder / "tokenizer.json"
+    tokenizer = json.loads(file.read_text())
+    model = tokenizer["model"]
+    for old, new in (("_", "<think>"), (".", "</think>")):
+        id = model["vocab"][new] = model["vocab"].pop(old)
+        likewise = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False}
+        tokenizer["added_tokens"].append({"id": id, "content": new} | likewise)
+        model["merges"] = [merge for merge in model["merges"] if old not in merge]
+    file.write_text(json.dumps(tokenizer))
+    return folder
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -181,9 +200,8 @@ async def test_text_behind_a_tool_parser_goes_on(engines: dict[str, Engine]) -> 
     await engine.start(lambda stage: None)
     prompt = greedy(FOX, max_tokens=16, tools=[TOOL], tool_choice="auto")
     whole = await goes_on_everywhere(engine, prompt)
-    # These may begin a tool call, so the parser keeps them until it knows better.
-    beginnings = {"logit_bias": {"31": 9, "87": 8}, "frequency_penalty": 1}
-    kept = await goes_on_everywhere(engine, changed(prompt, **beginnings))
+    # Half its tokens are `<`, which may begin a tool call, so the parser keeps them until it knows better.
+    kept = await goes_on_everywhere(engine, changed(prompt, logit_bias={"32": 20}, frequency_penalty=2))
     begun = Said(tokens=whole.deltas[0].tokens, tool_calls=True)
     code = await refused(engine, prompt, begun)
     await engine.stop()
@@ -195,10 +213,11 @@ async def test_text_behind_a_tool_parser_goes_on(engines: dict[str, Engine]) -> 
 async def test_reasoning_goes_on(engines: dict[str, Engine]) -> None:
     engine = engines["thinker"]
     await engine.start(lambda stage: None)
-    prompt = greedy(FOX, max_tokens=16)
+    prompt = greedy(FOX, max_tokens=40)
     whole = await goes_on_everywhere(engine, prompt)
     hidden = await goes_on_everywhere(engine, changed(prompt, include_reasoning=False))
     await engine.stop()
-    assert "".join(delta.reasoning for delta in whole.deltas)
+    assert "".join(delta.reasoning for delta in whole.deltas).startswith("Once upon a time")
+    assert whole.text()
     assert not any(delta.reasoning for delta in hidden.deltas)
     assert ends(hidden.deltas) == {(0, "length", None)}

@@ -12,6 +12,8 @@ from engines.errors import EngineError
 
 _SOUND_S: Final = 10.0
 """An engine that was warm for less was not sound."""
+_NOTICE_S: Final = 5.0
+"""How long it may take to see that an engine is dead after it was said to be."""
 
 _log = logging.getLogger(__name__)
 
@@ -92,12 +94,15 @@ class Pool:
                 raise seat.error or EngineError("boot_failed", f"{model} was stopped before it was warm.")
             # Taken before the stage is told: the change may come while the listener is busy with it.
             changed = seat.changed
-            if seat.state is State.BOOTING:
+            stale = seat.state is State.WARM
+            if not stale:
                 yield seat.stage
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout(_NOTICE_S) if stale else asyncio.timeout_at(deadline):
                     await changed.wait()
             except TimeoutError:
+                if stale:
+                    raise EngineError("engine_died", f"{model} answers no more, and does not end either.") from None
                 raise EngineError("boot_failed", f"{model} was not warm after {self._boot_deadline_s:.0f} s.") from None
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from engines.base import Accepted, Chunk, Delta, Prompt, Report, Said, Traits
+from engines.errors import EngineError
 from engines.pool import Pool
 from gateway.call import Call
 from gateway.core import Deadlines, Gateway
@@ -33,6 +34,8 @@ class Puppet:
         self.starts = self.stops = 0
         self.now: set[str] = set()
         self.closed: list[str] = []
+        self.said: dict[str, list[tuple[Said, ...]]] = defaultdict(list)
+        """What each generation had said whenever it was asked for."""
         self._steps: dict[str, asyncio.Queue[Step]] = defaultdict(asyncio.Queue)
         if booted:
             self.boots.set()
@@ -65,6 +68,7 @@ class Puppet:
 
     async def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
         self.now.add(id)
+        self.said[id].append(said)
         try:
             while (step := await self._steps[id].get()) is not None:
                 if isinstance(step, Exception):
@@ -110,6 +114,13 @@ async def staged(
     finally:
         async with asyncio.timeout(10):
             await gateway.close()
+
+
+async def crash(stage: Stage, *ids: str) -> None:
+    """The engine dies under these generations, and is seen to."""
+    stage.puppet.dies.set()
+    for id in ids:
+        stage.puppet.says(id, EngineError("engine_died", "It died."))
 
 
 ACCEPTED = Accepted(5, 2)

@@ -232,23 +232,6 @@ async def test_being_far_behind_is_a_fault_only_while_a_write_stands_still() -> 
 # Engines that die, servers that go down
 
 
-async def test_a_crash_reaches_every_generation_and_the_model_boots_again() -> None:
-    async with staged() as stage:
-        asked = [await stage.ask() for _ in range(5)]
-        await until(lambda: stage.puppet.running == 5)
-        stage.puppet.dies.set()
-        for call, _ in asked:
-            stage.puppet.says(call.generation.id, EngineError("engine_died", "It died."))
-        for _, log in asked:
-            end = await ended(log)
-            assert isinstance(end, Failed)
-            assert end.code == "engine_died"
-        call, log = await stage.ask()
-        stage.puppet.says(call.generation.id, ACCEPTED, LAST, None)
-        assert isinstance(await ended(log), Finished)
-        assert stage.puppet.starts == 2
-
-
 async def test_a_server_that_goes_down_lets_end_what_can_and_takes_nothing_new() -> None:
     async with staged() as stage:
         call, log = await stage.ask()

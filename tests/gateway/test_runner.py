@@ -83,7 +83,7 @@ async def test_what_is_stopped_before_its_task_began_still_has_a_beginning_and_a
         assert stage.puppet.closed == []
 
 
-@pytest.mark.parametrize("code", ["invalid_request", "context_length_exceeded", "engine_failed", "engine_died"])
+@pytest.mark.parametrize("code", ["invalid_request", "context_length_exceeded", "engine_failed", "cannot_continue"])
 async def test_what_the_engine_refuses_is_told_in_its_own_words(code: str) -> None:
     async with staged() as stage:
         call, log = await stage.ask()

@@ -51,7 +51,9 @@ async def test_leaving_before_the_engine_took_the_prompt_aborts_it(
 ) -> None:
     asked, closed = asyncio.Event(), asyncio.Event()
 
-    async def silent(self: ScriptedEngine, id: str, prompt: Prompt) -> AsyncGenerator[Chunk]:
+    async def silent(
+        self: ScriptedEngine, id: str, prompt: Prompt, said: tuple[Said, ...] = ()
+    ) -> AsyncGenerator[Chunk]:
         asked.set()
         try:
             await asyncio.Event().wait()

@@ -12,7 +12,7 @@ from gateway.events import Failed, Finished, Note, Opened, Usage
 from gateway.generation import State
 from gateway.log.local import Log
 from gateway.takeover import so_far
-from tests.gateway.puppet import ACCEPTED, LAST, crash, ended, events, staged, word
+from tests.gateway.puppet import ACCEPTED, LAST, Stage, crash, ended, events, staged, word
 from tests.gateway.wire.openai_frames import log_of
 from tests.waiting import until
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from engines.base import Chunk, Prompt
+from engines.base import Chunk, Prompt, Said
 from engines.scripted import ScriptedEngine
 from tests.gateway.surfaces.raw import CHAT, Line, engine_of, line
 from tests.serving import Served, serving

@@ -26,8 +26,8 @@ from engines.vllm.rendering import Job, Rendered
 class Continuing:
     """Plans how the choices of a prompt go on, and has vLLM go on with detokenizers that have read the answer so far.
 
-    vLLM makes a new detokenizer for each request it notes down, and may use it before `add_request` returns. So
-    `note` stands around vLLM's own noting.
+    One for each engine. vLLM makes a detokenizer for each request it notes down, and may use it before `add_request`
+    returns; so `_note` stands around vLLM's own noting.
     """
 
     def __init__(self, processor: OutputProcessor) -> None:

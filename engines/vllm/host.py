@@ -138,7 +138,8 @@ async def _serve(engine: AsyncLLM, arguments: Any, link: socket.socket) -> None:
         reasoning_parser=arguments.structured_outputs_config.reasoning_parser,
         default_chat_template_kwargs=resolve_default_chat_template_kwargs(arguments),
     )
-    host = Host(engine, Rendering(renderer, arguments.served_model_name[0]))
+    rendering = Rendering(renderer, arguments.served_model_name[0])
+    host = Host(engine, rendering, Continuing(engine.output_processor))
     link.setblocking(False)
     await asyncio.get_running_loop().create_unix_connection(lambda: host, sock=link)
     host.say(wire.Progress("decoding a first token"))
@@ -172,11 +173,11 @@ class Lane:
 class Host(asyncio.Protocol):
     """The gateway's other end. Outputs are pushed here by the engine, gathered, and sent once for each step."""
 
-    def __init__(self, engine: AsyncLLM, rendering: Rendering) -> None:
+    def __init__(self, engine: AsyncLLM, rendering: Rendering, continuing: Continuing) -> None:
         self.closed = asyncio.Event()
         self._engine = engine
         self._rendering = rendering
-        self._continuing = Continuing(engine.output_processor)
+        self._continuing = continuing
         self._lanes: dict[int, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._chunks: list[tuple[int, Accepted | Delta]] = []

@@ -153,6 +153,8 @@ class RedisLogs:
             await self._writes.run(self._writes.client.publish(self._keys.everybody, f"free {id}"))
         except (Away, Fenced):
             _log.warning("%s could not be handed over; its lease will lapse", id)
+        if writer.log.readers:
+            self._spawn(self._follow(writer.log))
 
     # Reading
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -54,8 +54,6 @@ class Link:
                 answer = await work
         except TimeoutError:
             raise self._fall("it gave no answer in time") from None
-        except OutOfMemoryError:
-            raise self._fall("its memory is full") from None
         except (RedisError, OSError) as error:
             raise self._fall(reason(error)) from None
         if self.reason is not None:
@@ -93,4 +91,6 @@ def reason(error: Exception) -> str:
     """Why, in one line."""
     # What Redis or the system says names hosts and commands, never passwords.
     text = str(error).strip().splitlines()
+    if "OOM command not allowed" in str(error):
+        return "its memory is full"
     return (text[0] if text else type(error).__name__)[:_LONGEST]

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest
-import redis
+from redis import Redis, RedisCluster
 
 from gateway.log.base import Retention
 from gateway.log.redis import RedisLogs
@@ -17,34 +17,43 @@ from tests.turning import Turned
 
 def shift(url: str, prefix: str, seconds: float) -> None:
     """Let Redis' own time pass for every key of one bench."""
-    with redis.Redis.from_url(url) as client:
+    [(host, port), *_] = Address.parse(url).hosts or ((None, None),)
+    clustered = url.startswith("redis+cluster")
+    with RedisCluster(host=host, port=port) if clustered else Redis.from_url(url) as client:
         for key in client.scan_iter(f"{prefix}:*"):
-            left = round(client.pttl(key) - seconds * 1000)
-            if left > 0:
-                client.pexpire(key, left)
-            elif client.pttl(key) > 0:
+            left = client.pttl(key)
+            if left > seconds * 1000:
+                client.pexpire(key, round(left - seconds * 1000))
+            elif left > 0:
                 client.delete(key)
 
 
-class TestRedisLogs(LogContract):
+class RedisBench:
+    """Two replicas on one Redis."""
+
     @pytest.fixture
-    async def bench(self, redis_url: str) -> AsyncIterator[MakeBench]:
+    async def bench(self, url: str) -> AsyncIterator[MakeBench]:
         begun: list[RedisLogs] = []
 
         async def make(retention: Retention) -> Bench:
             clock, prefix = Turned(), f"test-{secrets.token_hex(4)}"
-            address = Address.parse(redis_url)
-            here, elsewhere = [RedisLogs(address, clock, retention, prefix=prefix) for _ in range(2)]
+            here, elsewhere = [RedisLogs(Address.parse(url), clock, retention, prefix=prefix) for _ in range(2)]
             for logs in (here, elsewhere):
                 begun.append(logs)
                 await logs.start()
 
             def turn(seconds: float) -> None:
                 clock.turn(seconds)
-                shift(redis_url, prefix, seconds)
+                shift(url, prefix, seconds)
 
             return Bench(here, elsewhere, turn)
 
         yield make
         for logs in begun:
             await logs.close()
+
+
+class TestRedisLogs(RedisBench, LogContract):
+    @pytest.fixture
+    def url(self, redis_url: str) -> str:
+        return redis_url

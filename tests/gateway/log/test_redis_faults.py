@@ -1,0 +1,351 @@
+"""Redis fails in every way it can, and no reader loses, doubles or waits for ever for anything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.errors import HearthError
+from gateway.events import Delta
+from gateway.log.base import Fenced, Position, check
+from gateway.log.redis import RedisLogs
+from tests.gateway.log.contract import FINISHED, a_generation, append, pieces, read, take
+from tests.gateway.log.replicas import LEASE_S, events_of, orphan, orphans, replicas, sweeping
+from tests.redis_server import RedisProcess, redis_process
+from tests.waiting import until
+
+
+@pytest.fixture
+def server() -> Iterator[RedisProcess]:
+    with redis_process("--appendfsync", "always") as server:
+        yield server
+
+
+async def whole(logs: RedisLogs) -> None:
+    """Wait until Redis is back for this replica."""
+    async with asyncio.timeout(10):
+        while logs.trouble is not None:
+            await logs.sweep()
+
+
+async def test_a_killed_channel_loses_nothing(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, elsewhere):
+        writer = await here.create(a_generation())
+        log = await elsewhere.open(writer.log.generation.id, "ann")
+        reading = asyncio.create_task(read(log.read(0), 20))
+        killed = 0
+        for index in range(200):
+            await writer.append(*pieces(1, index))
+            if index % 50 == 25:
+                killed += await asyncio.to_thread(server.kill_clients, "pubsub")
+        assert killed >= 2
+        await writer.append(FINISHED)
+        assert await reading == [*pieces(200), FINISHED]
+
+
+async def test_a_message_that_was_never_heard_is_read_from_the_stream(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, elsewhere):
+        writer = await here.create(a_generation())
+        log = await elsewhere.open(writer.log.generation.id, "ann")
+        hear = elsewhere._mirrors.heard
+        elsewhere._mirrors.heard = lambda channel, data: None  # type: ignore[method-assign]
+        await append(writer, pieces(3))
+        elsewhere._mirrors.heard = hear  # type: ignore[method-assign]
+        await append(writer, [*pieces(2, 3), FINISHED])
+        assert await read(log.read(0)) == [*pieces(5), FINISHED]
+
+
+async def test_streams_go_on_while_redis_stands_still_and_are_whole_for_all_afterwards(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, elsewhere):
+        writer = await here.create(a_generation())
+        id = writer.log.generation.id
+        await append(writer, pieces(3))
+        before = Position(writer.log.epoch, 2)
+        far = asyncio.create_task(read((await elsewhere.open(id, "ann")).read(0), 20))
+        near = writer.log.read(0)
+        with server.frozen():
+            await append(writer, pieces(100, 3))
+            assert near.take() == pieces(103)
+            assert here.trouble is not None
+        alone = Position(writer.log.epoch, 50)
+        assert alone.epoch != before.epoch
+        await append(writer, [*pieces(2, 103), FINISHED])
+        assert await far == [*pieces(105), FINISHED]
+        await whole(here)
+        log = await elsewhere.open(id, "ann", alone)
+        # Who read before, and who read meanwhile, both go on anywhere.
+        assert [check(log, before), check(log, alone)] == [3, 51]
+        # The one append that was under way may have come through, the others did not.
+        with pytest.raises(HearthError, match="epoch_mismatch"):
+            check(log, Position(before.epoch, 4))
+
+
+async def test_what_begins_while_redis_is_away_is_there_for_all_afterwards(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, elsewhere):
+        await asyncio.to_thread(server.kill)
+        writer = await here.create(a_generation())
+        await append(writer, pieces(5))
+        assert (await here.open(writer.log.generation.id, "ann")).tail == 4
+        with pytest.raises(HearthError, match="log_unavailable"):
+            await elsewhere.open(writer.log.generation.id, "ann")
+        await asyncio.to_thread(server.start)
+        await append(writer, [*pieces(5, 5), FINISHED])
+        await whole(here)
+        await until(lambda: not writer.behind)
+        log = await elsewhere.open(writer.log.generation.id, "ann")
+        assert await read(log.read(0)) == [*pieces(10), FINISHED]
+
+
+@pytest.mark.parametrize("keep_data", [True, False], ids=["with its data", "without its data"])
+async def test_a_restart_is_survived(server: RedisProcess, keep_data: bool) -> None:
+    async with replicas(server.url, lease_s=5) as (here, elsewhere):
+        writer = await here.create(a_generation())
+        id = writer.log.generation.id
+        await append(writer, pieces(5))
+        seen = Position(writer.log.epoch, 4)
+        log = await elsewhere.open(id, "ann")
+        reading = asyncio.create_task(read(log.read(0), 20))
+        await asyncio.to_thread(server.restart, keep_data)
+        await append(writer, [*pieces(5, 5), FINISHED])
+        assert await reading == [*pieces(10), FINISHED]
+        await whole(here)
+        await whole(elsewhere)
+        async with replicas(server.url) as others:
+            assert len(others) == 2
+        again = await elsewhere.open(id, "ann", seen)
+        assert check(again, seen) == 5
+
+
+@pytest.mark.parametrize("key", ["meta", "log", "gen"])
+async def test_an_evicted_key_is_given_back(server: RedisProcess, key: str) -> None:
+    async with replicas(server.url) as (here, elsewhere):
+        writer = await here.create(a_generation())
+        id = writer.log.generation.id
+        await append(writer, pieces(5))
+        [name] = [name for name in server.ask("KEYS", "*") if name.endswith(f":{key}".encode())]
+        assert server.ask("DEL", name) == 1
+        await append(writer, [*pieces(5, 5), FINISHED])
+        assert await read((await elsewhere.open(id, "ann")).read(0)) == [*pieces(10), FINISHED]
+
+
+async def test_an_evicted_silent_log_is_given_back_with_the_next_renewal(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, elsewhere):
+        writer = await here.create(a_generation())
+        await append(writer, pieces(5))
+        server.ask("FLUSHALL")
+        await until(lambda: len(server.ask("KEYS", "*:log")) == 1)
+        log = await elsewhere.open(writer.log.generation.id, "ann")
+        assert await take(log.read(0), 5) == pieces(5)
+
+
+async def test_a_full_memory_stops_nobody(server: RedisProcess) -> None:
+    async with replicas(server.url, lease_s=5) as (here, elsewhere):
+        writer = await here.create(a_generation())
+        server.config("maxmemory", "1")
+        await append(writer, pieces(20))
+        assert "memory is full" in (here.trouble or "")
+        assert writer.log.tail == 19
+        server.config("maxmemory", "0")
+        await append(writer, [FINISHED])
+        await whole(here)
+        await until(lambda: not writer.behind)
+        log = await elsewhere.open(writer.log.generation.id, "ann")
+        assert await read(log.read(0)) == [*pieces(20), FINISHED]
+
+
+# Writers that die
+
+
+def die(logs: RedisLogs) -> None:
+    """Fall silent, as a process that was killed."""
+    for task in logs._tasks:
+        task.cancel()
+
+
+async def test_of_many_replicas_one_goes_on_with_the_log_of_a_dead_one(server: RedisProcess) -> None:
+    async with replicas(server.url, 5) as (dead, *others):
+        writers = [await dead.create(a_generation()) for _ in range(20)]
+        for writer in writers:
+            await append(writer, pieces(3))
+        readers = [(await others[0].open(writer.log.generation.id, "ann")).read(0) for writer in writers]
+        die(dead)
+        found = await asyncio.gather(*(orphans(logs, 4 * LEASE_S) for logs in others))
+        taken = [writer for each in found for writer in each]
+        assert len(taken) == 20
+        assert {writer.log.generation.id for writer in taken} == {writer.log.generation.id for writer in writers}
+        for writer in taken:
+            assert events_of(writer) == pieces(3)
+            await append(writer, [*pieces(2, 3), FINISHED])
+        for reader in readers:
+            assert await read(reader) == [*pieces(5), FINISHED]
+
+
+async def test_a_frozen_replica_that_wakes_cannot_append_one_record(server: RedisProcess) -> None:
+    async with replicas(server.url) as (frozen, other):
+        first = await frozen.create(a_generation())
+        await append(first, pieces(3))
+        seen = first.log.read(0)
+        die(frozen)
+        second = await orphan(other)
+        assert second.log.epoch == first.log.epoch
+        # Awake again: its tasks go on, and it knows of nothing.
+        frozen._spawn(frozen._scribe.run())
+        for late in (pieces(1, 90), pieces(1, 91), [FINISHED]):
+            with pytest.raises(Fenced):
+                await first.append(*late)
+        await append(second, [*pieces(2, 3), FINISHED])
+        log = await other.open(first.log.generation.id, "ann")
+        assert list(log.between(0, log.tail + 1)) == [*pieces(5), FINISHED]
+        # Its own readers go on with what the other one writes.
+        assert await read(seen) == [*pieces(5), FINISHED]
+
+
+async def test_a_silent_writer_that_lives_keeps_its_log(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, other):
+        writer = await here.create(a_generation())
+        assert await orphans(other, 4 * LEASE_S) == []
+        await append(writer, [*pieces(1), FINISHED])
+
+
+async def test_nobody_is_robbed_because_redis_stood_still(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, other):
+        writer = await here.create(a_generation())
+        stealing = asyncio.create_task(orphans(other, 8 * LEASE_S))
+        with server.frozen():
+            await append(writer, pieces(3))
+            await asyncio.sleep(3 * LEASE_S)
+        await append(writer, pieces(2, 3))
+        assert await stealing == []
+        await append(writer, [FINISHED])
+
+
+async def test_what_is_let_go_of_is_taken_at_once_and_its_readers_here_go_on(server: RedisProcess) -> None:
+    async with replicas(server.url, lease_s=60) as (here, other):
+        writer = await here.create(a_generation())
+        await append(writer, pieces(3))
+        near = writer.log.read(0)
+        taking = asyncio.create_task(orphan(other))
+        await here.let_go(writer)
+        second = await taking
+        with pytest.raises(Fenced):
+            await writer.append(*pieces(1, 9))
+        await append(second, [*pieces(2, 3), FINISHED])
+        assert await read(near) == [*pieces(5), FINISHED]
+
+
+async def test_a_model_that_is_not_served_here_is_left_to_others(server: RedisProcess) -> None:
+    async with replicas(server.url) as (dead, other):
+        await dead.create(a_generation())
+        die(dead)
+        async with asyncio.timeout(10):
+            for _ in range(20):
+                assert await other.orphans({"another"}) == []
+        assert (await orphan(other)).log.tail == -1
+
+
+async def test_a_redis_that_forgot_what_was_read_says_so_by_a_new_epoch(server: RedisProcess) -> None:
+    async with replicas(server.url, 3) as (dead, other, third):
+        writer = await dead.create(a_generation())
+        id = writer.log.generation.id
+        await append(writer, pieces(3))
+        saved = {key: (server.ask("DUMP", key)) for key in server.ask("KEYS", "*")}
+        await append(writer, pieces(2, 3))
+        old = writer.log.epoch
+        die(dead)
+        # Back from a copy that lacks the last events, as after a failover.
+        await asyncio.to_thread(server.restart, False)
+        for key, value in saved.items():
+            server.ask("RESTORE", key, 0, value)
+        second = await orphan(other)
+        assert second.log.epoch != old
+        await append(second, [*pieces(2, 70), FINISHED])
+        log = await third.open(id, "ann")
+        assert check(log, Position(old, 2)) == 3
+        for lost in (3, 4):
+            with pytest.raises(HearthError, match="epoch_mismatch"):
+                check(log, Position(old, lost))
+
+
+async def test_a_reader_of_a_lost_log_whose_writer_is_dead_gives_it_back(server: RedisProcess) -> None:
+    async with replicas(server.url) as (dead, other):
+        writer = await dead.create(a_generation())
+        id = writer.log.generation.id
+        await append(writer, pieces(3))
+        log = await other.open(id, "ann")
+        reader = log.read(0)
+        assert await take(reader, 3) == pieces(3)
+        die(dead)
+        server.ask("FLUSHALL")
+        watch = asyncio.create_task(sweeping(other))
+        second = await orphan(other, 30)
+        watch.cancel()
+        assert events_of(second) == pieces(3)
+        await append(second, [*pieces(2, 3), FINISHED])
+        assert await read(reader) == [*pieces(2, 3), FINISHED]
+        assert check(second.log, Position(writer.log.epoch, 2)) == 3
+
+
+# Words between replicas
+
+
+async def test_a_cancel_reaches_the_writer_wherever_it_is(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, other):
+        writer = await here.create(a_generation())
+        heard = asyncio.Event()
+        writer.on_cancel = heard.set
+        await other.cancel(writer.log.generation.id)
+        await asyncio.wait_for(heard.wait(), 5)
+
+
+async def test_a_cancel_that_was_not_heard_is_told_by_the_next_append(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, other):
+        writer = await here.create(a_generation())
+        heard = asyncio.Event()
+        here._running.clear()  # Deaf to the channel.
+        await other.cancel(writer.log.generation.id)
+        writer.on_cancel = heard.set
+        await writer.append(*pieces(1))
+        assert heard.is_set()
+
+
+async def test_a_cancel_of_an_orphan_is_known_to_who_takes_it(server: RedisProcess) -> None:
+    async with replicas(server.url) as (dead, other):
+        writer = await dead.create(a_generation())
+        die(dead)
+        await other.cancel(writer.log.generation.id)
+        assert (await orphan(other)).cancelled
+
+
+async def test_readers_elsewhere_are_known_to_the_writer(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, other):
+        writer = await here.create(a_generation())
+        assert await here.followed(writer) is False
+        await other.open(writer.log.generation.id, "ann")
+        assert await here.followed(writer) is True
+        with server.frozen():
+            here._reads.deadline_s = 0.1
+            assert await here.followed(writer) is None
+
+
+async def test_a_position_that_was_seen_elsewhere_is_waited_for(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, other):
+        writer = await here.create(a_generation())
+        log = await other.open(writer.log.generation.id, "ann")
+        other._mirrors.heard = lambda channel, data: None  # type: ignore[method-assign]
+        await append(writer, pieces(5))
+        assert log.tail == -1
+        again = await other.open(writer.log.generation.id, "ann", Position(log.epoch, 4))
+        assert check(again, Position(log.epoch, 4)) == 5
+
+
+async def test_a_thousand_who_come_at_once_read_redis_once(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, other):
+        writer = await here.create(a_generation())
+        await append(writer, [*(Delta(0, "x" * 100) for _ in range(100)), FINISHED])
+        server.ask("CONFIG", "RESETSTAT")
+        logs = await asyncio.gather(*(other.open(writer.log.generation.id, "ann") for _ in range(1000)))
+        assert len({id(log) for log in logs}) == 1
+        reads = server.ask("INFO", "commandstats")
+        assert reads["cmdstat_xrange"]["calls"] == 1

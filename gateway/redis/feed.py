@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from redis.asyncio import Redis, RedisCluster
@@ -63,18 +64,32 @@ class Feed:
         for line in (self._main, *self._lines.values()):
             await line.leave(channels)
 
+    def _move(self, name: str) -> None:
+        """A node is gone, or has given slots away: hear its channels where they are now."""
+        line = self._lines[name]
+        moved: dict[str, list[str]] = {}
+        for channel in line.channels:
+            node = self._shards.get_node_from_key(channel)
+            if node.name != name:
+                moved.setdefault(node.name, []).append(channel)
+        for channels in moved.values():
+            line.channels.difference_update(channels)
+            self._tasks.append(asyncio.create_task(self._line(channels[0]).take(channels), name="move channels"))
+
     def _line(self, channel: str) -> Line:
         if self._shards is None:
             return self._main
         node = self._shards.get_node_from_key(channel)
-        line = self._lines.get(node.name)
+        name: str = node.name
+        line = self._lines.get(name)
         if line is None:
             at = replace(self._address, kind="single", hosts=((node.host, node.port),))
             # Nobody speaks there: a connection has to hear something, or the library takes it for one with commands.
             base = [f"{self._base[0]}:nothing"]
-            line = Line(lambda: _listener(at), base, self._heard, self._torn, sharded=True)
-            self._lines[node.name] = line
-            self._tasks.append(asyncio.create_task(line.run(), name=f"feed {node.name}"))
+            broken = partial(self._move, name)
+            line = Line(lambda: _listener(at), base, self._heard, self._torn, broken=broken, sharded=True)
+            self._lines[name] = line
+            self._tasks.append(asyncio.create_task(line.run(), name=f"feed {name}"))
         return line
 
     def _anywhere(self) -> Redis:

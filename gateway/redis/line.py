@@ -37,6 +37,7 @@ class Line:
         heard: Callable[[str, bytes], None],
         torn: Callable[[list[str]], None],
         *,
+        broken: Callable[[], None] | None = None,
         sharded: bool = False,
     ) -> None:
         self.reason: str | None = "it was not reached yet"
@@ -46,6 +47,8 @@ class Line:
         self._base = base
         self._heard = heard
         self._torn = torn
+        self._broken = broken
+        """Told after each failure: some of the channels may be heard elsewhere now."""
         self._sharded = sharded
         self._pubsub: Any = None
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
@@ -61,7 +64,20 @@ class Line:
                 pause = _FIRST_PAUSE_S if self.reason is None else min(pause * 2, _LONGEST_PAUSE_S)
                 self.reason = reason(error)
                 _log.warning("Redis (channels) is away: %s", self.reason)
+                if self._broken is not None:
+                    self._broken()
             await asyncio.sleep(pause)
+
+    async def take(self, channels: Sequence[str]) -> None:
+        """Have these heard, which were heard by another line so far; without waiting until they are."""
+        new = [channel for channel in channels if channel not in self.channels]
+        self.channels.update(new)
+        if self.reason is None:
+            try:
+                await self._ask(new)
+            except (RedisError, OSError):
+                return  # Asked for again with the next connection.
+            self._torn(new)
 
     async def follow(self, channel: str, seconds: float) -> None:
         """Have this channel heard from now on. Raises Away when it is not in that time; it stays asked for."""

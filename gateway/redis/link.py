@@ -91,6 +91,6 @@ def reason(error: Exception) -> str:
     """Why, in one line."""
     # What Redis or the system says names hosts and commands, never passwords.
     text = str(error).strip().splitlines()
-    if "OOM command not allowed" in str(error):
+    if "used memory > 'maxmemory'" in str(error):
         return "its memory is full"
     return (text[0] if text else type(error).__name__)[:_LONGEST]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -105,6 +106,8 @@ def _said(event: Event) -> tuple[str, dict[str, Any]]:
             return "progress", {"stage": stage, "message": message}
         case Note(kind, message):
             return "note", {"kind": kind, "message": message}
+        case Output(bytes(value)):
+            return "output", {"bytes": base64.b64encode(value).decode()}
         case Output(value):
             return "output", {"value": value}
         case LogLine(text):

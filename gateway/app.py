@@ -15,8 +15,9 @@ from gateway.core import Deadlines, Gateway
 from gateway.log.base import Logs, Retention
 from gateway.log.memory import MemoryLogs
 from gateway.metrics import Metrics
+from gateway.remote import Bounds, RemoteStreams
 from gateway.settings import Settings
-from gateway.surfaces import failures, openai, operations, page, socket, streams
+from gateway.surfaces import durable, failures, openai, operations, page, socket, streams
 from gateway.surfaces.body import BodyLimits
 
 
@@ -40,21 +41,33 @@ def build(settings: Settings, clock: Clock | None = None) -> Starlette:
         ),
     )
 
+    remote = RemoteStreams(logs, clock, Bounds(settings.max_running, settings.keep_bytes))
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         # The gateway drains its streams itself, and tells the readers how to go on; the library would just cut them.
         AppStatus.disable_automatic_graceful_drain()
         await gateway.begin()
+        remote.begin()
         if settings.preload:
             for source in sources:
                 pool.warm(source.name)
         yield
         await gateway.close()
+        await remote.close()
 
     limits = BodyLimits(settings.max_body_bytes, settings.body_deadline_s)
     app = Starlette(
         routes=[
             *operations.routes(gateway, metrics),
+            *durable.routes(
+                gateway,
+                remote,
+                limits,
+                writes=settings.durable_writes,
+                keep_alive_s=settings.keep_alive_s,
+                now=clock.wall,
+            ),
             *streams.routes(gateway, limits, streams.Manners(settings.keep_alive_s, settings.abandon_after_s)),
             *socket.routes(gateway, settings.abandon_after_s),
             *page.routes(),

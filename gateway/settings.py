@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     )
     preload: bool = Field(True, description="Boot the models at start; else each boots with its first request.")
     boot_deadline_s: float = Field(900.0, gt=0, description="Seconds a model may take to boot.")
+    durable_writes: bool = Field(
+        False, description="Let remote producers create and write streams over HTTP (Durable Streams)."
+    )
     abandon_after_s: float = Field(
         30.0, ge=0, description="Seconds a resumable generation goes on with nobody reading it."
     )

@@ -19,7 +19,7 @@ from gateway.cli.terminal import Screen, Trouble
 from gateway.settings import Settings, load, option
 
 GROUPS: Final[Mapping[str, Sequence[str]]] = {
-    "what it serves": ("models", "preload", "boot_deadline_s"),
+    "what it serves": ("models", "preload", "boot_deadline_s", "durable_writes"),
     "where it listens": ("host", "port"),
     "how long it waits": (
         "abandon_after_s",

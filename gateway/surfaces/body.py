@@ -1,4 +1,4 @@
-"""Reading a request's JSON body, bounded in size and in time."""
+"""Reading a request's body, bounded in size and in time."""
 
 from __future__ import annotations
 
@@ -20,12 +20,8 @@ class BodyLimits(NamedTuple):
     deadline_s: float
 
 
-async def read_json(request: Request, limits: BodyLimits) -> dict[str, Any]:
-    """The body as a JSON object.
-
-    Raises HearthError `bad_json`, `invalid_request` (no object), `body_too_large`, `request_timeout`,
-    `foreign_origin`; ClientLeft.
-    """
+async def read_body(request: Request, limits: BodyLimits) -> bytes:
+    """The body as it came. Raises HearthError `body_too_large`, `request_timeout`, `foreign_origin`; ClientLeft."""
     if foreign(request):
         raise HearthError("foreign_origin")
     body = bytearray()
@@ -39,8 +35,13 @@ async def read_json(request: Request, limits: BodyLimits) -> dict[str, Any]:
         raise HearthError("request_timeout") from None
     except ClientDisconnect:
         raise ClientLeft from None
+    return bytes(body)
+
+
+async def read_json(request: Request, limits: BodyLimits) -> dict[str, Any]:
+    """The body as a JSON object. Raises as `read_body`, and HearthError `bad_json`, `invalid_request` (no object)."""
     try:
-        value = orjson.loads(bytes(body))
+        value = orjson.loads(await read_body(request, limits))
     except orjson.JSONDecodeError as error:
         raise HearthError("bad_json", f"The body is not valid JSON in UTF-8: {error}.") from None
     if not isinstance(value, dict):

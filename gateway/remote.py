@@ -118,7 +118,8 @@ class RemoteStreams:
                 ledger = await self.open(name, owner)
                 if not ledger.decide(ask, self._now()):
                     return Written(ledger, False)
-                self._check_room()
+                if ask.records:
+                    self._check_room()
                 try:
                     # Another process may have written until just now: what counts is the log as its writer sees it.
                     writer = await self._logs.take(id)

@@ -19,7 +19,7 @@ from gateway.log.base import Position, check
 from gateway.log.local import Log
 from gateway.wire.watch import frames
 
-PORTION_BYTES: Final = 256 << 10
+PORTION_BYTES: Final = 128 << 10
 """About how much one answer or one frame holds."""
 
 _AT_ONCE: Final = 4096

@@ -269,6 +269,28 @@ class LogContract:
         with pytest.raises(HearthError, match="unknown_generation"):
             await logs.elsewhere.take("gen_nothing")
 
+    async def test_a_new_log_takes_the_place_of_an_ended_one_of_its_id(self, bench: MakeBench) -> None:
+        logs = await bench(Retention(ended_s=10, remembered_s=100))
+        first = await logs.here.create(a_generation())
+        await append(first, [*pieces(3), FINISHED])
+        generation = a_generation()
+        generation.id = first.log.generation.id
+        second = await logs.elsewhere.create(generation)
+        assert second.log.epoch != first.log.epoch
+        await second.append(*pieces(1))
+        await pass_time(logs, 11)
+        log = await logs.here.open(generation.id, "ann")
+        assert (log.epoch, log.first, log.ended) == (second.log.epoch, 0, False)
+        assert await take(log.read(0), 1) == pieces(1)
+
+    async def test_a_running_log_makes_no_room_for_another(self, logs: Bench) -> None:
+        writer = await logs.here.create(a_generation())
+        generation = a_generation()
+        generation.id = writer.log.generation.id
+        with pytest.raises(Fenced):
+            await logs.elsewhere.create(generation)
+        await append(writer, [*pieces(1), FINISHED])
+
     async def test_a_full_log_takes_nothing_but_its_end(self, bench: MakeBench) -> None:
         logs = await bench(Retention(log_bytes=4000))
         writer = await logs.here.create(a_generation())

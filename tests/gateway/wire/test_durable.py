@@ -117,7 +117,8 @@ def test_portions_join_to_the_whole_whatever_their_size() -> None:
         log.extend([Output(b"%d " % index)] if index % 3 else [mark(Touched(index))])
     view, whole = Ledger(log), b"".join(b"%d " % index for index in range(10_000) if index % 3)
     for limit in (0, 1, 100, 1 << 20):
-        said, at, turns = [], 0, 0
+        said: list[bytes] = []
+        at = turns = 0
         while at <= log.tail:
             portion = durable.portion(view, at, limit)
             assert portion.stop > at and sum(map(len, portion.records)) <= max(limit, 5)

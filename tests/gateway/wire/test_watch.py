@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.base import TokenLogprob
-from gateway.events import Canceled, Delta, Event, Failed, Finished, Progress, Timings, Usage
+from gateway.events import Canceled, Delta, Event, Failed, Finished, Output, Progress, Timings, Usage
 from gateway.log.local import Log
 from gateway.wire import watch
 from gateway.wire.snapshot import snapshot
@@ -255,3 +255,7 @@ def test_a_snapshot_of_a_chat_shows_its_messages_and_of_a_failure_its_error() ->
     whole = snapshot(log)
     assert whole["prompt"] == {"messages": messages}
     assert whole["error"]["code"] == "engine_died"
+
+
+def test_bytes_are_said_in_base64() -> None:
+    assert list(watch.frames([Output(b"\xff\x00")], 3)) == [("output", {"o": 3, "n": 1, "bytes": "/wA="})]

@@ -14,6 +14,7 @@ from gateway.errors import HearthError
 from gateway.events import Canceled, Event, Finished, Output, Timings, Usage
 from gateway.generation import Generation, State
 from gateway.log.base import Fenced, Logs, Writer
+from gateway.log.local import Log
 from gateway.wire.ledger import Append, Created, Ledger, Touched, Wrote, mark
 
 _SWEEP_S: Final = 1.0
@@ -48,6 +49,7 @@ class RemoteStreams:
         self._now = clock.wall
         self._bounds = bounds or Bounds()
         self._known: dict[str, Ledger] = {}
+        self._writers: dict[str, Writer] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._full = False
         self._sweeper: asyncio.Task[None] | None = None
@@ -77,11 +79,10 @@ class RemoteStreams:
         async with self._line(id):
             if ledger.wants_touch(self._now()):
                 try:
-                    writer = await self._logs.take(id)
-                    await writer.append(mark(Touched(self._now())))
+                    await (await self._writer(ledger.log)).append(mark(Touched(self._now())))
                 except (Fenced, HearthError):
                     # It ended, or another process writes: either way there is nothing to keep alive here.
-                    _log.debug("%s was not touched", id)
+                    self._writers.pop(id, None)
 
     async def create(self, name: str, owner: str, wanted: Created, records: tuple[bytes, ...], close: bool) -> Written:
         """The stream, made now if it was not there. Raises HearthError `stream_exists`, `overloaded`."""
@@ -100,7 +101,7 @@ class RemoteStreams:
                     return Written(ledger, False)
                 self._check_room(new=True)
                 try:
-                    writer = await self._logs.create(_generation(id, owner, wanted.at))
+                    writer = self._writers[id] = await self._logs.create(_generation(id, owner, wanted.at))
                     await _write(writer, _first(wanted, records, close))
                 except Fenced:
                     continue
@@ -122,12 +123,13 @@ class RemoteStreams:
                     self._check_room()
                 try:
                     # Another process may have written until just now: what counts is the log as its writer sees it.
-                    writer = await self._logs.take(id)
+                    writer = await self._writer(ledger.log)
                     ledger = self._ledger(id, writer)
                     events = ledger.decide(ask, self._now())
                     if events:
                         await _write(writer, events)
                 except Fenced:
+                    self._writers.pop(id, None)
                     continue
                 return Written(ledger, bool(events))
         raise HearthError("lost_lease")
@@ -156,6 +158,14 @@ class RemoteStreams:
         if ledger is None or ledger.log is not log:
             ledger = self._known[id] = Ledger(log)
         return ledger
+
+    async def _writer(self, log: Log) -> Writer:
+        """Who appends to it: the one of before, as long as no other process has fenced it off. Raises as `take`."""
+        id = log.generation.id
+        writer = self._writers.get(id)
+        if writer is None or writer.log is not log:
+            writer = self._writers[id] = await self._logs.take(id)
+        return writer
 
     def _ledger(self, id: str, writer: Writer) -> Ledger:
         ledger = self._known.get(id)
@@ -192,6 +202,7 @@ class RemoteStreams:
                 await self._end_expired(id, ledger.log.generation.owner)
             if ledger.log.ended and self._known.get(id) is ledger:
                 del self._known[id]
+                self._writers.pop(id, None)
         self._full = sum(ledger.log.size for ledger in self._known.values()) > self._bounds.total_bytes
 
     async def _end_expired(self, id: str, owner: str) -> None:
@@ -200,6 +211,7 @@ class RemoteStreams:
                 ledger = await self._find(id, owner)
             except HearthError:
                 self._known.pop(id, None)
+                self._writers.pop(id, None)
                 return
             # Seen again, from the store: another process may have read or written it since.
             if ledger.expired(self._now()):

@@ -249,7 +249,7 @@ async def test_who_is_up_to_date_hears_so_at_once_and_keep_alives_then() -> None
 
 
 async def test_an_event_stream_is_ended_after_a_while_and_can_be_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.surfaces.durable.ROTATE_S", 0.0)
+    monkeypatch.setattr("gateway.surfaces.durable_reading.ROTATE_S", 0.0)
     async with serving("demo=scripted:?token_ms=1&tokens=10") as server:
         path = await ended(server.url)
         async with watching(server.url, f"{path}?offset=-1&live=sse") as stream:

@@ -101,10 +101,11 @@ class RemoteStreams:
                     return Written(ledger, False)
                 self._check_room(new=True)
                 try:
-                    writer = self._writers[id] = await self._logs.create(_generation(id, owner, wanted.at))
+                    writer = await self._logs.create(_generation(id, owner, wanted.at))
                     await _write(writer, _first(wanted, records, close))
                 except Fenced:
                     continue
+                self._writers[id] = writer
                 return Written(self._ledger(id, writer), True)
         raise HearthError("lost_lease")
 

@@ -17,7 +17,7 @@ from gateway.surfaces.body import BodyLimits, read_body
 from gateway.surfaces.durable_headers import SAFE, answer, say_on_errors, standing
 from gateway.surfaces.durable_reading import GENERATION
 from gateway.surfaces.origin import foreign
-from gateway.wire import ledger
+from gateway.wire import writes
 
 _ONCE: Final = (
     *("content-type", "stream-ttl", "stream-expires-at", "stream-seq", "stream-closed"),
@@ -50,8 +50,8 @@ class Writing:
         body = await read_body(request, self._limits)
         if self._gateway.closing:
             raise HearthError("draining")
-        wanted, closes = ledger.create(headers, self._now()), ledger.closes(headers)
-        records = ledger.split(wanted.content_type, body)
+        wanted, closes = writes.create(headers, self._now()), writes.closes(headers)
+        records = writes.split(wanted.content_type, body)
         found, fresh = await self._remote.create(request.path_params["id"], LOCAL, wanted, records, closes)
         told = standing(found, found.end, found.closed)
         if fresh:
@@ -60,7 +60,7 @@ class Writing:
 
     async def append(self, request: Request) -> Response:
         headers = self._check(request)
-        ask = ledger.append(headers, await read_body(request, self._limits))
+        ask = writes.append(headers, await read_body(request, self._limits))
         try:
             found, fresh = await self._remote.append(request.path_params["id"], LOCAL, ask)
         except HearthError as error:

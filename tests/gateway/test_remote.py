@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from gateway.errors import HearthError
+from gateway.generation import Generation
 from gateway.log.base import Fenced, Retention
 from gateway.log.memory import MemoryLogs
 from gateway.remote import Bounds, RemoteStreams
@@ -88,6 +89,24 @@ async def test_of_many_who_create_it_at_once_one_does(bench: Bench) -> None:
 
 
 # Writing from several processes
+
+
+async def test_a_stream_that_was_begun_and_never_said_what_it_is_may_be_made(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = bench.logs.create
+
+    async def breaks(generation: Generation) -> None:
+        await create(generation)
+        raise ConnectionError
+
+    monkeypatch.setattr(bench.logs, "create", breaks)
+    with pytest.raises(ConnectionError):
+        await bench.create()
+    monkeypatch.undo()
+    with pytest.raises(HearthError, match="unknown_generation"):
+        await bench.here.open("s", "ann")
+    assert said(await bench.create("s", b"a")) == b"a"
 
 
 async def test_any_process_takes_the_next_write_and_knows_what_was_written_before(bench: Bench) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from gateway.errors import HearthError
 from gateway.events import Canceled, Timings, Usage
 from gateway.generation import Generation
 from gateway.log.local import Log
-from gateway.wire import ledger
 from gateway.wire.ledger import Append, Created, Ledger, Producer, Touched, mark
 
 TEXT = "text/plain"
@@ -171,97 +169,18 @@ def test_a_time_to_live_begins_anew_with_each_write_and_touch() -> None:
 
 
 def test_a_fixed_end_stays_where_it_is() -> None:
-    stream = a_stream(expires_at="1970-01-01T00:01:40Z")
+    stream = a_stream(expires=100.0)
     write(stream, b"a", now=99.0)
     assert not stream.wants_touch(99.0) and not stream.expired(99.9) and stream.expired(100.0)
     assert not a_stream().expired(1e12)
+
+
+def test_a_log_that_was_only_begun_is_no_stream_yet() -> None:
+    assert Ledger(Log(a_stream().log.generation, "epoch")).gone
+    assert not a_stream().gone
 
 
 def test_a_canceled_log_is_a_deleted_stream() -> None:
     stream = a_stream()
     stream.log.extend([Canceled("caller", Usage(), Timings())])
     assert stream.gone and not stream.closed
-
-
-# Requests
-
-
-@pytest.mark.parametrize(
-    ("headers", "body", "code"),
-    [
-        ({"content-type": TEXT}, b"", "invalid_request"),
-        ({"content-type": TEXT, "stream-closed": "yes"}, b"", "invalid_request"),
-        ({}, b"a", "invalid_request"),
-        ({"content-type": "application/json"}, b"[]", "invalid_request"),
-        ({"content-type": "application/json"}, b"{", "bad_json"),
-        ({"content-type": "application/json"}, b"1 2", "bad_json"),
-        ({"content-type": "application/json"}, b'["\xff"]', "bad_json"),
-        ({"content-type": "application/json"}, b"[" * 100_000, "bad_json"),
-        ({"content-type": "application/json"}, b"[" + b"1," * 10_000 + b"1]", "body_too_large"),
-        ({"content-type": TEXT, "producer-id": "p"}, b"a", "invalid_request"),
-        ({"content-type": TEXT, "producer-epoch": "0", "producer-seq": "0"}, b"a", "invalid_request"),
-        (
-            {"content-type": TEXT, "producer-id": "", "producer-epoch": "0", "producer-seq": "0"},
-            b"a",
-            "invalid_request",
-        ),
-        *(
-            ({"content-type": TEXT, "producer-id": "p", "producer-epoch": "0", "producer-seq": seq}, b"a", code)
-            for seq, code in [
-                (each, "invalid_request") for each in ("", "-1", "+1", "01", "1e3", "1.0", "٣", str(2**53))
-            ]
-        ),
-    ],
-)
-def test_a_post_that_makes_no_sense_is_refused(headers: Mapping[str, str], body: bytes, code: str) -> None:
-    with pytest.raises(HearthError) as told:
-        ledger.append(headers, body)
-    assert told.value.code == code
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"stream-ttl": "60", "stream-expires-at": "2030-01-01T00:00:00Z"},
-        *({"stream-ttl": ttl} for ttl in ("", "-1", "+1", "01", "1e3", "1.5", "abc", "9" * 12)),
-        *(
-            {"stream-expires-at": at}
-            for at in ("", "soon", "2030-01-01", "2030-01-01T00:00:00", "2030-13-01T00:00:00Z")
-        ),
-        *({"content-type": kind} for kind in ("", "text", "text/", "a b/c", "text/plain\u00e9", "text/plain; é")),
-    ],
-)
-def test_a_put_that_makes_no_sense_is_refused(headers: Mapping[str, str]) -> None:
-    with pytest.raises(HearthError, match="invalid_request"):
-        ledger.create(headers, 1.0)
-
-
-def test_one_array_is_many_messages_and_each_stays_as_it_was_written() -> None:
-    def split(body: bytes) -> tuple[bytes, ...]:
-        return ledger.split("application/json; charset=utf-8", body)
-
-    assert split(b' {"a": 1} ') == (b'{"a": 1}',)
-    assert split(b'[{"a":1}, [2, 3],"x",12345678901234567890123, 1.0]') == (
-        b'{"a":1}',
-        b"[2, 3]",
-        b'"x"',
-        b"12345678901234567890123",
-        b"1.0",
-    )
-    assert split(b"[[[1]]]") == (b"[[1]]",)
-    assert split(b"[]") == split(b"") == ()
-    assert ledger.split("text/plain", b"[1,2]") == (b"[1,2]",)
-
-
-def test_the_same_put_again_is_known_by_what_it_means() -> None:
-    def like(stream: Ledger, headers: Mapping[str, str], closed: bool = False) -> bool:
-        return stream.is_like(ledger.create(headers, 9.0), closed)
-
-    assert like(a_stream(), {"content-type": "TEXT/PLAIN;charset=utf-8"})
-    assert not like(a_stream(), {"content-type": "text/html"})
-    assert not like(a_stream(), {"content-type": TEXT}, closed=True)
-    assert like(a_stream(ttl=5), {"content-type": TEXT, "stream-ttl": "5"})
-    assert not like(a_stream(ttl=5), {"content-type": TEXT})
-    fixed = a_stream(expires_at="2030-01-01T00:00:00Z")
-    assert like(fixed, {"content-type": TEXT, "stream-expires-at": "2030-01-01T01:00:00+01:00"})
-    assert not like(fixed, {"content-type": TEXT, "stream-expires-at": "2030-01-01T01:00:00Z"})

@@ -132,8 +132,6 @@ class RedisLogs:
             await self._mirrors.adopt(writer.log)
         except Away:
             raise HearthError("log_unavailable") from None
-        if writer.alone:
-            raise HearthError("log_unavailable")
 
     async def take(self, id: str) -> RedisWriter:
         try:

@@ -78,7 +78,7 @@ class RedisWriter:
         if not is_terminal(events[-1]) and self._size > self._retention.log_bytes:
             raise HearthError("log_full")
         self._staged += events
-        if self._scribe.away:
+        if self._scribe.away and not self.log.generation.remote:
             self.go_alone()
             return
         await self.flushed()
@@ -142,6 +142,11 @@ class RedisWriter:
 
     def go_alone(self) -> None:
         """Redis is away: show the readers what they have not seen, under an epoch that says so."""
+        if self.log.generation.remote:
+            # Whoever writes over HTTP may write to another replica next, and knows to try again.
+            self._staged = []
+            self._settle(HearthError("log_unavailable"))
+            return
         if self._staged:
             if self.begun and not self.alone:
                 self.log.renew(new_epoch())

@@ -15,9 +15,11 @@ APPLICABLE = 250
 
 
 @pytest.mark.timeout(300)
-async def test_every_applicable_test_of_the_public_suite_passes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", ["memory", "redis"])
+async def test_every_applicable_test_of_the_public_suite_passes(tmp_path: Path, redis_url: str, store: str) -> None:
     report = tmp_path / "report.json"
-    async with serving(durable_writes=True, keep_alive_s=1) as served:
+    shared = {"redis_url": redis_url} if store == "redis" else {}
+    async with serving(durable_writes=True, keep_alive_s=1, **shared) as served:
         await run_node(
             "node_modules/vitest/vitest.mjs",
             "run",

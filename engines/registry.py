@@ -12,6 +12,7 @@ from engines.base import Engine, Knobs
 from engines.errors import EngineError
 
 if TYPE_CHECKING:
+    from engines.vllm.hosting import Hosting
     from engines.vllm.nest import Nest
 
 GRAMMAR: Final = "NAME=ENGINE:SOURCE?knob=value&..., as in campfire=vllm:bundled"
@@ -46,9 +47,12 @@ def parse(written: str) -> ModelSource:
     return ModelSource(name, engine, source, knobs)
 
 
-def build(models: Iterable[ModelSource]) -> dict[str, Engine]:
-    """The engines of one server by model name, none of them started. Raises EngineError `bad_model_source`."""
-    shared = _Shared()
+def build(models: Iterable[ModelSource], elsewhere: Callable[[str], Hosting] | None = None) -> dict[str, Engine]:
+    """The engines of one server by model name, none of them started. Raises EngineError `bad_model_source`.
+
+    `elsewhere` gives a model the way to a host that another process keeps; else the server keeps its own.
+    """
+    shared = _Shared(elsewhere)
     engines: dict[str, Engine] = {}
     for model in models:
         if model.name in engines:
@@ -63,6 +67,9 @@ def build(models: Iterable[ModelSource]) -> dict[str, Engine]:
 
 class _Shared:
     """What the engines of one server have in common."""
+
+    def __init__(self, elsewhere: Callable[[str], Hosting] | None) -> None:
+        self.elsewhere = elsewhere
 
     @cached_property
     def nest(self) -> Nest:
@@ -85,10 +92,13 @@ def _scripted(model: ModelSource, shared: _Shared) -> Engine:
 
 def _vllm(model: ModelSource, shared: _Shared) -> Engine:
     from engines.vllm.engine import VllmEngine
+    from engines.vllm.hosting import OwnHost
 
     if not model.source:
         raise EngineError("bad_model_source", f"{model.name}=vllm: wants a folder, a model's name, or `bundled`.")
-    return VllmEngine(model.name, model.source, model.knobs, shared.nest)
+    if shared.elsewhere is not None:
+        return VllmEngine(shared.elsewhere(model.name))
+    return VllmEngine(OwnHost(shared.nest, model.name, model.source, model.knobs))
 
 
 _MAKERS: Final[Mapping[str, Callable[[ModelSource, _Shared], Engine]]] = {"vllm": _vllm, "scripted": _scripted}

@@ -1,4 +1,4 @@
-"""The engine host: the process that holds vLLM's async engine and speaks with the gateway over a Unix socket.
+"""The engine host: the process that holds vLLM's async engine and speaks with gateways over Unix sockets.
 
 What leans on vLLM's insides stands here and in `continuing`; vLLM is pinned, and tests/engines/vllm runs each of them:
 the collector that `add_request` returns (its `put` is replaced, so that outputs are pushed, one batch for each step of
@@ -41,10 +41,12 @@ from engines.errors import EngineError
 from engines.vllm import wire
 from engines.vllm.continuing import Continuing
 from engines.vllm.deltas import Deltas
+from engines.vllm.guests import OWNER, Guests
 from engines.vllm.rendering import REFUSALS, Job, Rendering, parameters, refusal
 
 _CPU_KV_BYTES = str(1 << 30)
 _BEHIND_THE_CORE = 5
+_UNREAD_BYTES = 64 << 20
 
 
 def run(path: str, name: str, source: str, knobs: Mapping[str, str]) -> int:
@@ -139,20 +141,21 @@ async def _serve(engine: AsyncLLM, arguments: Any, link: socket.socket) -> None:
         default_chat_template_kwargs=resolve_default_chat_template_kwargs(arguments),
     )
     rendering = Rendering(renderer, arguments.served_model_name[0])
-    host = Host(engine, rendering, Continuing(engine.output_processor))
+    continuing = Continuing(engine.output_processor)
+    guests = Guests(lambda number: Host(engine, rendering, continuing, guests, number))
     link.setblocking(False)
-    await asyncio.get_running_loop().create_unix_connection(lambda: host, sock=link)
-    host.say(wire.Progress("decoding a first token"))
+    owner = await guests.seat(link)
+    owner.say(wire.Progress("decoding a first token"))
     renderer.warmup()
-    await host.warm()
+    await owner.warm()
     # Its front end reads environment variables for every token; from here on none of them changes.
     enable_envs_cache()
     # Without this, full collections of what start-up left behind stall every stream for a third of a second.
     gc.collect()
     gc.freeze()
-    host.say(wire.Ready(engine.model_config.max_model_len, parameters(), _has_chat_template(engine, renderer)))
+    guests.open(wire.Ready(engine.model_config.max_model_len, parameters(), _has_chat_template(engine, renderer)))
     try:
-        await host.closed.wait()
+        await guests.over.wait()
     finally:
         engine.shutdown()
 
@@ -171,15 +174,18 @@ class Lane:
 
 
 class Host(asyncio.Protocol):
-    """The gateway's other end. Outputs are pushed here by the engine, gathered, and sent once for each step."""
+    """One gateway's other end. Outputs are pushed here by the engine, gathered, and sent once for each step."""
 
-    def __init__(self, engine: AsyncLLM, rendering: Rendering, continuing: Continuing) -> None:
-        self.closed = asyncio.Event()
+    def __init__(
+        self, engine: AsyncLLM, rendering: Rendering, continuing: Continuing, guests: Guests, number: int
+    ) -> None:
         self._engine = engine
         self._rendering = rendering
         self._continuing = continuing
+        self._guests = guests
+        self._number = number
         self._lanes: dict[int, Lane] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = guests.tasks
         self._chunks: list[tuple[int, Accepted | Delta]] = []
         self._split = wire.Splitter()
         self._decode = wire.to_host().decode
@@ -190,7 +196,13 @@ class Host(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closed.set()
+        self._transport = None
+        self._guests.gone(self._number)
+
+    def leave(self) -> None:
+        """Stop everything that this gateway asked for."""
+        for number in list(self._lanes):
+            self._abort(number)
 
     def data_received(self, data: bytes) -> None:
         for body in self._split.feed(data):
@@ -204,14 +216,16 @@ class Host(asyncio.Protocol):
                 case wire.AskMetrics():
                     text = prometheus_client.generate_latest().decode()
                     self.say(wire.Metrics(text))
+                case wire.Greet():
+                    self._spawn(self._guests.greet(message.path))
                 case wire.Stop():
-                    self.closed.set()
+                    self._guests.over.set()
 
     def say(self, message: wire.FromHost) -> None:
-        """Send a message, after every chunk that was given before it."""
-        assert self._transport is not None
+        """Send a message, after every chunk that was given before it; nothing happens when nobody is there any more."""
         self._flush()
-        self._transport.write(wire.pack(message))
+        if self._transport is not None:
+            self._transport.write(wire.pack(message))
 
     async def warm(self) -> None:
         """Decode one token. Raises whatever keeps the engine from it."""
@@ -246,7 +260,7 @@ class Host(asyncio.Protocol):
                 lane.requests.append(f"{id}-{job.choice}-{secrets.token_hex(4)}")
                 await self._add(number, lane.requests[-1], deltas, job)
         except EngineDeadError:
-            self._died()
+            self._guests.died()
         except (*REFUSALS, EngineError) as error:
             self._fail(number, refusal(error))
         except Exception as error:  # noqa: BLE001
@@ -276,7 +290,7 @@ class Host(asyncio.Protocol):
             return
         try:
             if isinstance(output, EngineDeadError):
-                self._died()
+                self._guests.died()
                 return
             if isinstance(output, Exception):
                 raise output
@@ -300,6 +314,9 @@ class Host(asyncio.Protocol):
         if self._chunks and self._transport is not None:
             chunks, self._chunks = self._chunks, []
             self._transport.write(wire.pack(wire.Step(chunks)))
+            if self._number != OWNER and self._transport.get_write_buffer_size() > _UNREAD_BYTES:
+                # A gateway that stands still must not fill the memory that the others live from.
+                self._transport.abort()
 
     def _abort(self, number: int) -> None:
         lane = self._lanes.pop(number, None)
@@ -311,9 +328,3 @@ class Host(asyncio.Protocol):
     def _fail(self, number: int, error: EngineError) -> None:
         self._abort(number)
         self.say(wire.Failed(number, error.code, error.message, error.parameter))
-
-    def _died(self) -> None:
-        if not self.closed.is_set():
-            # vLLM's own sentence sends the reader to a stack trace, which stands in the server's log.
-            self.say(wire.Died("engine_died", "vLLM's engine core died."))
-            self.closed.set()

@@ -2,6 +2,9 @@
 
 Each message is a length (four bytes, big-endian) and that many bytes of MessagePack. A lane is one prompt under way;
 its number is chosen by the gateway and never used twice on one socket.
+
+A host may have several gateways, each on a socket of its own. The first is its owner: the host ends with that socket.
+The others are guests, and take only their lanes along.
 """
 
 from __future__ import annotations
@@ -34,8 +37,14 @@ class AskMetrics(msgspec.Struct, frozen=True, array_like=True, tag="ask_metrics"
     """Say your metrics."""
 
 
+class Greet(msgspec.Struct, frozen=True, array_like=True, tag="greet"):
+    """Serve the gateway that listens at this path as well, and say when that began. Only the owner says this."""
+
+    path: str
+
+
 class Stop(msgspec.Struct, frozen=True, array_like=True, tag="stop"):
-    """End the engine and yourself."""
+    """End the engine and yourself. Only the owner says this."""
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True, tag="progress"):
@@ -73,6 +82,12 @@ class Metrics(msgspec.Struct, frozen=True, array_like=True, tag="metrics"):
     text: str
 
 
+class Greeted(msgspec.Struct, frozen=True, array_like=True, tag="greeted"):
+    """That guest was told that the engine is warm, or is not there."""
+
+    path: str
+
+
 class Died(msgspec.Struct, frozen=True, array_like=True, tag="died"):
     """The engine is gone, or never came; the host ends."""
 
@@ -80,8 +95,8 @@ class Died(msgspec.Struct, frozen=True, array_like=True, tag="died"):
     reason: str
 
 
-ToHost = Start | Abort | AskMetrics | Stop
-FromHost = Progress | Ready | Step | Failed | Metrics | Died
+ToHost = Start | Abort | AskMetrics | Greet | Stop
+FromHost = Progress | Ready | Step | Failed | Metrics | Greeted | Died
 
 _HEAD: Final = 4
 

@@ -1,0 +1,159 @@
+"""The socket to an engine host, and the lanes on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final, cast
+
+from engines.base import Accepted, Chunk, Delta, Report
+from engines.errors import EngineError
+from engines.vllm import wire
+
+_METRICS_S: Final = 2.0
+
+
+class Lane:
+    """What one generation is still to be given."""
+
+    def __init__(self) -> None:
+        self.chunks: deque[Chunk] = deque()
+        self.error: EngineError | None = None
+        self._waiting: asyncio.Future[None] | None = None
+
+    def give(self, chunk: Chunk) -> None:
+        self.chunks.append(chunk)
+        self._wake()
+
+    def fail(self, error: EngineError) -> None:
+        if self.error is None:
+            self.error = error
+            self._wake()
+
+    async def next(self) -> Chunk:
+        """The next chunk, when it comes. Raises the error that ended the lane, after every chunk before it."""
+        while not self.chunks:
+            if self.error is not None:
+                raise self.error
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        return self.chunks.popleft()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+
+class Link(asyncio.Protocol):
+    """One gateway's end of the socket."""
+
+    def __init__(self, report: Report) -> None:
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[wire.Ready] = loop.create_future()
+        self.died: asyncio.Future[str] = loop.create_future()
+        self.lanes: dict[int, Lane] = {}
+        self._report = report
+        self._count = 0
+        self._asking: list[asyncio.Future[str]] = []
+        self._inviting: dict[str, asyncio.Future[bool]] = {}
+        self._split = wire.Splitter()
+        self._decode = wire.from_host().decode
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.end("The engine's process closed its connection.")
+
+    def data_received(self, data: bytes) -> None:
+        for body in self._split.feed(data):
+            message = self._decode(body)
+            if isinstance(message, wire.Step):
+                self._step(message.chunks)
+            else:
+                self._other(message)
+
+    def open(self) -> tuple[int, Lane]:
+        """A lane of its own for one generation."""
+        self._count += 1
+        lane = self.lanes[self._count] = Lane()
+        return self._count, lane
+
+    def say(self, message: wire.ToHost) -> None:
+        """Send a message; nothing happens when nobody is there any more."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(wire.pack(message))
+
+    def end(self, reason: str, code: str = "engine_died") -> None:
+        """Everything that still waits on this host fails with that reason; the first reason stays."""
+        if self.died.done():
+            return
+        self.died.set_result(reason)
+        if not self.ready.done():
+            self.ready.set_exception(
+                EngineError("bad_model_source" if code == "bad_model_source" else "boot_failed", reason)
+            )
+            # Whoever booted it may have given up, and that is no fault.
+            self.ready.exception()
+        for lane in self.lanes.values():
+            lane.fail(EngineError("engine_died", f"{reason} The model is being started again: ask again."))
+        for asking in self._asking:
+            if not asking.done():
+                asking.set_result("")
+        for inviting in self._inviting.values():
+            if not inviting.done():
+                inviting.set_result(False)
+        if self._transport is not None:
+            self._transport.close()
+
+    async def metrics(self) -> str:
+        """The host's metrics, empty when it does not say them in time."""
+        asking: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._asking.append(asking)
+        self.say(wire.AskMetrics())
+        try:
+            return await asyncio.wait_for(asking, _METRICS_S)
+        except TimeoutError:
+            return ""
+
+    async def invite(self, path: str) -> bool:
+        """Have the host serve the gateway that listens at that path as well; False when it ended before it could."""
+        if self.died.done():
+            return False
+        inviting: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._inviting[path] = inviting
+        self.say(wire.Greet(path))
+        try:
+            return await inviting
+        finally:
+            del self._inviting[path]
+
+    def _step(self, chunks: list[tuple[int, Accepted | Delta]]) -> None:
+        lanes = self.lanes
+        for number, chunk in chunks:
+            lane = lanes.get(number)
+            if lane is not None:
+                lane.give(chunk)
+
+    def _other(self, message: wire.FromHost) -> None:
+        match message:
+            case wire.Progress():
+                self._report(message.text)
+            case wire.Ready():
+                if not self.ready.done():
+                    self.ready.set_result(message)
+            case wire.Failed():
+                if lane := self.lanes.get(message.lane):
+                    lane.fail(EngineError(message.code, message.message, parameter=message.parameter))
+            case wire.Metrics():
+                if self._asking:
+                    asking = self._asking.pop(0)
+                    if not asking.done():
+                        asking.set_result(message.text)
+            case wire.Greeted():
+                inviting = self._inviting.get(message.path)
+                if inviting is not None and not inviting.done():
+                    inviting.set_result(True)
+            case wire.Died():
+                self.end(message.reason, message.code)

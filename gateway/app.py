@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 
 from engines import registry
 from engines.pool import Pool
+from engines.vllm.hosting import Hosting
 from gateway.clock import Clock
 from gateway.core import Deadlines, Gateway
 from gateway.log.base import Logs, Retention
@@ -21,12 +23,22 @@ from gateway.surfaces import durable, failures, openai, operations, page, socket
 from gateway.surfaces.body import BodyLimits
 
 
-def build(settings: Settings, clock: Clock | None = None) -> Starlette:
+class Company(NamedTuple):
+    """What a worker has together with the other workers of its server."""
+
+    hosting: Callable[[str], Hosting]
+    """A model's way to the host that all of them share."""
+    metrics: str
+    """The folder in which they count together."""
+
+
+def build(settings: Settings, clock: Clock | None = None, company: Company | None = None) -> Starlette:
     """The ASGI application. Raises EngineError `bad_model_source` when a model is named wrongly."""
     clock = clock or Clock()
-    metrics = Metrics()
+    metrics = Metrics(company.metrics if company else None)
     sources = [registry.parse(written) for written in settings.models]
-    pool = Pool(registry.build(sources), clock.steady, settings.boot_deadline_s)
+    engines = registry.build(sources, company.hosting if company else None)
+    pool = Pool(engines, clock.steady, settings.boot_deadline_s)
     logs = _store(settings, clock)
     gateway = Gateway(
         pool,

@@ -185,6 +185,11 @@ class Gateway:
         """How many readers follow a log now."""
         return len(self._readers)
 
+    def count(self) -> None:
+        """Have the metrics show what runs now."""
+        states = {name: seat.state for name, seat in self.pool.seats.items()}
+        self._metrics.show(running=self.running, readers=self.readers, states=states, store=self.trouble is None)
+
     async def begin(self) -> None:
         """Open the store of logs, and start the watch."""
         await self._logs.start()
@@ -234,6 +239,8 @@ class Gateway:
                 self._cut_stalled_readers()
                 self._fail_silent_runs()
                 await self._logs.sweep()
+                # Another process may be asked for what all of them run.
+                self.count()
             except Exception:  # noqa: BLE001
                 # The watch must outlive whatever one round of it meets.
                 _log.exception("a round of the watch broke")

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from engines.base import State
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
 class Metrics:
-    """Every metric of the gateway. Counted per event of interest, never per token."""
+    """Every metric of the gateway. Counted per event of interest, never per token.
 
-    def __init__(self) -> None:
+    Processes that count together name a folder, and each of them shows the sums of all. What a process counted stays
+    in them when it dies. prometheus_client must have found the folder in the environment when it was imported.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
+        self._folder = folder
         self.registry = CollectorRegistry()
         on = self.registry
         self._started = Counter("hearth_generations_started", "Generations begun.", ["model", "surface"], registry=on)
@@ -36,10 +46,23 @@ class Metrics:
             ["model", "gone"],
             registry=on,
         )
-        self._store = Gauge("hearth_store_up", "1 while the store of logs is whole, 0 while it is not.", registry=on)
-        self._running = Gauge("hearth_running_generations", "Generations that have not ended.", registry=on)
-        self._readers = Gauge("hearth_readers", "Readers that follow a log.", registry=on)
-        self._warm = Gauge("hearth_model_state", "1 for the state the model is in.", ["model", "state"], registry=on)
+        self._store = Gauge(
+            "hearth_store_up",
+            "1 while the store of logs is whole, 0 while it is not.",
+            registry=on,
+            multiprocess_mode="livemin",
+        )
+        self._running = Gauge(
+            "hearth_running_generations", "Generations that have not ended.", registry=on, multiprocess_mode="livesum"
+        )
+        self._readers = Gauge("hearth_readers", "Readers that follow a log.", registry=on, multiprocess_mode="livesum")
+        self._warm = Gauge(
+            "hearth_model_state",
+            "Processes that see the model in this state.",
+            ["model", "state"],
+            registry=on,
+            multiprocess_mode="livesum",
+        )
 
     def started(self, model: str, surface: str) -> None:
         self._started.labels(model, surface).inc()
@@ -59,12 +82,19 @@ class Metrics:
     def slow_reader_cut(self) -> None:
         self._cut.inc()
 
-    def render(self, *, running: int, readers: int, states: dict[str, str], store: bool) -> bytes:
-        """Everything as Prometheus text; the gauges are given by whoever knows them."""
+    def show(self, *, running: int, readers: int, states: Mapping[str, str], store: bool) -> None:
+        """Set the gauges; they are given by whoever knows them."""
         self._running.set(running)
         self._readers.set(readers)
         self._store.set(store)
-        self._warm.clear()
-        for model, state in states.items():
-            self._warm.labels(model, state).set(1)
-        return generate_latest(self.registry)
+        for model, now in states.items():
+            for state in State:
+                self._warm.labels(model, state).set(state == now)
+
+    def render(self) -> bytes:
+        """Everything as Prometheus text."""
+        if self._folder is None:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together, self._folder)  # type: ignore[no-untyped-call]
+        return generate_latest(together)

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
+from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import Protocol
 
 import uvicorn
 from starlette.applications import Starlette
 
+from engines.pool import Seat
 from gateway.app import build
 from gateway.connections import WebSockets, http
 from gateway.core import Gateway
-from gateway.settings import Settings, SettingsError
-
-_BACKLOG = 2048
-
-
-class Watcher(Protocol):
-    """Told of the server's life, in its loop."""
-
-    def listening(self, server: Server) -> None:
-        """Connections are answered from now on."""
-
-    def draining(self, running: int) -> None:
-        """It was asked to end, and lets that many generations end first."""
-
-    async def stopped(self) -> None:
-        """Its connections and its engines are gone."""
+from gateway.listening import listen
+from gateway.settings import Settings
+from gateway.watcher import Watcher
 
 
 class Server(uvicorn.Server):
@@ -61,6 +48,20 @@ class Server(uvicorn.Server):
     def port(self) -> int:
         """The port it listens on."""
         return int(self.servers[0].sockets[0].getsockname()[1])
+
+    @property
+    def models(self) -> Sequence[str]:
+        """What it serves."""
+        return list(self.seats)
+
+    @property
+    def seats(self) -> Mapping[str, Seat]:
+        """Its models, whose boots can be followed."""
+        return self.gateway.pool.seats
+
+    def give_up(self) -> None:
+        """End at once."""
+        self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; a second signal closes the connections that are left."""
@@ -96,27 +97,6 @@ def configure(app: Starlette, settings: Settings) -> uvicorn.Config:
         ws_max_size=settings.max_body_bytes,
         timeout_graceful_shutdown=5,
     )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that takes connections there. Raises SettingsError."""
-    try:
-        return socket.create_server((host, port), family=_family(host), backlog=_BACKLOG)
-    except OSError as error:
-        match error.errno:
-            case errno.EADDRINUSE:
-                told = f"Port {port} on {host} is in use; choose another with --port, or stop what listens there."
-            case errno.EACCES:
-                told = f"Port {port} is for the system's administrator; choose one from 1024 up with --port."
-            case errno.EADDRNOTAVAIL | socket.EAI_NONAME:
-                told = f"{host} is no address of this machine; --host 0.0.0.0 listens on all of them."
-            case _:
-                told = f"Cannot listen on {host}, port {port}: {error.strerror}."
-        raise SettingsError(told) from None
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def serve(settings: Settings, watcher: Watcher) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     generation_bytes: int = Field(
         8 << 20, gt=0, description="Bytes one generation may hold before it fails as log_full."
     )
+    workers: int = Field(1, ge=1, le=256, description="Processes that answer connections, on one port.")
     redis_url: SecretStr | None = Field(
         None, description="The Redis that several servers share, as redis://HOST:PORT; none for a server by itself."
     )
@@ -140,6 +142,16 @@ def load(overrides: Mapping[str, Any], file: Path | None = None) -> Settings:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
     assert isinstance(settings, Settings)
     return settings
+
+
+def pack(settings: Settings) -> bytes:
+    """All of them, secrets too, for a process of our own."""
+    return pickle.dumps(dict(settings))
+
+
+def unpack(packed: bytes) -> Settings:
+    """What `pack` was given. They were checked there, and neither the environment nor a file is asked again."""
+    return Settings.model_construct(**pickle.loads(packed))
 
 
 def strangers() -> list[str]:

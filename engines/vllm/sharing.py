@@ -108,9 +108,8 @@ class Asker:
 class SharedHost:
     """A host that the supervisor keeps for all workers: to part from it takes it from nobody else."""
 
-    pid = None
-
     def __init__(self, model: str, asker: Asker) -> None:
+        self.pid: int | None = None
         self._model = model
         self._asker = asker
 

@@ -15,7 +15,7 @@ from gateway.settings import Settings
 
 if TYPE_CHECKING:
     from engines.pool import Seat
-    from gateway.server import Server
+    from gateway.watcher import Serving
 
 _TICK_S: Final = 0.25
 
@@ -32,15 +32,17 @@ class Herald:
         self._stories: list[Story] = []
         self._task: asyncio.Task[None] | None = None
 
-    def listening(self, server: Server) -> None:
+    def listening(self, server: Serving) -> None:
         """Say what is served and where; then follow the models."""
         host, screen = self._settings.host, self._screen
-        url, seats = visit(host, server.port), server.gateway.pool.seats
+        url = visit(host, server.port)
         also = ", and at every other address of this machine" if is_everywhere(host) else ""
         screen.line(f"Hearth {version('hearth-gateway')} listens at {screen.bold(url)}{also}")
         screen.line(f"  chat page   {url}/")
         screen.line(f"  OpenAI API  {url}/v1")
-        screen.line(f"  models      {', '.join(seats) or 'none; name one with --model'}")
+        screen.line(f"  models      {', '.join(server.models) or 'none; name one with --model'}")
+        if self._settings.workers > 1:
+            screen.line(f"  workers     {self._settings.workers}")
         self._task = asyncio.create_task(self._follow(server), name="herald")
 
     def draining(self, running: int) -> None:
@@ -63,14 +65,14 @@ class Herald:
         self._screen.status("")
         self._screen.line("stopped")
 
-    async def _follow(self, server: Server) -> None:
+    async def _follow(self, server: Serving) -> None:
         async with asyncio.TaskGroup() as group:
-            for seat in server.gateway.pool.seats.values():
+            for seat in server.seats.values():
                 group.create_task(self._follow_one(seat, server))
             if self._screen.is_terminal:
                 group.create_task(self._tick())
 
-    async def _follow_one(self, seat: Seat, server: Server) -> None:
+    async def _follow_one(self, seat: Seat, server: Serving) -> None:
         story = Story(seat.name)
         self._stories.append(story)
         while True:
@@ -81,7 +83,7 @@ class Herald:
                     self._screen.line(line)
             if seat.error is not None and seat.error.code == "bad_model_source":
                 self.fault = f"{seat.name}: {seat.error.message} See `hearth serve --help`."
-                server.should_exit = True
+                server.give_up()
             await seat.change()
 
     async def _tick(self) -> None:

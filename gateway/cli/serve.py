@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Final
 from pydantic.fields import FieldInfo
 
 from engines.errors import EngineError
+from gateway import stderr
 from gateway.cli.herald import Herald
 from gateway.cli.parser import Parser
 from gateway.cli.sources import fault
@@ -37,7 +37,7 @@ GROUPS: Final[Mapping[str, Sequence[str]]] = {
         "keep_bytes",
         "keep_ended_s",
     ),
-    "what it shares": ("redis_url", "lease_s"),
+    "what it shares": ("workers", "redis_url", "lease_s"),
     "what it tells": ("log_level",),
 }
 
@@ -72,12 +72,12 @@ def main(words: Sequence[str]) -> int:
     for written in settings.models:
         if told := fault(written):
             raise Trouble(told)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    if settings.log_level == "info":
-        # What uvicorn tells at this level is told better here.
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    stderr.configure(settings.log_level)
     # Last, since it takes longest: whoever mistyped an option need not wait for it.
-    from gateway.server import serve
+    if settings.workers > 1:
+        from gateway.supervisor import serve
+    else:
+        from gateway.server import serve
 
     herald = Herald(settings, Screen(sys.stdout))
     try:
@@ -122,7 +122,7 @@ def _add(group: Any, name: str, field: FieldInfo) -> None:
 
 def _unit(name: str) -> str:
     tail = name.rpartition("_")[2]
-    return {"s": "SECONDS", "bytes": "BYTES", "running": "N"}.get(tail, tail.upper())
+    return {"s": "SECONDS", "bytes": "BYTES", "running": "N", "workers": "N"}.get(tail, tail.upper())
 
 
 def _default(field: FieldInfo) -> str:

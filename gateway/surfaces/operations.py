@@ -40,11 +40,8 @@ def routes(gateway: Gateway, metrics: Metrics) -> list[Route]:
 
     async def expose(request: Request) -> Response:
         engines = await asyncio.gather(*(seat.engine.metrics() for seat in gateway.pool.seats.values()))
-        states = {name: str(seat.state) for name, seat in gateway.pool.seats.items()}
-        own = metrics.render(
-            running=gateway.running, readers=gateway.readers, states=states, store=gateway.trouble is None
-        )
-        text = own + exposition.merge(engines, "vllm:").encode()
+        gateway.count()
+        text = metrics.render() + exposition.merge(engines, "vllm:").encode()
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", expose)]

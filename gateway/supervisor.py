@@ -1,0 +1,145 @@
+"""Several worker processes as one server: who starts them, keeps the engines for all of them, and ends them.
+
+The supervisor answers no connection and runs no generation, so that nothing a caller sends can harm it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from engines import registry
+from engines.pool import Pool, Seat
+from engines.vllm.engine import VllmEngine
+from engines.vllm.sharing import Broker
+from gateway.listening import listen
+from gateway.post import Orders, Post
+from gateway.redis.local import LocalRedis, LocalRedisError
+from gateway.settings import Settings, SettingsError, pack
+from gateway.watcher import Watcher
+
+_MARGIN_S: Final = 15.0
+"""What closing connections may take after the drain."""
+_HURRY_S: Final = 3.0
+_COUNT_S: Final = 1.0
+
+
+class Supervisor:
+    """Owns the workers, and the engines that they share."""
+
+    def __init__(self, settings: Settings, listening: socket.socket, metrics: str, watcher: Watcher) -> None:
+        sources = [registry.parse(written) for written in settings.models]
+        engines = {name: engine for name, engine in registry.build(sources).items() if isinstance(engine, VllmEngine)}
+        self._models = [source.name for source in sources]
+        self._pool = Pool(engines, time.monotonic, settings.boot_deadline_s)
+        self._broker = Broker(self._pool, engines, time.monotonic)
+        self._watcher = watcher
+        self._drain_s = settings.drain_s
+        self._port = int(listening.getsockname()[1])
+        self._serving = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._gave_up = False
+        orders = Orders(listening, metrics, pack(settings))
+        self._posts = [
+            Post(number, orders, self._broker, self._serving, time.monotonic) for number in range(settings.workers)
+        ]
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._port
+
+    @property
+    def models(self) -> Sequence[str]:
+        """What it serves."""
+        return self._models
+
+    @property
+    def seats(self) -> Mapping[str, Seat]:
+        """The models that the workers share; scripted ones live in each worker."""
+        return self._pool.seats
+
+    def give_up(self) -> None:
+        """End it, with nothing to be said of answers."""
+        self._gave_up = True
+        self._ending.set()
+
+    async def run(self) -> None:
+        """Serve until a signal ends it."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._end)
+        self._broker.begin()
+        telling = asyncio.create_task(self._tell(), name="tell")
+        keeping = [asyncio.create_task(post.keep(), name=f"post {post.number}") for post in self._posts]
+        await self._ending.wait()
+        telling.cancel()
+        await asyncio.wait([telling])
+        await self._end_workers(keeping)
+        await self._broker.close()
+        await self._pool.close()
+        await self._watcher.stopped()
+
+    def _end(self) -> None:
+        if not self._ending.is_set():
+            self._ending.set()
+            return
+        self._hurry.set()
+        for post in self._posts:
+            post.end()
+
+    async def _tell(self) -> None:
+        await self._serving.wait()
+        self._watcher.listening(self)
+
+    async def _end_workers(self, keeping: Sequence[asyncio.Task[None]]) -> None:
+        """Have them drain, all at once; end those that take too long."""
+        counts = [post.draining for post in self._posts if post.draining is not None]
+        for post in self._posts:
+            post.end()
+        gone: asyncio.Future[Any] = asyncio.gather(*keeping)
+        if not self._gave_up:
+            if counts:
+                await asyncio.wait(counts, timeout=_COUNT_S)
+            self._watcher.draining(sum(count.result() for count in counts if count.done()))
+        hurry: asyncio.Future[Any] = asyncio.create_task(self._hurry.wait(), name="hurry")
+        await asyncio.wait([gone, hurry], timeout=self._drain_s + _MARGIN_S, return_when=asyncio.FIRST_COMPLETED)
+        if self._hurry.is_set():
+            await asyncio.wait([gone], timeout=_HURRY_S)
+        hurry.cancel()
+        for post in self._posts:
+            post.kill()
+        await gone
+
+
+def serve(settings: Settings, watcher: Watcher) -> None:
+    """Listen, and run until a signal ends it. Raises SettingsError, and EngineError `bad_model_source`."""
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(listen(settings.host, settings.port))
+        metrics = stack.enter_context(tempfile.TemporaryDirectory(prefix="hearth-metrics-"))
+        if settings.redis_url is None:
+            settings = settings.model_copy(update={"redis_url": SecretStr(_local_redis(stack))})
+        # Made in the loop, for it holds events of that loop.
+        asyncio.run(_run(settings, opened, metrics, watcher))
+
+
+async def _run(settings: Settings, listening: socket.socket, metrics: str, watcher: Watcher) -> None:
+    await Supervisor(settings, listening, metrics, watcher).run()
+
+
+def _local_redis(stack: contextlib.ExitStack) -> str:
+    redis = LocalRedis()
+    try:
+        stack.enter_context(redis)
+    except LocalRedisError as error:
+        raise SettingsError(f"Several workers need a Redis. {error}") from None
+    return redis.url

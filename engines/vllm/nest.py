@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ class Nest:
                     sys.executable,
                     "-m",
                     "engines.vllm.nursery",
+                    str(os.getpid()),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
                     # Ctrl-C in a terminal reaches all of its session: the server decides when engines end.

@@ -5,7 +5,7 @@ already listens. A cold model is then really gone, its memory too, and its next 
 The standard library's forkserver does nearly this, but its start blocks until the preload is done, its one instance is
 module state, and it can be ended by a private call alone.
 
-Run as `python -m engines.vllm.nursery`. Each line on stdin is a JSON object: {"host": ARGUMENTS} forks a host,
+Run as `python -m engines.vllm.nursery PARENT`, the process id of whoever runs it. Each line on stdin is a JSON object: {"host": ARGUMENTS} forks a host,
 {"kill": PID} ends one and all it started. Each line on stdout says {"ready": true}, {"born": PID} or
 {"gone": PID, "status": N}. When stdin closes, every host is killed and the nursery ends.
 """
@@ -42,6 +42,9 @@ def main() -> None:
     """Import, then fork and bury hosts until stdin closes."""
     # While it imports it does not listen, and must not outlive a server that was killed meanwhile.
     _die_with_parent()
+    if os.getppid() != int(sys.argv[1]):
+        # It was killed before it could be bound to.
+        return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What vLLM prints belongs on stderr: stdout is for our lines alone.
     lines = os.fdopen(os.dup(1), "w", buffering=1)

@@ -191,11 +191,11 @@ class Broker:
         while True:
             async for stage in self._pool.reach(want.model):
                 say(Stage(want.call, stage))
+            changed = seat.changed
             if await engine.invite(want.path):
                 return
-            # The host died, and the pool is about to see it: there will be another, or an error.
-            if seat.state is State.WARM:
-                await seat.change()
+            # The host died. When the pool has seen that as well, there is another to wait for, or an error.
+            await changed.wait()
 
     async def _cool(self, model: str) -> None:
         async with self._cooling[model]:

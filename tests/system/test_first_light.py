@@ -155,5 +155,8 @@ def runs(pid: int) -> bool:
 
 def descendants(pid: int) -> list[int]:
     """Every process below this one."""
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
     return children + [below for child in children for below in descendants(child)]

@@ -5,9 +5,9 @@ already listens. A cold model is then really gone, its memory too, and its next 
 The standard library's forkserver does nearly this, but its start blocks until the preload is done, its one instance is
 module state, and it can be ended by a private call alone.
 
-Run as `python -m engines.vllm.nursery PARENT`, the process id of whoever runs it. Each line on stdin is a JSON object: {"host": ARGUMENTS} forks a host,
-{"kill": PID} ends one and all it started. Each line on stdout says {"ready": true}, {"born": PID} or
-{"gone": PID, "status": N}. When stdin closes, every host is killed and the nursery ends.
+Run as `python -m engines.vllm.nursery PARENT`, the process id of whoever runs it. Each line on stdin is a JSON object:
+{"host": ARGUMENTS} forks a host, {"kill": PID} ends one and all it started. Each line on stdout says {"ready": true},
+{"born": PID} or {"gone": PID, "status": N}. When stdin closes, every host is killed and the nursery ends.
 """
 
 from __future__ import annotations

@@ -71,8 +71,6 @@ class Generation(msgspec.Struct, kw_only=True):
     remote: bool = False
     """Whether it is written over HTTP by its owner, and by no engine."""
     state: State = State.QUEUED
-    remote: bool = False
-    """Whether its log is written over HTTP by somebody else: no runner has it, and nobody takes it over."""
 
     def move(self, to: State) -> None:
         """Go to another state. Raises IllegalMove."""

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Container, Coroutine, Sequence
 from typing import Any, Final
 
 from gateway.errors import HearthError
 from gateway.generation import Generation
-from gateway.log.base import Fenced, Position, Retention, Writer, new_epoch
+from gateway.log.base import Position, Retention, Writer, new_epoch
 from gateway.log.janitor import Janitor
 from gateway.log.local import Log
-from gateway.log.mirror import Mirror
 from gateway.log.mirrors import Mirrors
 from gateway.log.reading import Reading
-from gateway.log.records import Keys, Packing, read_past
+from gateway.log.records import Keys, Packing
 from gateway.log.scribe import Hooks, RedisScribe, script
+from gateway.log.succession import Parts, Succession
 from gateway.log.writer import RedisWriter
 from gateway.redis.address import Address
 from gateway.redis.feed import Feed
@@ -61,17 +60,28 @@ class RedisLogs:
         self._janitor = Janitor(self._reads, self._keys, self._retention)
         self._mirrors = Mirrors(self._reading, self._keys, packing, clock)
         self._feed: Feed | None = None
-        self._take, self._cancel, self._let_go = script("take"), script("cancel"), script("let_go")
+        self._cancel = script("cancel")
         self._running: dict[str, RedisWriter] = {}
         self._ended: OrderedDict[str, Log] = OrderedDict()
         """Logs that were written here, while they are kept: their readers need not ask Redis."""
         self._finished: dict[str, int] = {}
         """Sizes of ended logs that the index does not know yet."""
-        self._freed: set[str] = set()
-        """Running logs whose writers are known to be gone."""
-        self._freeing = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._fences = 0
+        self._succession = Succession(
+            Parts(
+                self.replica,
+                self._writes,
+                self._keys,
+                self._reading,
+                self._mirrors,
+                self._janitor,
+                self._scribe,
+                self._running,
+                self._retention,
+                clock,
+                lease_s,
+            )
+        )
 
     @property
     def shared(self) -> bool:
@@ -97,7 +107,7 @@ class RedisLogs:
         self._mirrors.listen(self._feed)
         self._feed.start()
         self._spawn(self._scribe.run())
-        self._spawn(self._keep_leases())
+        self._spawn(self._succession.keep_leases())
 
     async def close(self) -> None:
         tasks = list(self._tasks)
@@ -114,14 +124,15 @@ class RedisLogs:
     # Writing
 
     async def create(self, generation: Generation) -> RedisWriter:
-        writer = RedisWriter(Log(generation, new_epoch()), self._fence(), self._scribe, self._retention)
+        writer = RedisWriter(Log(generation, new_epoch()), self._succession.fence(), self._scribe, self._retention)
+        writer.fresh = True
         if generation.remote:
             await self._create_remote(writer)
             return writer
         self._running[generation.id] = writer
         if not self._scribe.away:
             await writer.flushed()
-            await self._note_running([generation.id])
+            await self._succession.note_running([generation.id])
         return writer
 
     async def _create_remote(self, writer: RedisWriter) -> None:
@@ -135,22 +146,15 @@ class RedisLogs:
 
     async def take(self, id: str) -> RedisWriter:
         try:
-            return await self._taken(id, lapsed=False)
+            return await self._succession.take(id)
         except Away:
             raise HearthError("log_unavailable") from None
 
     async def let_go(self, writer: Writer) -> None:
         assert isinstance(writer, RedisWriter)
-        id = writer.log.generation.id
-        if self._running.pop(id, None) is None:
+        if self._running.pop(writer.log.generation.id, None) is None:
             return
-        try:
-            await writer.flushed()
-            writer.fence_off()
-            await self._writes.script(self._let_go, [self._keys.meta(id)], [writer.fence])
-            await self._writes.run(self._writes.client.publish(self._keys.everybody, f"free {id}"))
-        except (Away, Fenced):
-            _log.warning("%s could not be handed over; its lease will lapse", id)
+        await self._succession.let_go(writer)
         if writer.log.readers:
             self._spawn(self._follow(writer.log))
 
@@ -187,21 +191,7 @@ class RedisLogs:
         return bool(count)
 
     async def orphans(self, models: Container[str]) -> Sequence[RedisWriter]:
-        try:
-            # Several times in a lease, and not all replicas at the same moment.
-            async with asyncio.timeout(self._lease_s * (150 + secrets.randbelow(100)) / 1000):
-                await self._freeing.wait()
-        except TimeoutError:
-            pass
-        self._freeing.clear()
-        freed, self._freed = self._freed, set()
-        try:
-            if self._sound:
-                silent = await self._janitor.silent(self._scribe.now_ms - round(self._lease_s * 1000))
-                freed |= {id for id in silent if id not in self._running}
-            return [writer for id in freed if (writer := await self._rescue(id, models)) is not None]
-        except Away:
-            return ()
+        return await self._succession.orphans(models)
 
     async def sweep(self) -> None:
         now = self._clock()
@@ -218,9 +208,8 @@ class RedisLogs:
             running = {id: writer.log.size for id, writer in self._running.items() if writer.begun}
             await self._janitor.sweep(running, self._scribe.now_ms)
             for hole in await self._mirrors.sweep():
-                if hole.seconds > self._lease_s and self._sound:
-                    self._freed.add(hole.mirror.log.generation.id)
-                    self._freeing.set()
+                if hole.seconds > self._lease_s and self._succession.sound:
+                    self._succession.free(hole.mirror.log.generation.id)
         except Away:
             return
 
@@ -256,8 +245,7 @@ class RedisLogs:
         if channel == self._keys.everybody or channel == self._keys.replica(self.replica):
             word, _, id = data.decode(errors="replace").partition(" ")
             if word == "free":
-                self._freed.add(id)
-                self._freeing.set()
+                self._succession.free(id)
             elif word == "cancel" and id in self._running:
                 self._running[id].on_cancel()
         else:
@@ -268,110 +256,11 @@ class RedisLogs:
         for writer in self._running.values():
             self._scribe.carry(writer)
 
-    async def _keep_leases(self) -> None:
-        """Renew the lease of every log that is silent."""
-        while True:
-            await asyncio.sleep(self._lease_s / 4)
-            if self._scribe.away:
-                continue
-            now = self._clock()
-            for writer in self._running.values():
-                if now - writer.renewed > self._lease_s / 5:
-                    self._scribe.carry(writer)
-            await self._note_running(list(self._running))
-
-    # Taking over
-
-    @property
-    def _sound(self) -> bool:
-        """Whether Redis has been there for so long that every living writer had the time to renew its lease."""
-        return self._writes.up and self._clock() - self._writes.since > self._lease_s
-
-    async def _rescue(self, id: str, models: Container[str]) -> RedisWriter | None:
-        """Take a log whose writer is gone, if nobody else has and this replica can go on with it. Raises Away."""
-        mirror = self._mirrors.get(id)
-        generation = mirror.log.generation if mirror is not None else await self._reading.generation(id)
-        if generation is None:
-            await self._janitor.stopped([id])
-            return None
-        if generation.model not in models:
-            return None
-        try:
-            return await self._taken(id, lapsed=True)
-        except (Fenced, HearthError):
-            return None
-
-    async def _taken(self, id: str, *, lapsed: bool) -> RedisWriter:
-        """Become the writer. Raises Away, Fenced, HearthError as `take`."""
-        await self._scribe.meet()
-        fence = self._fence()
-        arguments = [fence, int(lapsed), round(self._lease_s * 1000), self._scribe.run_id, new_epoch()]
-        keys = [self._keys.meta(id), self._keys.generation(id)]
-        word, epoch, past, cancel = await self._writes.script(self._take, keys, arguments)
-        match word:
-            case b"unknown":
-                mirror = self._mirrors.get(id)
-                if lapsed and mirror is not None:
-                    return await self._revived(mirror, fence)
-                raise HearthError("unknown_generation")
-            case b"expired":
-                raise HearthError("expired")
-            case b"ended" | b"held":
-                if lapsed and word == b"ended":
-                    await self._janitor.stopped([id])
-                raise Fenced(id)
-        writer = await self._writer(id, fence, epoch.decode(), read_past(past))
-        writer.cancelled = bool(cancel)
-        return writer
-
-    async def _writer(self, id: str, fence: str, epoch: str, past: dict[str, int]) -> RedisWriter:
-        before = self._running.pop(id, None)
-        if before is not None:
-            before.fence_off()
-        mirror = Mirror(before.log, self._clock()) if before is not None else await self._mirrors.open(id)
-        log = mirror.log
-        found = await self._reading.log(id, log.tail + 1, generation=False)
-        if found is None:
-            raise HearthError("unknown_generation")
-        if epoch != log.epoch and log.tail > found.tail:
-            # Redis has forgotten what was read here: these events are good, and Redis gets them back.
-            past[log.epoch] = log.tail
-            log.epoch, log.past = epoch, past
-        else:
-            mirror.read(epoch, past, found.messages)
-        writer = RedisWriter(log, fence, self._scribe, self._retention, kept=found.tail)
-        if log.generation.remote:
-            return writer
-        self._running[id] = writer
-        await self._mirrors.drop(id)
-        await self._note_running([id])
-        return writer
-
-    async def _revived(self, mirror: Mirror, fence: str) -> RedisWriter:
-        """Give Redis a log back that it has lost, with all that is known of it here."""
-        log = mirror.log
-        log.renew(new_epoch())
-        writer = RedisWriter(log, fence, self._scribe, self._retention)
-        await writer.flushed()
-        self._running[log.generation.id] = writer
-        await self._mirrors.drop(log.generation.id)
-        return writer
-
     async def _follow(self, log: Log) -> None:
         try:
             await self._mirrors.adopt(log)
         except Away:
             log.lose("log_unavailable")
-
-    async def _note_running(self, ids: Sequence[str]) -> None:
-        try:
-            await self._janitor.running(ids, self._scribe.now_ms)
-        except Away:
-            return  # The next renewal notes it.
-
-    def _fence(self) -> str:
-        self._fences += 1
-        return f"{self.replica}.{self._fences}"
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -39,6 +39,8 @@ class RedisWriter:
         """The last offset that Redis is known to have."""
         self.begun = kept is not None
         """Whether Redis has heard of this log."""
+        self.fresh = False
+        """Whether it is a new log, which an ended one of its name makes room for."""
         self.whole = not self.begun
         """Whether Redis is to be sent the log from its beginning."""
         self.alone = False
@@ -119,7 +121,7 @@ class RedisWriter:
             log.generation.owner,
             round(self._retention.remembered_s * 1000),
             packing.pack(Message(log.epoch, first, first + len(events) - 1, None)) if large else b"",
-            int(log.generation.remote and not self.begun),
+            int(self.fresh and not self.begun),
         ]
 
     def confirm(self, tail: int, listeners: int) -> None:

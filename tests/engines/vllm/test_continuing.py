@@ -15,7 +15,7 @@ import pytest_asyncio
 from engines import registry
 from engines.base import Delta, Engine, Prompt, Said
 from engines.errors import EngineError
-from engines.vllm.engine import BUNDLED
+from engines.vllm.hosting import BUNDLED
 from tests.engines.asking import Answer, ask, chat, ends, goes_on_everywhere, said_in
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]

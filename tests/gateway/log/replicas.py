@@ -58,7 +58,7 @@ async def sweeping(*all_logs: RedisLogs) -> None:
     while True:
         for logs in all_logs:
             await logs.sweep()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)
 
 
 def events_of(writer: RedisWriter) -> list[Event]:

@@ -17,9 +17,9 @@ from tests.turning import Turned
 
 def shift(url: str, prefix: str, seconds: float) -> None:
     """Let Redis' own time pass for every key of one bench."""
-    [(host, port), *_] = Address.parse(url).hosts or ((None, None),)
-    clustered = url.startswith("redis+cluster")
-    with RedisCluster(host=host, port=port) if clustered else Redis.from_url(url) as client:
+    address = Address.parse(url)
+    clustered = address.kind == "cluster"
+    with RedisCluster(*address.hosts[0]) if clustered else Redis.from_url(url) as client:
         for key in client.scan_iter(f"{prefix}:*"):
             left = client.pttl(key)
             if left > seconds * 1000:

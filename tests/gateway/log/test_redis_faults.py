@@ -212,10 +212,10 @@ async def test_a_silent_writer_that_lives_keeps_its_log(server: RedisProcess) ->
 async def test_nobody_is_robbed_because_redis_stood_still(server: RedisProcess) -> None:
     async with replicas(server.url) as (here, other):
         writer = await here.create(a_generation())
-        stealing = asyncio.create_task(orphans(other, 8 * LEASE_S))
         with server.frozen():
             await append(writer, pieces(3))
-            await asyncio.sleep(3 * LEASE_S)
+            assert await orphans(other, 3 * LEASE_S) == []
+        stealing = asyncio.create_task(orphans(other, 4 * LEASE_S))
         await append(writer, pieces(2, 3))
         assert await stealing == []
         await append(writer, [FINISHED])

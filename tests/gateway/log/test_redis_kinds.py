@@ -64,7 +64,7 @@ async def test_a_failover_loses_nothing_that_a_reader_had() -> None:
             while not failing.done():
                 await writer.append(*pieces(1, at))
                 at += 1
-                await asyncio.sleep(0.02)
+                await asyncio.wait([failing], timeout=0.02)
             await failing
             await append(writer, [*pieces(5, at), FINISHED])
             assert await reading == [*pieces(at + 5), FINISHED]

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.core import Gateway
-from gateway.errors import TABLE
+from gateway.errors import TABLE, HearthError
 from gateway.keys import LOCAL
 from gateway.log.base import Position, check
 from gateway.log.local import Log, Reader
@@ -51,7 +51,13 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
 
     async def get(request: Request) -> Response:
         after = _position(request)
-        log = await gateway.open(request.path_params["id"], LOCAL, after)
+        try:
+            log = await gateway.open(request.path_params["id"], LOCAL, after)
+        except HearthError as error:
+            if error.row.may_retry and "text/event-stream" in request.headers.get("accept", ""):
+                # A browser's EventSource comes back after a stream that ends, and never after an error's status.
+                return EventStream(_come_back(error))
+            raise
         if _wants_json(request):
             return _json(snapshot(log), 200, {**_facts(log), "vary": "accept", "cache-control": "no-cache"})
         start = check(log, after)
@@ -92,16 +98,29 @@ class Watch(Dialect):
         )
 
     def cut(self, code: str) -> bytes:
-        row = TABLE[code]
-        told = {"code": code, "message": row.sentence, "retry": row.may_retry}
-        return b"event: cut\ndata: %s\n\n" % orjson.dumps(told)
+        return _cut(code)
+
+
+def _cut(code: str) -> bytes:
+    row = TABLE[code]
+    told = {"code": code, "message": row.sentence, "retry": row.may_retry}
+    return b"event: cut\ndata: %s\n\n" % orjson.dumps(told)
+
+
+async def _come_back(error: HearthError) -> AsyncGenerator[bytes]:
+    yield _retry() + _cut(error.code)
+
+
+def _retry() -> bytes:
+    """How soon to come back, in milliseconds, spread so that not all come at once."""
+    return b"retry: %d\n" % (1000 + secrets.randbelow(2001))
 
 
 def _head(reader: Reader) -> bytes:
-    """Says how soon to come back, spread so that not all come at once; it also gets the headers through proxies."""
-    log, retry = reader.log, 1000 + secrets.randbelow(2001)
+    """The first line, which also gets the headers through proxies."""
+    log = reader.log
     opened = f": open {log.generation.id} epoch={log.epoch} from={reader.next} tail={log.tail}"
-    return f"retry: {retry}\n{opened}\n\n".encode()
+    return _retry() + opened.encode() + b"\n\n"
 
 
 def _facts(log: Log) -> dict[str, str]:

@@ -71,6 +71,10 @@ export class Lane {
       if (this.#canceled) this.cancel();
       return;
     }
+    if (t === 'epoch') {
+      this.#epoch = data.epoch;
+      return;
+    }
     if (t === 'detached') return this.#finish();
     // What is not of the log has no place in it.
     if (data.o === undefined) return;

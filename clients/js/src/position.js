@@ -16,9 +16,12 @@ export class Cursor {
     return this.#epoch === undefined ? undefined : `${this.#epoch}-${this.#offset}`;
   }
 
-  /** Moves past the `n` events from offset `o`; false when they were seen before. */
+  /**
+   * Moves past the `n` events from offset `o`; false when they were seen before. What goes on exactly where we stand
+   * may do so under a new epoch: the server knows our position, and says in this way that it is still good.
+   */
   pass(epoch, { o, n }) {
-    if (this.#epoch !== undefined && epoch !== this.#epoch) {
+    if (this.#epoch !== undefined && epoch !== this.#epoch && o !== this.#offset + 1) {
       throw new HearthError('epoch_mismatch', `The log was begun anew: ${this.position} is of another epoch than ${epoch}.`, { epoch });
     }
     const last = o + n - 1;

@@ -163,9 +163,19 @@ test('a gap is told, never passed over', async (t) => {
 test('a log that was begun anew is told', async (t) => {
   const { baseUrl } = await gateway(t, (request, response) => {
     stream(response);
-    response.end(frame(LOG[0]) + frame(LOG[1]).replace(EPOCH, 'zzz'));
+    response.end(frame(LOG[0]) + frame(LOG[1]) + frame(LOG[0]).replace(EPOCH, 'zzz'));
   });
   await assert.rejects(collect(new HearthClient({ baseUrl }).watch('gen_a')), { code: 'epoch_mismatch' });
+});
+
+test('a log that goes on under a new epoch is gone on with', async (t) => {
+  const { baseUrl } = await gateway(t, (request, response) => {
+    stream(response);
+    response.end(LOG.map((event, at) => (at < 2 ? frame(event) : frame(event).replace(EPOCH, 'zzz'))).join(''));
+  });
+  const events = await collect(new HearthClient({ baseUrl }).watch('gen_a'));
+  assert.equal(events.length, LOG.length);
+  assert.match(events.at(-1).position, /^zzz-/);
 });
 
 test('an answer that is no event stream is told', async (t) => {

@@ -50,8 +50,16 @@ def test_another_epoch_is_told() -> None:
     cursor = Cursor(f"{EPOCH}-4")
 
     with pytest.raises(HearthError) as caught:
-        cursor.take("other", "delta", delta(5))
+        cursor.take("other", "delta", delta(4))
     assert (caught.value.code, caught.value.retry) == ("epoch_mismatch", False)
+
+
+def test_a_new_epoch_that_goes_on_where_we_stand_is_gone_on_with() -> None:
+    """The server knows the position: had it not been good any more, it would have said so."""
+    cursor = Cursor(f"{EPOCH}-4")
+
+    assert cursor.take("other", "delta", delta(5)) is not None
+    assert cursor.position == "other-5"
 
 
 @pytest.mark.parametrize("position", ["", "abc", "abc-", "-1", "ABC-1", "abc-01", "abc-1 ", "abc-१"])

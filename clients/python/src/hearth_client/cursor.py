@@ -43,7 +43,9 @@ class Cursor:
             event = decode(name, data, f"{epoch}-{after - 1}")
         except (KeyError, TypeError) as error:
             raise HearthError("bad_frame", f"a {name} event without its {error}") from error
-        if self._epoch not in (None, epoch):
+        # What goes on exactly where we stand may do so under a new epoch: the server knows our position, and says in
+        # this way that it is still good.
+        if self._epoch not in (None, epoch) and first != self._next:
             raise HearthError("epoch_mismatch", f"the log began anew in epoch {epoch}", epoch=epoch)
         if after <= self._next:
             return None

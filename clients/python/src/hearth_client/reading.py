@@ -69,6 +69,8 @@ class Reading:
             case "attached":
                 self.generation, self._epoch = frame["generation"], frame["epoch"]
                 self._backoff.begun()
+            case "epoch":
+                self._epoch = frame["epoch"]
             case "detached":
                 self.ended()
             case "error" if frame.get("code") not in _OF_THE_FRAME:

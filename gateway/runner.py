@@ -58,7 +58,7 @@ class Runner:
         self._began = clock.steady() - max(0.0, clock.wall() - generation.created)
         self._task: asyncio.Task[None] | None = None
         self._stopped: Reason | HearthError | None = None
-        self._handed_over = False
+        self._handed_over = self._taken_away = False
         self._cancellable = False
         """Whether the task stands inside the part that a cancel may interrupt: begun, and its end not yet decided."""
         self._leaving: asyncio.TimerHandle | None = None
@@ -80,6 +80,7 @@ class Runner:
         log = self._writer.log
         log.on_readers = self._readers_changed
         self._writer.on_cancel = lambda: self.stop("caller")
+        self._writer.on_fenced = self._give_way
         if not log.readers and self.generation.grace is not None:
             self._leave_after(max(self.generation.grace, FIRST_READER_S))
         return self._task
@@ -101,6 +102,11 @@ class Runner:
         if self._stopped is None and self._task is not None:
             self._stopped = why
             self._interrupt()
+
+    def _give_way(self) -> None:
+        """Another writer has the log: the engine need not work for it any longer."""
+        self._taken_away = True
+        self._interrupt()
 
     def _interrupt(self) -> None:
         if self._cancellable and self._task is not None:
@@ -129,7 +135,7 @@ class Runner:
             _log.info("%s was taken over by another writer", self.generation.id)
             return None
         except asyncio.CancelledError:
-            if self._handed_over:
+            if self._handed_over or self._taken_away:
                 return None
             why = self._stopped or "shutdown"
             return self._failed(why) if isinstance(why, HearthError) else self._canceled(why)
@@ -251,7 +257,7 @@ class Runner:
     def _leave_alone(self) -> None:
         # Whoever reads the log from now on is no concern of its writer, which the log would keep in memory.
         self._writer.log.on_readers = lambda count: None
-        self._writer.on_cancel = lambda: None
+        self._writer.on_cancel = self._writer.on_fenced = lambda: None
         if self._leaving is not None:
             self._leaving.cancel()
         if self._asking is not None:

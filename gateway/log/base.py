@@ -61,6 +61,8 @@ class Writer(Protocol):
 
     on_cancel: Callable[[], None]
     """Called when somebody elsewhere wants the generation stopped."""
+    on_fenced: Callable[[], None]
+    """Called when another writer has taken the log, should that be known before the next append."""
     cancelled: bool
     """Whether somebody wanted it stopped before this writer took it."""
 

@@ -146,6 +146,7 @@ class MemoryWriter:
         self._logs = logs
         self.log = log
         self.on_cancel: Callable[[], None] = lambda: None
+        self.on_fenced: Callable[[], None] = lambda: None
         self.cancelled = False
 
     async def append(self, *events: Event) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from gateway.generation import Generation
 from gateway.log.records import Keys, Message, Packing, read_past
-from gateway.redis.link import Link
+from gateway.redis.link import Away, Link
+
+_ID: Final = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
+"""What a log may be named; anything else is asked for by strangers."""
 
 
 class Found(NamedTuple):
@@ -32,6 +38,8 @@ class Reading:
 
     async def log(self, id: str, start: int = 0, *, generation: bool = True) -> Found | None:
         """What Redis has of a log, with the events from that offset on; None when it knows nothing. Raises Away."""
+        if not _ID.fullmatch(id):
+            return None
         pipe = self._link.client.pipeline(transaction=False)
         pipe.hmget(self._keys.meta(id), "owner", "epoch", "past", "tail", "ended")
         # An entry is named by the offset behind its last event.
@@ -43,21 +51,26 @@ class Reading:
         (owner, epoch, past, tail, ended), entries, packed = await self._link.run(pipe.execute())
         if epoch is None:
             return None
-        found = packed if not generation or packed is None else self._packing.unpack_generation(packed)
-        return Found(
-            owner.decode(),
-            epoch.decode(),
-            read_past(past),
-            int(tail),
-            ended is not None,
-            found or None,
-            [self._packing.unpack(fields[b"m"]) for _, fields in entries],
-        )
+        try:
+            return Found(
+                owner.decode(),
+                epoch.decode(),
+                read_past(past),
+                int(tail),
+                ended is not None,
+                self._packing.unpack_generation(packed) if generation and packed else None,
+                [self._packing.unpack(fields[b"m"]) for _, fields in entries],
+            )
+        except msgspec.ValidationError:
+            raise Away("another version of Hearth wrote this log") from None
 
     async def generation(self, id: str) -> Generation | None:
         """The generation of a log, None when it is not kept. Raises Away."""
         packed = await self._link.run(self._link.client.get(self._keys.generation(id)))
-        return None if packed is None else self._packing.unpack_generation(packed)
+        try:
+            return None if packed is None else self._packing.unpack_generation(packed)
+        except msgspec.ValidationError:
+            raise Away("another version of Hearth wrote this log") from None
 
     async def tails(self, ids: Sequence[str]) -> list[tuple[str | None, int]]:
         """For each log its epoch and tail; no epoch when Redis knows nothing of it. Raises Away."""

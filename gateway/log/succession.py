@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Container, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.errors import HearthError
 from gateway.log.base import Fenced, Retention, new_epoch
@@ -18,6 +18,9 @@ from gateway.log.records import Keys, read_past
 from gateway.log.scribe import RedisScribe, script
 from gateway.log.writer import RedisWriter
 from gateway.redis.link import Away, Link
+
+_AT_ONCE: Final = 16
+"""Orphans that are taken at the same time."""
 
 _log = logging.getLogger(__name__)
 
@@ -105,24 +108,29 @@ class Succession:
             pass
         self._freeing.clear()
         freed, self._freed = self._freed, set()
-        taken = []
         try:
             if self.sound:
                 before = self._parts.scribe.now_ms - round(self._parts.lease_s * 1000)
                 freed |= {id for id in await self._parts.janitor.silent(before) if id not in self._parts.running}
-            for id in freed:
-                writer = await self._rescue(id, models)
-                if writer is not None:
-                    taken.append(writer)
+            if freed:
+                await self._parts.scribe.meet()
         except Away:
             self._freed |= freed
+            return ()
+        taken: list[RedisWriter] = []
+        waiting = list(freed)
+        while waiting:
+            batch, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
+            tried = await asyncio.gather(*(self._rescue(id, models) for id in batch))
+            taken += [writer for writer in tried if writer is not None]
         return taken
 
     async def take(self, id: str, *, lapsed: bool = False) -> RedisWriter:
         """Become the writer of a log, or only if its lease has lapsed. Raises Away, Fenced, HearthError as Logs."""
         parts = self._parts
-        # Asked anew: whether Redis may have forgotten something hangs on who answers now.
-        await parts.scribe.meet()
+        if not lapsed:
+            # Asked anew: whether Redis may have forgotten something hangs on who answers now.
+            await parts.scribe.meet()
         fence = self.fence()
         arguments = [fence, int(lapsed), round(parts.lease_s * 1000), parts.scribe.run_id, new_epoch()]
         keys = [parts.keys.meta(id), parts.keys.generation(id)]
@@ -144,17 +152,18 @@ class Succession:
         return writer
 
     async def _rescue(self, id: str, models: Container[str]) -> RedisWriter | None:
-        """Take a log whose writer is gone, if nobody else has and this replica can go on with it. Raises Away."""
+        """Take a log whose writer is gone, if nobody else has and this replica can go on with it."""
         mirror = self._parts.mirrors.get(id)
-        generation = mirror.log.generation if mirror is not None else await self._parts.reading.generation(id)
-        if generation is None:
-            await self._parts.janitor.stopped([id])
-            return None
-        if generation.remote or generation.model not in models:
-            return None
         try:
+            generation = mirror.log.generation if mirror is not None else await self._parts.reading.generation(id)
+            if generation is None:
+                await self._parts.janitor.stopped([id])
+                return None
+            if generation.remote or generation.model not in models:
+                return None
             return await self.take(id, lapsed=True)
-        except (Fenced, HearthError):
+        except (Away, Fenced, HearthError):
+            # Somebody else has it, or the index names it again in a while.
             return None
 
     async def _writer(self, id: str, fence: str, epoch: str, past: dict[str, int]) -> RedisWriter:

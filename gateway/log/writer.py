@@ -35,6 +35,7 @@ class RedisWriter:
         self.log = log
         self.fence = fence
         self.on_cancel: Callable[[], None] = lambda: None
+        self.on_fenced: Callable[[], None] = lambda: None
         self.kept = -1 if kept is None else kept
         """The last offset that Redis is known to have."""
         self.begun = kept is not None
@@ -162,6 +163,7 @@ class RedisWriter:
         self.taken = True
         self._staged = []
         self._settle(Fenced(self.log.generation.id))
+        self.on_fenced()
 
     def _settle(self, error: Exception | None = None) -> None:
         future = self._kept

@@ -118,22 +118,34 @@ class RemoteStreams:
         async with self._line(id):
             for _ in range(_TRIES):
                 ledger = await self.open(name, owner)
-                if not ledger.decide(ask, self._now()):
-                    return Written(ledger, False)
-                if ask.records:
-                    self._check_room()
+                if ledger.log.ended:
+                    return Written(ledger, bool(ledger.decide(ask, self._now())))
                 try:
-                    # Another process may have written until just now: what counts is the log as its writer sees it.
-                    writer = await self._writer(ledger.log)
-                    ledger = self._ledger(id, writer)
-                    events = ledger.decide(ask, self._now())
-                    if events:
-                        await _write(writer, events)
+                    written = await self._append(ledger.log, ask)
                 except Fenced:
-                    self._writers.pop(id, None)
-                    continue
-                return Written(ledger, bool(events))
+                    written = None
+                if written is not None:
+                    return written
+                self._writers.pop(id, None)
         raise HearthError("lost_lease")
+
+    async def _append(self, log: Log, ask: Append) -> Written | None:
+        """Decide and write; None when another process may have written what is not seen here yet. Raises Fenced."""
+        id = log.generation.id
+        if ask.records:
+            self._check_room()
+        held = self._writers.get(id)
+        writer = await self._writer(log)
+        ledger = self._ledger(id, writer)
+        try:
+            events = ledger.decide(ask, self._now())
+        except HearthError:
+            if writer is held:
+                return None
+            raise
+        if events:
+            await _write(writer, events)
+        return Written(ledger, bool(events))
 
     async def delete(self, name: str, owner: str) -> None:
         """Forget a stream and all its data. Raises as `open`."""

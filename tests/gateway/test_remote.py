@@ -9,6 +9,7 @@ import pytest
 from gateway.errors import HearthError
 from gateway.generation import Generation
 from gateway.log.base import Fenced, Retention
+from gateway.log.local import Log
 from gateway.log.memory import MemoryLogs
 from gateway.remote import Bounds, RemoteStreams
 from gateway.wire.durable import portion
@@ -116,6 +117,35 @@ async def test_any_process_takes_the_next_write_and_knows_what_was_written_befor
         assert (await at.append("s", "ann", a(b"%d" % seq, seq=seq))).fresh
         assert not (await other.append("s", "ann", a(b"again", seq=seq))).fresh
     assert said(await bench.here.open("s", "ann")) == b"0123456789"
+
+
+async def test_who_sees_late_what_another_process_wrote_decides_by_the_log_and_not_by_what_it_sees(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = await bench.create()
+    await bench.here.append("s", "ann", a(b"0", seq=0))
+    late = Log(stream.log.generation, stream.log.epoch)
+    late.extend(stream.log.between(0, 1))
+
+    async def opened(id: str, owner: str) -> Log:
+        return late
+
+    with monkeypatch.context() as lagging:
+        lagging.setattr(bench.logs, "open", opened)
+        assert (await bench.elsewhere.append("s", "ann", a(b"1", seq=1))).fresh
+        assert not (await bench.elsewhere.append("s", "ann", a(b"1", seq=1))).fresh
+        for _ in range(2):
+            with pytest.raises(HearthError, match="sequence_gap"):
+                await bench.elsewhere.append("s", "ann", a(b"5", seq=5))
+    assert said(await bench.here.open("s", "ann")) == b"01"
+
+
+async def test_who_wrote_last_is_refused_only_after_another_look(bench: Bench) -> None:
+    await bench.create()
+    await bench.here.append("s", "ann", a(b"0", seq=0))
+    with pytest.raises(HearthError, match="sequence_gap"):
+        await bench.here.append("s", "ann", a(b"5", seq=5))
+    assert (await bench.here.append("s", "ann", a(b"1", seq=1))).fresh
 
 
 async def test_writes_at_once_are_all_there_and_each_whole(bench: Bench) -> None:

@@ -37,13 +37,19 @@ def routes(
     """What of `/v1/streams/{id}` is this protocol's; `now` is in unix seconds. Goes before the native routes."""
     reading = Reading(gateway, remote, keep_alive_s, now)
     writing = Writing(gateway, remote, limits, writes, now)
-    return [
-        _Claimed(_PATH, reading.read, methods=["GET"]),
-        _Claimed(_PATH, writing.create, methods=["PUT"]),
-        _Claimed(_PATH, writing.append, methods=["POST"]),
-        _Claimed(_PATH, writing.delete, methods=["DELETE"]),
-        _Claimed(_PATH, _options, methods=["OPTIONS"]),
-    ]
+    does = {
+        "GET": reading.read,
+        "HEAD": reading.read,
+        "PUT": writing.create,
+        "POST": writing.append,
+        "DELETE": writing.delete,
+        "OPTIONS": _options,
+    }
+
+    async def answer(request: Request) -> Response:
+        return await does[request.method](request)
+
+    return [_Claimed(_PATH, answer, methods=list(does))]
 
 
 class _Claimed(Route):

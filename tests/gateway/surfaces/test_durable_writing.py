@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.gateway.surfaces.raw import CHAT, line
 from tests.gateway.surfaces.watching import started
@@ -153,3 +155,38 @@ async def test_a_body_that_never_comes_is_not_waited_for() -> None:
     async with serving(durable_writes=True, body_deadline_s=0.05) as server, line(server) as client:
         await client.send(b"PUT /v1/streams/s HTTP/1.1\r\nhost: here\r\ncontent-length: 5\r\n\r\nab")
         assert b" 408 " in await client.hear(b"\r\n")
+
+
+async def test_another_method_is_told_which_there_are(client: httpx.AsyncClient) -> None:
+    answer = await client.patch(PATH)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"}
+
+
+HEADERS = st.sampled_from(
+    "content-type stream-ttl stream-expires-at stream-seq stream-closed if-none-match accept producer-id producer-epoch "
+    "producer-seq last-event-id origin".split()
+)
+TEXTS = st.sampled_from(["", "0", "1", "-1", "true", "text/plain", "application/json", "now", "2030-01-01T00:00:00Z"])
+ODD = TEXTS | st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=4)
+BODIES = st.sampled_from([b"", b"a", b"[]", b"[1,2]", b"{}", b"\xff"])
+METHODS = st.sampled_from(["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"])
+QUERIES = st.dictionaries(st.sampled_from(["offset", "live", "cursor"]), ODD | st.sampled_from(["long-poll"]))
+
+
+async def test_no_request_whatever_breaks_the_server() -> None:
+    asked: list[tuple[str, dict[str, str], dict[str, str], bytes]] = []
+
+    @settings(deadline=None, max_examples=400, database=None)
+    @given(METHODS, st.dictionaries(HEADERS, ODD, max_size=6), QUERIES, BODIES)
+    def draw(method: str, headers: dict[str, str], query: dict[str, str], body: bytes) -> None:
+        asked.append((method, headers, query, body))
+
+    draw()
+    quick = serving(durable_writes=True, keep_alive_s=0.001)
+    async with quick as server, httpx.AsyncClient(base_url=server.url) as client:
+        for method, headers, query, body in asked:
+            sent = [(name.encode(), value.strip().encode("latin-1")) for name, value in headers.items()]
+            answer = await client.request(method, PATH, headers=sent, params=query, content=body)
+            assert answer.status_code < 500, (method, headers, query, body)
+            assert answer.headers["x-content-type-options"] == "nosniff"

@@ -164,8 +164,8 @@ async def test_another_method_is_told_which_there_are(client: httpx.AsyncClient)
 
 
 HEADERS = st.sampled_from(
-    "content-type stream-ttl stream-expires-at stream-seq stream-closed if-none-match accept producer-id producer-epoch "
-    "producer-seq last-event-id origin".split()
+    "content-type stream-ttl stream-expires-at stream-seq stream-closed if-none-match accept producer-id "
+    "producer-epoch producer-seq last-event-id origin".split()
 )
 TEXTS = st.sampled_from(["", "0", "1", "-1", "true", "text/plain", "application/json", "now", "2030-01-01T00:00:00Z"])
 ODD = TEXTS | st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=4)

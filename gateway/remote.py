@@ -79,10 +79,13 @@ class RemoteStreams:
         async with self._line(id):
             if ledger.wants_touch(self._now()):
                 try:
-                    await (await self._writer(ledger.log)).append(mark(Touched(self._now())))
+                    writer = await self._writer(ledger.log)
+                    await writer.append(mark(Touched(self._now())))
                 except (Fenced, HearthError):
-                    # It ended, or another process writes: either way there is nothing to keep alive here.
-                    self._writers.pop(id, None)
+                    # It ended, or another process writes, or the store is away: the read goes on without.
+                    _log.debug("%s was not touched", id)
+                else:
+                    self._writers[id] = writer
 
     async def create(self, name: str, owner: str, wanted: Created, records: tuple[bytes, ...], close: bool) -> Written:
         """The stream, made now if it was not there. Raises HearthError `stream_exists`, `overloaded`."""
@@ -126,7 +129,6 @@ class RemoteStreams:
                     written = None
                 if written is not None:
                     return written
-                self._writers.pop(id, None)
         raise HearthError("lost_lease")
 
     async def _append(self, log: Log, ask: Append) -> Written | None:
@@ -145,6 +147,7 @@ class RemoteStreams:
             raise
         if events:
             await _write(writer, events)
+        self._writers[id] = writer
         return Written(ledger, bool(events))
 
     async def delete(self, name: str, owner: str) -> None:
@@ -173,11 +176,13 @@ class RemoteStreams:
         return ledger
 
     async def _writer(self, log: Log) -> Writer:
-        """Who appends to it: the one of before, as long as no other process has fenced it off. Raises as `take`."""
-        id = log.generation.id
-        writer = self._writers.get(id)
+        """Who appends to it: the one of before, unless it met with anything. Raises as `take`.
+
+        To be put back when it has done its work: after a failure nobody knows what the store has, but one who takes it.
+        """
+        writer = self._writers.pop(log.generation.id, None)
         if writer is None or writer.log is not log:
-            writer = self._writers[id] = await self._logs.take(id)
+            writer = await self._logs.take(log.generation.id)
         return writer
 
     def _ledger(self, id: str, writer: Writer) -> Ledger:

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from gateway.errors import HearthError
+from gateway.events import Event
 from gateway.generation import Generation
-from gateway.log.base import Fenced, Retention
+from gateway.log.base import Fenced, Retention, Writer
 from gateway.log.local import Log
 from gateway.log.memory import MemoryLogs
 from gateway.remote import Bounds, RemoteStreams
@@ -138,6 +139,29 @@ async def test_who_sees_late_what_another_process_wrote_decides_by_the_log_and_n
             with pytest.raises(HearthError, match="sequence_gap"):
                 await bench.elsewhere.append("s", "ann", a(b"5", seq=5))
     assert said(await bench.here.open("s", "ann")) == b"01"
+
+
+async def test_after_a_failure_the_log_is_taken_anew(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = await bench.create()
+    taken: list[str] = []
+    take = bench.logs.take
+
+    async def counted(id: str) -> Writer:
+        taken.append(id)
+        return await take(id)
+
+    async def fails(*events: Event) -> None:
+        raise HearthError("internal_error")
+
+    monkeypatch.setattr(bench.logs, "take", counted)
+    await bench.here.append("s", "ann", a(b"0", seq=0))
+    assert taken == []
+    [writer] = bench.here._writers.values()
+    monkeypatch.setattr(writer, "append", fails)
+    with pytest.raises(HearthError, match="internal_error"):
+        await bench.here.append("s", "ann", a(b"1", seq=1))
+    assert (await bench.here.append("s", "ann", a(b"1", seq=1))).fresh
+    assert len(taken) == 1 and said(stream) == b"01"
 
 
 async def test_who_wrote_last_is_refused_only_after_another_look(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from gateway.clock import Clock
 from gateway.errors import HearthError
 from gateway.events import Canceled, Event, Finished, Output, Timings, Usage
 from gateway.generation import Generation, State
-from gateway.log.base import Fenced, Logs, Writer
+from gateway.log.base import Fenced, Logs, Position, Writer
 from gateway.log.local import Log
 from gateway.wire.ledger import Append, Created, Ledger, Touched, Wrote, mark
 
@@ -64,9 +64,12 @@ class RemoteStreams:
             self._sweeper.cancel()
             await asyncio.wait([self._sweeper])
 
-    async def open(self, name: str, owner: str) -> Ledger:
-        """The stream of that name. Raises HearthError `unknown_generation`, `expired`."""
-        ledger = await self._find(_id(name, owner), owner)
+    async def open(self, name: str, owner: str, seen: Position | None = None) -> Ledger:
+        """The stream of that name, up to what was seen of it anywhere.
+
+        Raises HearthError `unknown_generation`, `expired`, `log_unavailable`.
+        """
+        ledger = await self._find(_id(name, owner), owner, seen)
         if ledger.gone or ledger.expired(self._now()):
             raise _unknown()
         return ledger
@@ -165,9 +168,9 @@ class RemoteStreams:
     def _line(self, id: str) -> asyncio.Lock:
         return self._locks.setdefault(id, asyncio.Lock())
 
-    async def _find(self, id: str, owner: str) -> Ledger:
+    async def _find(self, id: str, owner: str, seen: Position | None = None) -> Ledger:
         try:
-            log = await self._logs.open(id, owner)
+            log = await self._logs.open(id, owner, seen)
         except HearthError as error:
             raise _unknown() if error.code == "unknown_generation" else error from None
         ledger = self._known.get(id)

@@ -42,7 +42,7 @@ class Reading:
     async def read(self, request: Request) -> Response:
         say_on_errors(request)
         query = durable.query(request.query_params.multi_items())
-        view = await self._find(request)
+        view = await self._find(request, durable.seen(query.offset))
         if request.method == "HEAD":
             return answer(view, {**standing(view, view.end, view.closed), "cache-control": "no-store"})
         start = durable.begin(view, query.offset)
@@ -56,11 +56,11 @@ class Reading:
                 raise HearthError("unknown_generation", "The stream was deleted.")
         return self._answer(view, start, portion, query, request)
 
-    async def _find(self, request: Request) -> View:
+    async def _find(self, request: Request, seen: Position | None) -> View:
         name = request.path_params["id"]
         if name.startswith(GENERATION):
-            return GenerationView(await self._gateway.open(name, LOCAL))
-        found = await self._remote.open(name, LOCAL)
+            return GenerationView(await self._gateway.open(name, LOCAL, seen))
+        found = await self._remote.open(name, LOCAL, seen)
         if request.method != "HEAD":
             await self._remote.touch(found)
         return found
@@ -72,6 +72,8 @@ class Reading:
         portion = durable.shared(view, start)
         with self._gateway.reading(view.log, Position(view.log.epoch, start - 1)) as reader:
             while not portion.records and not view.log.ended and not self._gateway.draining.is_set():
+                if view.log.lost is not None:
+                    raise HearthError(view.log.lost)
                 # Not every event is a record.
                 reader.next = portion.stop
                 left = deadline - clock()

@@ -131,15 +131,15 @@ class GenerationView:
         return orjson.dumps({"t": name, **data})
 
 
+def seen(offset: str | None) -> Position | None:
+    """What a reader with this offset has seen; None when that is not to be known without the log."""
+    match = _TOKEN.fullmatch(offset or "")
+    return Position(match[1], int(match[2]) - 1) if match is not None else None
+
+
 def begin(view: View, offset: str | None) -> int:
     """The offset that a read begins at. Raises HearthError `epoch_mismatch`, `trimmed`, `past_the_end`."""
-    if offset is None or offset == "-1":
-        return view.log.first
-    if offset == "now":
-        return view.end
-    match = _TOKEN.fullmatch(offset)
-    assert match is not None, "checked by `query`"
-    return check(view.log, Position(match[1], int(match[2]) - 1))
+    return view.end if offset == "now" else check(view.log, seen(offset))
 
 
 class Portion(NamedTuple):

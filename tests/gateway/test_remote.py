@@ -128,7 +128,7 @@ async def test_who_sees_late_what_another_process_wrote_decides_by_the_log_and_n
     late = Log(stream.log.generation, stream.log.epoch)
     late.extend(stream.log.between(0, 1))
 
-    async def opened(id: str, owner: str) -> Log:
+    async def opened(id: str, owner: str, seen: object) -> Log:
         return late
 
     with monkeypatch.context() as lagging:

@@ -12,6 +12,8 @@ from starlette.applications import Starlette
 from engines import registry
 from engines.pool import Pool
 from engines.vllm.hosting import Hosting
+from gateway.claims.base import Claims
+from gateway.claims.memory import MemoryClaims
 from gateway.clock import Clock
 from gateway.core import Deadlines, Gateway
 from gateway.log.base import Logs, Retention
@@ -39,16 +41,18 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     sources = [registry.parse(written) for written in settings.models]
     engines = registry.build(sources, company.hosting if company else None)
     pool = Pool(engines, clock.steady, settings.boot_deadline_s)
-    logs = _store(settings, clock)
+    logs, claims = _stores(settings, clock)
     gateway = Gateway(
         pool,
         logs,
+        claims,
         clock,
         metrics,
         Deadlines(
             engine_silence_s=settings.engine_silence_s,
             reader_stall_s=settings.reader_stall_s,
             reader_lag_bytes=settings.reader_lag_bytes,
+            retry_s=settings.abandon_after_s,
             running=settings.max_running,
         ),
     )
@@ -98,16 +102,23 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     return app
 
 
-def _store(settings: Settings, clock: Clock) -> Logs:
-    """Where logs are kept: in Redis if one is named, else in memory."""
+def _stores(settings: Settings, clock: Clock) -> tuple[Logs, Claims]:
+    """Where logs and claims are kept: in Redis if one is named, else in memory."""
+    remembered_s = Retention().remembered_s
     retention = Retention(
-        ended_s=settings.keep_ended_s, log_bytes=settings.generation_bytes, total_bytes=settings.keep_bytes
+        ended_s=settings.keep_ended_s,
+        # A key is never remembered for longer than its generation: that would be generated anew instead of `expired`.
+        remembered_s=max(remembered_s, settings.idempotency_s),
+        log_bytes=settings.generation_bytes,
+        total_bytes=settings.keep_bytes,
     )
     if settings.redis_url is None:
-        return MemoryLogs(clock.steady, retention)
+        return MemoryLogs(clock.steady, retention), MemoryClaims(clock.steady, settings.idempotency_s)
     # Whoever has no Redis need not wait for its client's import.
+    from gateway.claims.redis import RedisClaims
     from gateway.log.redis import RedisLogs
     from gateway.redis.address import Address
 
     address = Address.parse(settings.redis_url.get_secret_value())
-    return RedisLogs(address, clock.steady, retention, lease_s=settings.lease_s)
+    logs = RedisLogs(address, clock.steady, retention, lease_s=settings.lease_s)
+    return logs, RedisClaims(address, clock.steady, settings.idempotency_s)

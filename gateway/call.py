@@ -15,3 +15,5 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     surface: str
     created: float
     generation: Generation
+    replayed: bool = False
+    """Whether an earlier call with the same idempotency key began the generation; id and time are that call's."""

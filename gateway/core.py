@@ -11,10 +11,12 @@ from typing import NamedTuple
 from engines.base import Prompt
 from engines.pool import Pool, Seat
 from gateway.call import Call
+from gateway.claims.base import Claims
 from gateway.clock import Clock
 from gateway.errors import HearthError
 from gateway.events import Failed, Opened
 from gateway.generation import Generation, new_id
+from gateway.idempotency import Idempotency
 from gateway.log.base import Logs, Position, Writer, check
 from gateway.log.local import Log, Reader
 from gateway.metrics import Metrics
@@ -37,6 +39,8 @@ class Deadlines(NamedTuple):
     """How often the watch looks."""
     cancel_s: float = 20.0
     """A generation that runs elsewhere is stopped in that time, or the caller is told to try again."""
+    retry_s: float = 30.0
+    """A generation with an idempotency key goes on unread for so long: a retry may be on its way."""
     running: int = 4096
     """Generations at once."""
 
@@ -44,9 +48,12 @@ class Deadlines(NamedTuple):
 class Gateway:
     """The one door between the surfaces and everything else. Owns the runners and the watch over them."""
 
-    def __init__(self, pool: Pool, logs: Logs, clock: Clock, metrics: Metrics, deadlines: Deadlines) -> None:
+    def __init__(
+        self, pool: Pool, logs: Logs, claims: Claims, clock: Clock, metrics: Metrics, deadlines: Deadlines
+    ) -> None:
         self.pool = pool
         self._logs = logs
+        self._idempotency = Idempotency(claims, logs)
         self._clock = clock
         self._metrics = metrics
         self._deadlines = deadlines
@@ -73,24 +80,49 @@ class Gateway:
             )
         return seat
 
-    async def start(self, model: str, prompt: Prompt, *, owner: str, surface: str, grace: float | None = 0.0) -> Call:
-        """Begin to answer a prompt.
+    async def start(
+        self,
+        model: str,
+        prompt: Prompt,
+        *,
+        owner: str,
+        surface: str,
+        grace: float | None = 0.0,
+        idempotency_key: str | None = None,
+    ) -> Call:
+        """Begin to answer a prompt, or find the generation that answers it since an earlier call with the same key.
 
         `grace` is for how many seconds it goes on with nobody reading (None: to its end).
-        Raises HearthError `unknown_model`, `invalid_request`, `overloaded`, `draining`.
+        Raises HearthError `unknown_model`, `invalid_request`, `overloaded`, `draining`; with a key
+        `idempotency_mismatch`, `expired`, `log_unavailable` as well.
         """
+        _check_parameters(self.seat(model), prompt)
+        if idempotency_key is not None and grace is not None:
+            grace = max(grace, self._deadlines.retry_s)
+        now = self._clock.wall()
+        generation = Generation(id=new_id("gen"), owner=owner, model=model, prompt=prompt, created=now, grace=grace)
+        async with self._idempotency.claimed(idempotency_key, generation, surface) as earlier:
+            if earlier is None:
+                await self._begin(generation)
+                self._metrics.started(model, surface)
+            else:
+                generation = earlier
+                self._metrics.replayed(model, surface)
+        return Call(
+            id=generation.id.removeprefix("gen_"),
+            owner=owner,
+            surface=surface,
+            created=generation.created,
+            generation=generation,
+            replayed=earlier is not None,
+        )
+
+    async def _begin(self, generation: Generation) -> None:
         if self.closing:
             raise HearthError("draining")
         if len(self._runners) >= self._deadlines.running:
             raise HearthError("overloaded")
-        _check_parameters(self.seat(model), prompt)
-        now = self._clock.wall()
-        generation = Generation(id=new_id("gen"), owner=owner, model=model, prompt=prompt, created=now, grace=grace)
         self._run(await self._logs.create(generation))
-        self._metrics.started(model, surface)
-        return Call(
-            id=generation.id.removeprefix("gen_"), owner=owner, surface=surface, created=now, generation=generation
-        )
 
     @contextmanager
     def reading(self, log: Log, after: Position | None = None) -> Iterator[Reader]:
@@ -227,6 +259,7 @@ class Gateway:
             self._watch.cancel()
             await asyncio.wait([self._watch])
         await self.pool.close()
+        await self._idempotency.close()
         await self._logs.close()
 
     def _forget(self, id: str) -> None:

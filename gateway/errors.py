@@ -57,6 +57,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "engine_stalled": Row(504, _OUR, 1013, True, "The engine gave no token for too long."),
     "log_full": Row(500, _OUR, 1011, False, "The answer grew past what one generation may hold."),
     "canceled": Row(409, _BAD, 1000, False, "The generation was stopped."),
+    "idempotency_mismatch": Row(422, _BAD, 4400, False, "This Idempotency-Key is another request's; use a new one."),
     "read_only": Row(405, _BAD, 4400, False, "This stream is not written over HTTP; see `durable_writes`."),
     "stream_exists": Row(409, _BAD, 4400, False, "A stream of this name is there, and it is another kind of stream."),
     "stream_closed": Row(409, _BAD, 4400, False, "The stream is closed; nothing more can be appended."),

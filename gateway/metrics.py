@@ -24,6 +24,12 @@ class Metrics:
         self.registry = CollectorRegistry()
         on = self.registry
         self._started = Counter("hearth_generations_started", "Generations begun.", ["model", "surface"], registry=on)
+        self._replayed = Counter(
+            "hearth_idempotent_replays",
+            "Calls answered by the generation of an earlier call with the same Idempotency-Key.",
+            ["model", "surface"],
+            registry=on,
+        )
         self._ended = Counter(
             "hearth_generations_ended", "Generations ended, by final state.", ["model", "state"], registry=on
         )
@@ -66,6 +72,9 @@ class Metrics:
 
     def started(self, model: str, surface: str) -> None:
         self._started.labels(model, surface).inc()
+
+    def replayed(self, model: str, surface: str) -> None:
+        self._replayed.labels(model, surface).inc()
 
     def first_token(self, model: str, seconds: float) -> None:
         self._first.labels(model).observe(seconds)

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     generation_bytes: int = Field(
         8 << 20, gt=0, description="Bytes one generation may hold before it fails as log_full."
     )
+    idempotency_s: float = Field(86400.0, gt=0, description="Seconds an Idempotency-Key is remembered.")
     workers: int = Field(1, ge=1, le=256, description="Processes that answer connections, on one port.")
     redis_url: SecretStr | None = Field(
         None, description="The Redis that several servers share, as redis://HOST:PORT; none for a server by itself."

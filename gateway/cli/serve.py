@@ -36,6 +36,7 @@ GROUPS: Final[Mapping[str, Sequence[str]]] = {
         "generation_bytes",
         "keep_bytes",
         "keep_ended_s",
+        "idempotency_s",
     ),
     "what it shares": ("workers", "redis_url", "lease_s"),
     "what it tells": ("log_level",),

@@ -113,10 +113,19 @@ class Conversation:
             raise HearthError("invalid_request", "`request` must be an OpenAI body.", parameter="request")
         if not isinstance(resumable, bool):
             raise HearthError("invalid_request", "`resumable` must be true or false.", parameter="resumable")
+        key = frame.get("idempotency_key")
+        if key is not None and not isinstance(key, str):
+            raise HearthError("invalid_request", "`idempotency_key` must be a string.", parameter="idempotency_key")
         ask = prompt.parse({**request, "stream": True})
-        grace = self._abandon_after_s if resumable else 0.0
-        call = await self._gateway.start(ask.model, ask.prompt, owner=LOCAL, surface="socket", grace=grace)
-        await self._open(name, call.generation.id, None)
+        call = await self._gateway.start(
+            ask.model,
+            ask.prompt,
+            owner=LOCAL,
+            surface="socket",
+            grace=self._abandon_after_s if resumable else 0.0,
+            idempotency_key=key,
+        )
+        await self._open(name, call.generation.id, None, replayed=call.replayed)
 
     async def _attach(self, name: str, frame: dict[str, Any]) -> None:
         self._check_free(name)
@@ -134,12 +143,12 @@ class Conversation:
         self._drop(self._lane(name))
         self._speaker.reply({"t": "detached", "id": name})
 
-    async def _open(self, name: str, generation: str, after: Position | None) -> None:
+    async def _open(self, name: str, generation: str, after: Position | None, *, replayed: bool = False) -> None:
         log = await self._gateway.open(generation, LOCAL, after)
         reader = self._gateway.join(log, after)
         reader.cut = self._speaker.stall.cut
         lane = self._lanes[name] = Lane(name, reader, self._speaker.ready)
-        self._speaker.reply(lane.attached())
+        self._speaker.reply(lane.attached() | ({"idempotent_replayed": True} if replayed else {}))
         if reader.done:
             # Its end was seen before: there is nothing left to say.
             await self._detach(name, {})

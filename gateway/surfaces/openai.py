@@ -21,6 +21,7 @@ from gateway.surfaces.body import BodyLimits, read_json
 from gateway.surfaces.event_stream import EventStream, follow
 from gateway.surfaces.failures import TELL
 from gateway.surfaces.presence import present
+from gateway.surfaces.retry import idempotency_key, whereabouts
 from gateway.wire import chat, completions
 from gateway.wire.answers import Answer, ChatAnswer, TextAnswer
 from gateway.wire.ask import Ask
@@ -88,11 +89,11 @@ class Answers:
             owner=keys.LOCAL,
             surface=self._kind.surface,
             grace=self._grace_s if resumable else 0.0,
+            idempotency_key=idempotency_key(request),
         )
-        id = call.generation.id
-        headers |= {"x-generation-id": id, "location": f"/v1/streams/{id}"}
+        headers |= whereabouts(call)
         response: Response
-        with self._gateway.reading(await self._gateway.open(id, keys.LOCAL)) as reader:
+        with self._gateway.reading(await self._gateway.open(call.generation.id, keys.LOCAL)) as reader:
             if ask.stream:
                 async with present(receive):
                     await self._gateway.settle(reader, SETTLE_S)

@@ -19,6 +19,7 @@ from gateway.log.base import Position, check
 from gateway.log.local import Log, Reader
 from gateway.surfaces.body import BodyLimits, read_json
 from gateway.surfaces.event_stream import Dialect, EventStream, follow
+from gateway.surfaces.retry import idempotency_key, whereabouts
 from gateway.wire import prompt, watch
 from gateway.wire.snapshot import snapshot
 
@@ -36,18 +37,25 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
     async def start(request: Request) -> Response:
         body = await read_json(request, limits)
         ask = prompt.parse({**body, "stream": True})
-        call = await gateway.start(ask.model, ask.prompt, owner=LOCAL, surface="streams", grace=manners.abandon_after_s)
+        call = await gateway.start(
+            ask.model,
+            ask.prompt,
+            owner=LOCAL,
+            surface="streams",
+            grace=manners.abandon_after_s,
+            idempotency_key=idempotency_key(request),
+        )
         generation = call.generation
-        url = f"/v1/streams/{generation.id}"
+        headers = whereabouts(call)
         told = {
             "id": generation.id,
             "object": "stream",
             "model": generation.model,
             "state": generation.state,
             "created": generation.created,
-            "url": url,
+            "url": headers["location"],
         }
-        return _json(told, 201, {"location": url, "x-generation-id": generation.id})
+        return _json(told, 201, headers)
 
     async def get(request: Request) -> Response:
         after = _position(request)

@@ -12,6 +12,7 @@ from engines.base import Accepted, Chunk, Delta, Prompt, Report, Said, Traits
 from engines.errors import EngineError
 from engines.pool import Pool
 from gateway.call import Call
+from gateway.claims.memory import MemoryClaims
 from gateway.core import Deadlines, Gateway
 from gateway.events import Event
 from gateway.log.base import Retention
@@ -19,6 +20,9 @@ from gateway.log.local import Log
 from gateway.log.memory import MemoryLogs
 from gateway.metrics import Metrics
 from tests.turning import Turned
+
+KEPT_S = 3600.0
+"""How long its claims are kept."""
 
 Step = Chunk | Exception | None
 
@@ -107,7 +111,7 @@ async def staged(
     clock, puppet = Turned(), puppet or Puppet()
     pool = Pool({"demo": puppet}, clock)
     logs = MemoryLogs(clock, retention)
-    gateway = Gateway(pool, logs, clock.clock, Metrics(), deadlines or Deadlines())
+    gateway = Gateway(pool, logs, MemoryClaims(clock, KEPT_S), clock.clock, Metrics(), deadlines or Deadlines())
     await gateway.begin()
     try:
         yield Stage(gateway, puppet, logs, clock)

@@ -1,0 +1,70 @@
+"""Claims in Redis: a retry finds its generation from any replica."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from gateway.claims.base import Claim
+from gateway.claims.memory import MemoryClaims
+from gateway.redis.address import Address
+from gateway.redis.link import Away, Link, Script
+
+_DEADLINE_S: Final = 0.5
+"""How long a call waits for Redis before it goes on without it."""
+_CONNECTIONS: Final = 2
+_FOLDER: Final = Path(__file__).parent / "scripts"
+
+
+class RedisClaims:
+    """The store that replicas share; see Claims for what it promises. `clock` gives steady seconds.
+
+    What was claimed here is remembered here too. So while Redis is away a retry that comes to the same replica still
+    finds its generation; and Redis is given what it missed, or has lost, when that key is asked for again.
+    """
+
+    def __init__(self, address: Address, clock: Callable[[], float], keep_s: float, *, prefix: str = "hearth") -> None:
+        client = address.client(connections=_CONNECTIONS, timeout_s=_DEADLINE_S)
+        self._link = Link("claims", client, clock, _DEADLINE_S)
+        self._here = MemoryClaims(clock, keep_s)
+        self._keep_ms = round(keep_s * 1000)
+        self._prefix = prefix
+        self._claim, self._release = _script("claim"), _script("release")
+
+    async def claim(self, name: str, claim: Claim, instead: str | None = None) -> Claim | None:
+        known = self._here.get(name)
+        offered = claim if known is None or known.generation == instead else known
+        # Noted first: should the answer be lost, the claim may have been made.
+        self._here.put(name, offered)
+        try:
+            standing = await self._offer(name, offered, instead)
+        except Away:
+            standing = offered
+        if standing.generation != offered.generation:
+            await self._here.release(name, offered.generation)
+        return None if standing.generation == claim.generation else standing
+
+    async def _offer(self, name: str, offered: Claim, instead: str | None) -> Claim:
+        """The claim that stands now. Raises Away."""
+        age_ms = round(offered.age_s * 1000)
+        told = [offered.generation, offered.digest, age_ms, self._keep_ms, instead or ""]
+        generation, digest, age_ms = await self._link.script(self._claim, [self._key(name)], told)
+        return Claim(generation.decode(), digest.decode(), max(0, age_ms) / 1000)
+
+    async def release(self, name: str, generation: str) -> None:
+        await self._here.release(name, generation)
+        try:
+            await self._link.script(self._release, [self._key(name)], [generation])
+        except Away:
+            return  # A claim whose generation never began makes room for a retry by itself.
+
+    async def close(self) -> None:
+        await self._link.close()
+
+    def _key(self, name: str) -> str:
+        return f"{self._prefix}:claim:{name}"
+
+
+def _script(name: str) -> Script:
+    return Script((_FOLDER / f"{name}.lua").read_text())

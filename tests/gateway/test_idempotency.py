@@ -138,12 +138,15 @@ async def test_of_many_equal_calls_at_once_one_generates() -> None:
 async def test_another_ask_with_the_key_is_refused_whatever_became_of_the_first() -> None:
     async with staged() as stage:
         first = await ask(stage)
-        for _ in range(2):
-            with pytest.raises(HearthError, match="idempotency_mismatch") as refused:
-                await ask(stage, prompt=Prompt(texts=("twice",)))
-            assert (refused.value.row.status, refused.value.row.may_retry) == (422, False)
-            if stage.gateway.running:
-                await ended(stage, first, EngineError("engine_died", "So it is."))
+        await refuse_another(stage)
+        await ended(stage, first, EngineError("engine_failed", "So it is."))
+        await refuse_another(stage)
+
+
+async def refuse_another(stage: Stage) -> None:
+    with pytest.raises(HearthError, match="idempotency_mismatch") as refused:
+        await ask(stage, prompt=Prompt(texts=("twice",)))
+    assert (refused.value.row.status, refused.value.row.may_retry) == (422, False)
 
 
 async def test_the_key_of_another_owner_is_another_key() -> None:

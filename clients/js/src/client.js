@@ -19,8 +19,9 @@ export class HearthClient {
     this.#WebSocket = WebSocket;
   }
 
-  start(request, { signal } = {}) {
-    return this.#json('v1/streams', { method: 'POST', body: JSON.stringify(request), signal });
+  start(request, { idempotencyKey, signal } = {}) {
+    const headers = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
+    return this.#json('v1/streams', { method: 'POST', body: JSON.stringify(request), headers, signal });
   }
 
   get(id, { signal } = {}) {
@@ -77,7 +78,8 @@ export class HearthClient {
   }
 
   async #json(where, init) {
-    const headers = this.#headers({ accept: 'application/json', ...(init.body && { 'content-type': 'application/json' }) });
+    const type = init.body && { 'content-type': 'application/json' };
+    const headers = this.#headers({ ...init.headers, accept: 'application/json', ...type });
     let response;
     try {
       response = await this.#fetch(this.#base + where, { ...init, headers });

@@ -185,10 +185,15 @@ interface Abortable {
   signal?: AbortSignal;
 }
 
+interface Repeatable {
+  /** 1 to 255 visible ASCII characters: asking again with the same key and request starts no second generation. */
+  idempotencyKey?: string;
+}
+
 export class HearthClient {
   constructor(options?: ClientOptions);
   /** Starts a generation and returns at once. It runs whether or not it is read. */
-  start(request: Request, options?: Abortable): Promise<Started>;
+  start(request: Request, options?: Abortable & Repeatable): Promise<Started>;
   /** What there is of it now. */
   get(id: string, options?: Abortable): Promise<Snapshot>;
   /** Stops it, for everybody; no error when it has ended already. */
@@ -218,7 +223,7 @@ export interface SocketOptions extends SocketPatience {
 export class Socket {
   constructor(options: SocketOptions);
   /** Starts a generation and reads it. */
-  create(request: Request, options?: ReadOptions & { resumable?: boolean }): Lane;
+  create(request: Request, options?: ReadOptions & Repeatable & { resumable?: boolean }): Lane;
   attach(generation: string, options?: ReadOptions): Lane;
   /** Ends every lane; their generations go on. */
   close(): void;

@@ -28,9 +28,12 @@ export class Socket {
     this.#backoff = new Backoff(retry);
   }
 
-  /** Starts a generation. When a cut swallows the answer to that, the lane fails rather than start a second one. */
-  create(request, { resumable = true, ...options } = {}) {
-    return this.#open(null, options, { t: 'create', request, resumable });
+  /**
+   * Starts a generation. When a cut swallows the answer to that, it is asked for again if there is a key, by which the
+   * server knows it; without one the lane fails rather than start a second generation.
+   */
+  create(request, { resumable = true, idempotencyKey, ...options } = {}) {
+    return this.#open(null, options, { t: 'create', request, resumable, idempotency_key: idempotencyKey });
   }
 
   /** Reads a generation from its beginning, or after a position. */
@@ -111,9 +114,9 @@ export class Socket {
 
   async #survive(cut) {
     const givenUp = !cut.retry || this.#backoff.failures >= this.#options.retries;
-    this.#eachLane((lane, { wire }) => {
+    this.#eachLane((lane, { wire, creation }) => {
       if (givenUp) lane.fail(cut);
-      else if (wire && !lane.generation) lane.fail(lost(cut));
+      else if (wire && !lane.generation && creation.idempotency_key === undefined) lane.fail(lost(cut));
     });
     if (this.#lanes.size === 0) return;
     const delay = this.#backoff.next();

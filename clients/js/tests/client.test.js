@@ -13,6 +13,13 @@ test('start posts the request with the key and answers what was started', async 
   assert.deepEqual(requests[0].body, request);
 });
 
+test('start sends the key by which the server knows it again', async (t) => {
+  const { baseUrl, requests } = await gateway(t, (request, response) => refuse(response, 201, { id: 'gen_a', state: 'queued' }));
+  await new HearthClient({ baseUrl }).start({ model: 'demo' }, { idempotencyKey: 'k' });
+  assert.equal(requests[0].headers['idempotency-key'], 'k');
+  assert.equal(requests[0].headers['content-type'], 'application/json');
+});
+
 test('a base URL may have a path and a slash', async (t) => {
   const { baseUrl, requests } = await gateway(t, (request, response) => refuse(response, 200, { data: [{ id: 'demo' }] }));
   assert.deepEqual(await new HearthClient({ baseUrl: `${baseUrl}/hearth/` }).models(), [{ id: 'demo' }]);

@@ -127,6 +127,12 @@ test('a creation whose answer is lost fails, and is not repeated', async () => {
   assert.equal(wires.length, 1);
 });
 
+test('a creation with a key whose answer is lost is asked for again', async () => {
+  const { socket, wires } = open((wire, frame) => (wire.nth ? play(wire, frame) : wire.cut()));
+  assert.equal(text(await collect(socket.create({ model: 'demo' }, { idempotencyKey: 'k' }))), WORDS.join(''));
+  assert.deepEqual(wires.map(({ sent }) => [sent[0].t, sent[0].idempotency_key]), [['create', 'k'], ['create', 'k']]);
+});
+
 test('a creation that was never sent waits for the next connection', async () => {
   const serve = (wire, frame) => play(wire, frame);
   serve.refuse = (wire) => wire.nth < 2;

@@ -17,7 +17,7 @@ async function read(): Promise<string> {
 
 async function lanes(): Promise<Event[]> {
   const socket = client.socket({ idle: 0 });
-  const lane: Lane = socket.create({ model: 'campfire', prompt: 'Once' }, { resumable: false });
+  const lane: Lane = socket.create({ model: 'campfire', prompt: 'Once' }, { resumable: false, idempotencyKey: 'k' });
   const events: Event[] = [];
   for await (const event of socket.attach(await lane.opened, { after: lane.position })) events.push(event);
   lane.cancel();

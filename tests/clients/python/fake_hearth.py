@@ -31,6 +31,8 @@ class Plan:
     status: int = 200
     body: Mapping[str, Any] = field(default_factory=dict)
     close: int = 1012
+    mute: bool = False
+    """Whether it ends before anything was said to what a WebSocket's client asks."""
 
 
 class Ask(NamedTuple):
@@ -188,6 +190,8 @@ class _WebSocket:
         if self._plan.body:
             self._send({"t": "error", "id": lane, **self._plan.body})
             return True
+        if self._plan.mute:
+            return False
         generation = frame.get("generation", GENERATION)
         self._send({"t": "attached", "id": lane, "generation": generation, "epoch": EPOCH, "from": 0, "tail": -1})
         events = self._fake.events_after(after)

@@ -27,8 +27,8 @@ class Sync:
 
         await asyncio.to_thread(run)
 
-    async def call(self, name: str, *args: Any) -> Any:
-        return await asyncio.to_thread(getattr(self.hearth, name), *args)
+    async def call(self, name: str, *args: Any, **options: Any) -> Any:
+        return await asyncio.to_thread(getattr(self.hearth, name), *args, **options)
 
     async def close(self) -> None:
         self.hearth.close()
@@ -47,8 +47,8 @@ class Async:
             async for event in events:
                 seen.append(event)
 
-    async def call(self, name: str, *args: Any) -> Any:
-        return await getattr(self.hearth, name)(*args)
+    async def call(self, name: str, *args: Any, **options: Any) -> Any:
+        return await getattr(self.hearth, name)(*args, **options)
 
     async def close(self) -> None:
         await self.hearth.close()

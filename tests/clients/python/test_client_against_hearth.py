@@ -150,3 +150,16 @@ async def test_the_rest_of_the_calls() -> None:
         with pytest.raises(HearthError) as caught:
             await hearth.start({"model": "nobody", "messages": []})
         assert caught.value.code in ("unknown_model", "invalid_request")
+
+
+@pytest.mark.parametrize("side", [Sync, Async])
+async def test_a_start_with_a_key_may_be_repeated(side: type[Sync] | type[Async]) -> None:
+    """It starts no second generation, and another request with the key is refused."""
+    async with serving("demo=scripted:?tokens=3") as served:
+        client = side(served.url, Patience())
+        started = [await client.call("start", REQUEST, idempotency_key="k") for _ in range(2)]
+        assert started[0]["id"] == started[1]["id"]
+        with pytest.raises(HearthError) as refused:
+            await client.call("start", {**REQUEST, "seed": 7}, idempotency_key="k")
+        assert (refused.value.code, refused.value.status) == ("idempotency_mismatch", 422)
+        await client.close()

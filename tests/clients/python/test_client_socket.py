@@ -59,6 +59,21 @@ async def test_a_created_generation_goes_on_after_a_cut(fake: FakeHearth) -> Non
     assert [frame["t"] for frame in fake.frames] == ["create", "attach"]
 
 
+async def test_a_creation_whose_answer_is_lost_fails_unless_it_has_a_key(fake: FakeHearth) -> None:
+    """By its key the server knows it again: no second generation is started."""
+    for key in (None, "k"):
+        fake.frames.clear()
+        fake.plans.append(Plan(end="reset", mute=True))
+        async with asyncio.timeout(10), AsyncHearth(fake.url, patience=HASTE) as hearth, hearth.socket() as socket:
+            if key is None:
+                with pytest.raises(HearthError):
+                    await socket.create({"model": "demo"})
+                assert [frame["t"] for frame in fake.frames] == ["create"]
+            else:
+                assert await offsets(await socket.create({"model": "demo"}, idempotency_key=key)) == [*range(14)]
+                assert [(frame["t"], frame["idempotency_key"]) for frame in fake.frames] == [("create", "k")] * 2
+
+
 async def test_a_silent_socket_is_given_up(fake: FakeHearth) -> None:
     """Two pings without an answer, then a new socket."""
     fake.plans.append(Plan(end="silence", events=5))

@@ -23,6 +23,8 @@ class Route:
         self.events: deque[Event] = deque()
         self.error: HearthError | None = None
         self.attached = False
+        self.creation: str | None = None
+        """The frame that starts its generation, where that may be sent again."""
         self.due: float | None = None
 
     @property
@@ -41,10 +43,13 @@ class Switchboard:
         self._backoff = Backoff(patience)
         self._numbers = itertools.count()
 
-    def create(self, request: Mapping[str, Any]) -> tuple[Route, str]:
+    def create(self, request: Mapping[str, Any], idempotency_key: str | None) -> tuple[Route, str]:
         """Return a new lane and the frame that starts its generation."""
         route = self._open("", None)
-        return route, wire.create(route.lane, request)
+        frame = wire.create(route.lane, request, idempotency_key)
+        if idempotency_key is not None:
+            route.creation = frame
+        return route, frame
 
     def attach(self, generation: str, after: str | None) -> tuple[Route, str]:
         """Return a new lane and the frame that follows a generation."""
@@ -86,7 +91,7 @@ class Switchboard:
         """Return the seconds to wait before connecting again, or raise. A lane that never began ends here."""
         for route in list(self.routes.values()):
             # Whether the server started a generation is unknown, and starting a second one is not ours to choose.
-            if not route.reading.generation:
+            if not route.reading.generation and route.creation is None:
                 self._fail(route, error)
         return self._backoff.lost(error)
 
@@ -120,6 +125,8 @@ class Switchboard:
 
     def _again(self, route: Route) -> str:
         route.due = None
+        if not route.reading.generation and route.creation is not None:
+            return route.creation
         return wire.attach(route.lane, route.reading.generation, route.reading.after)
 
     def _fail(self, route: Route, error: HearthError) -> None:

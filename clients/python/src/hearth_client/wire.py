@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 from hearth_client.errors import HearthError, told
 
 MAX_FRAME = 16 << 20
+JSON: Mapping[str, str] = MappingProxyType({"accept": "application/json"})
 PING = '{"t":"ping"}'
 
 
@@ -21,6 +23,11 @@ def auth(api_key: str | None) -> dict[str, str]:
 def stream_path(generation: str) -> str:
     """Return the path of a generation."""
     return f"/v1/streams/{quote(generation, safe='')}"
+
+
+def start_headers(idempotency_key: str | None) -> dict[str, str]:
+    """Return the headers that start a generation, once for each key."""
+    return {**JSON, **({} if idempotency_key is None else {"idempotency-key": idempotency_key})}
 
 
 def watch_headers(after: str | None) -> dict[str, str]:
@@ -48,9 +55,10 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> HearthError
     return told(facts, status=status, retry_after=float(wait) if wait.isdigit() else None, code=f"http_{status}")
 
 
-def create(lane: str, request: Mapping[str, Any]) -> str:
+def create(lane: str, request: Mapping[str, Any], idempotency_key: str | None) -> str:
     """Return the frame that starts a generation which outlives its socket."""
-    return _frame("create", lane, request=request, resumable=True)
+    once = {} if idempotency_key is None else {"idempotency_key": idempotency_key}
+    return _frame("create", lane, request=request, resumable=True, **once)
 
 
 def attach(lane: str, generation: str, after: str | None) -> str:

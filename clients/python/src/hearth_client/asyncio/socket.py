@@ -34,10 +34,13 @@ class Socket:
         self._failure: HearthError | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def create(self, request: Mapping[str, Any]) -> Lane:
-        """Start a generation from an OpenAI chat or completion body and follow it."""
+    async def create(self, request: Mapping[str, Any], *, idempotency_key: str | None = None) -> Lane:
+        """Start a generation from an OpenAI chat or completion body and follow it.
+
+        With a key a cut that swallows the answer is survived too: asking again starts no second generation.
+        """
         await self._ready()
-        return await self._follow(*self._board.create(request))
+        return await self._follow(*self._board.create(request, idempotency_key))
 
     async def attach(self, generation: str, after: str | None = None) -> Lane:
         """Follow a generation from behind `after`."""

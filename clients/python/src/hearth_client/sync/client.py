@@ -26,9 +26,13 @@ class Hearth:
         self._socket_url = wire.socket_url(base_url)
         self._http = httpx.Client(base_url=base_url, headers=self._auth, timeout=httpx.Timeout(60, connect=10))
 
-    def start(self, request: Mapping[str, Any]) -> Started:
-        """Start a generation from an OpenAI chat or completion body; return at once."""
-        return cast(Started, self._ask("POST", "/v1/streams", json=dict(request)))
+    def start(self, request: Mapping[str, Any], *, idempotency_key: str | None = None) -> Started:
+        """Start a generation from an OpenAI chat or completion body; return at once.
+
+        With a key this may be called again, should the answer have been lost: it starts no second generation.
+        """
+        headers = wire.start_headers(idempotency_key)
+        return cast(Started, self._ask("POST", "/v1/streams", json=dict(request), headers=headers))
 
     def watch(
         self, generation: str, after: str | None = None, transport: Literal["sse", "ws"] = "sse"
@@ -71,9 +75,9 @@ class Hearth:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _ask(self, method: str, path: str, json: object = None) -> Any:
+    def _ask(self, method: str, path: str, json: object = None, headers: Mapping[str, str] = wire.JSON) -> Any:
         with border():
-            answer = self._http.request(method, path, json=json, headers={"accept": "application/json"})
+            answer = self._http.request(method, path, json=json, headers=headers)
         if answer.is_error:
             raise wire.refusal(answer.status_code, answer.headers, answer.content)
         return answer.json()

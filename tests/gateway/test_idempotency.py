@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from engines.base import Accepted, Delta, Prompt
 from engines.errors import EngineError
@@ -229,7 +230,7 @@ async def test_replays_are_counted() -> None:
     async with staged() as stage:
         for _ in range(3):
             await ask(stage)
-        told = stage.gateway._metrics.render(running=0, readers=0, states={}, store=True).decode()
+        told = generate_latest(stage.gateway._metrics.registry).decode()
         assert 'hearth_idempotent_replays_total{model="demo",surface="test"} 2.0' in told
         assert 'hearth_generations_started_total{model="demo",surface="test"} 1.0' in told
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,13 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from gateway.claims.base import Claim
+from gateway.claims.redis import RedisClaims
+from gateway.generation import new_id
+from gateway.idempotency import digest, name_of
+from gateway.keys import LOCAL
+from gateway.redis.address import Address
+from gateway.wire.chat import parse
 from tests.gateway.surfaces.raw import CHAT, HELLO, engine_of, line
 from tests.gateway.surfaces.talking import spoken, talking
 from tests.gateway.surfaces.watching import text, watched
@@ -319,6 +327,24 @@ async def test_a_retry_finds_what_another_replica_has_taken_over(redis_url: str,
         assert again.headers["idempotent-replayed"] == "true"
         assert len(said(again).split()) == 30
         assert generated(heir) == 0
+
+
+async def test_a_key_of_a_replica_that_died_before_it_began_is_taken_after_a_while(redis_url: str, key: str) -> None:
+    async with replicas(redis_url) as (one, other):
+        claims = RedisClaims(Address.parse(redis_url), time.monotonic, 60)
+        ask = parse(CHAT)
+        mine = Claim(new_id("gen"), digest("chat", ask.model, ask.prompt))
+        assert await claims.claim(name_of(LOCAL, key), mine) is None
+        await claims.close()
+        for server in (one, other):
+            server.gateway._idempotency._begin_s = 0.5
+        began = time.monotonic()
+        answers = await asyncio.gather(
+            *(post(server, "/v1/chat/completions", CHAT, key) for server in (one, other, one, other))
+        )
+        assert time.monotonic() - began >= 0.4
+        assert len({identity(answer) for answer in answers}) == 1
+        assert generated(one, other) == 1
 
 
 async def test_while_redis_is_away_a_retry_finds_its_replica(key: str) -> None:

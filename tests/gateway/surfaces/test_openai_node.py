@@ -49,3 +49,21 @@ async def test_node_sdk_meets_tools_failures_and_leaves() -> None:
     assert told["said"]
     assert told["failed"] == {"api": True, "code": "engine_died", "type": "server_error"}
     assert told["heard"] == 3
+
+
+TWICE = """
+import OpenAI from 'openai';
+const [baseURL, key] = process.argv.slice(1);
+const sdk = new OpenAI({ baseURL, apiKey: 'none', maxRetries: 0 });
+const ask = { model: 'demo', messages: [{ role: 'user', content: 'hello' }] };
+const once = () => sdk.chat.completions.create(ask, { headers: { 'Idempotency-Key': key } });
+console.log(JSON.stringify([await once(), await once()]));
+"""
+
+
+async def test_node_sdk_that_asks_again_with_its_key_has_the_same_answer() -> None:
+    async with serving() as served:
+        first, again = json.loads(
+            await run_node("--input-type=module", "--eval", TWICE, "--", f"{served.url}/v1", "a-key")
+        )
+    assert first == again and first["choices"][0]["message"]["content"]

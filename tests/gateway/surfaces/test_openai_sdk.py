@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -141,6 +142,16 @@ async def test_headers_are_there_for_who_asks(sdk: AsyncOpenAI, openai_url: Reac
     )
     assert raw.headers["location"] == f"/v1/streams/{raw.headers['x-generation-id']}"
     assert raw.parse()._request_id == "mine"
+
+
+async def test_a_retry_with_its_key_is_the_same_answer(sdk: AsyncOpenAI, openai_url: Reached) -> None:
+    key = {"Idempotency-Key": secrets.token_hex(16)}
+    ask: Any = {"model": openai_url.model, "messages": HELLO, "max_tokens": 20, "temperature": 1, "extra_headers": key}
+    plain = await sdk.chat.completions.create(**ask)
+    assert await sdk.chat.completions.create(**ask) == plain
+    chunks = [chunk async for chunk in await sdk.chat.completions.create(**ask, stream=True)]
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == plain.choices[0].message.content
+    assert {(chunk.id, chunk.created) for chunk in chunks} == {(plain.id, plain.created)}
 
 
 async def test_client_without_asyncio_is_served_as_well(openai_url: Reached) -> None:

@@ -136,11 +136,6 @@ def models(written: Sequence[str]) -> Iterator[Finding]:
         yield Finding("fail", "model", each, told) if told else Finding("ok", "model", each)
 
 
-def redis() -> Finding:
-    """Redis is for several servers that share their streams."""
-    return Finding("ok", "redis", "not needed for one server")
-
-
 def server(settings: Settings) -> Iterator[Finding]:
     """What runs at the address, or whether it is free."""
     url = visit(settings.host, settings.port)

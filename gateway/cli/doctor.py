@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from gateway.cli import checks
+from gateway.cli import checks, redis_check
 from gateway.cli.checks import Finding
 from gateway.cli.parser import Parser
 from gateway.cli.terminal import Screen
@@ -53,7 +53,7 @@ def examine(config: Path | None) -> list[Finding]:
         read,
         *checks.strange_variables(),
         *checks.models(settings.models),
-        checks.redis(),
+        redis_check.redis(settings),
         *checks.server(settings),
     ]
 

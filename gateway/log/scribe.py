@@ -54,12 +54,13 @@ class RedisScribe:
         self._answered_ms, self._answered_at = round(time.time() * 1000), clock()
         self._waiting: dict[RedisWriter, None] = {}
         self._awake = asyncio.Event()
+        self._over = False
         self.on_return: Callable[[], None] = lambda: None
         """Called when Redis is back after it was away."""
 
     @property
     def away(self) -> bool:
-        return not self._link.up
+        return self._over or not self._link.up
 
     @property
     def now_ms(self) -> int:
@@ -71,7 +72,16 @@ class RedisScribe:
         self._awake.set()
 
     async def run(self) -> None:
-        """Carry until cancelled."""
+        """Carry until cancelled; from then on Redis counts as away, so that nobody waits for what nobody carries."""
+        self._over = False
+        try:
+            await self._run()
+        finally:
+            self._over = True
+            for writer in list(self._waiting):
+                writer.go_alone()
+
+    async def _run(self) -> None:
         pause = _PAUSE_S
         while True:
             await self._awake.wait()

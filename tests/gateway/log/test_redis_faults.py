@@ -192,6 +192,7 @@ async def test_a_frozen_replica_that_wakes_cannot_append_one_record(server: Redi
         assert second.log.epoch == first.log.epoch
         # Awake again: its tasks go on, and it knows of nothing.
         frozen._spawn(frozen._scribe.run())
+        await until(lambda: not frozen._scribe.away)
         for late in (pieces(1, 90), pieces(1, 91), [FINISHED]):
             with pytest.raises(Fenced):
                 await first.append(*late)

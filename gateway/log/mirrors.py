@@ -43,8 +43,6 @@ class Mirrors:
     """Opens mirrors, keeps them whole, and lets go of them."""
 
     def __init__(self, reading: Reading, keys: Keys, packing: Packing, clock: Callable[[], float]) -> None:
-        self.filled = 0
-        """Times that something was missed on the channels and read from the stream."""
         self._reading = reading
         self._keys = keys
         self._packing = packing
@@ -195,7 +193,6 @@ class Mirrors:
     def _mend(self, mirror: Mirror) -> None:
         if not mirror.filling:
             mirror.filling = True
-            self.filled += 1
             self._spawn(self._fill_until_whole(mirror))
 
     async def _fill_until_whole(self, mirror: Mirror) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ _PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 1.0
 _RUNNING_MS: Final = 86_400_000
 """A running log that nobody has renewed for so long is let go of."""
+_log = logging.getLogger(__name__)
 _FOLDER: Final = Path(__file__).parent / "scripts"
 
 
@@ -92,10 +94,19 @@ class RedisScribe:
                 await self._carry_all()
                 pause = _PAUSE_S
             except Away:
-                for writer in self._waiting:
-                    writer.go_alone()
+                self._let_go_on()
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
+            except Exception:  # noqa: BLE001
+                # The border of the task: were it to end, every stream would wait for ever.
+                _log.exception("what was to be written to Redis was not")
+                self._let_go_on()
+                self._waiting.clear()
+                await asyncio.sleep(pause)
+
+    def _let_go_on(self) -> None:
+        for writer in self._waiting:
+            writer.go_alone()
 
     async def meet(self) -> None:
         """Learn who answers. Raises Away."""

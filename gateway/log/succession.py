@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from gateway.errors import HearthError
@@ -89,7 +90,10 @@ class Succession:
             for writer in parts.running.values():
                 if now - writer.renewed > parts.lease_s / 5:
                     parts.scribe.carry(writer)
-            await self.note_running(list(parts.running))
+            # Reads may be slow where writes are not, and leases do not wait for them.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(parts.lease_s / 4):
+                    await self.note_running(list(parts.running))
 
     async def note_running(self, ids: Sequence[str]) -> None:
         """Tell the index that these run; while Redis is away, the next renewal does."""

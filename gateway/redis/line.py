@@ -60,7 +60,8 @@ class Line:
         while True:
             try:
                 await self._hear()
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001
+                # The border of the task: were it to end, nothing would ever be heard again.
                 pause = _FIRST_PAUSE_S if self.reason is None else min(pause * 2, _LONGEST_PAUSE_S)
                 self.reason = reason(error)
                 _log.warning("Redis (channels) is away: %s", self.reason)

@@ -17,6 +17,7 @@ import pytest
 
 from tests.serving import Process, process
 from tests.system.test_first_light import descendants, runs, wait_until_gone
+from tests.system.test_replicas import read, story
 from tests.system.vllm_counts import until_vllm_holds
 
 pytestmark = pytest.mark.timeout(240)
@@ -99,7 +100,7 @@ def ready_each(server: Process, seconds: float = 60) -> list[int]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Process]:
     """Two workers with the bundled model on vLLM; whoever kills one waits until there are two again."""
-    with process("--workers", "2", "--model", "campfire=vllm:bundled") as started:
+    with process("--workers", "2", "--model", "campfire=vllm:bundled", "--lease-s", "1") as started:
         yield started
 
 
@@ -115,6 +116,10 @@ def test_each_worker_streams_from_the_one_host(server: Process) -> None:
 
 def test_metrics_are_those_of_all_workers_whoever_is_asked(server: Process) -> None:
     both = ready_each(server)
+    # What another worker shows is at most a second old.
+    deadline = time.monotonic() + 10
+    while 'hearth_model_state{model="campfire",state="warm"} 2.0' not in httpx.get(f"{server.url}/metrics").text:
+        assert time.monotonic() < deadline
     with frozen(both[0]):
         told(server.url)
     with frozen(both[1]):
@@ -123,7 +128,6 @@ def test_metrics_are_those_of_all_workers_whoever_is_asked(server: Process) -> N
     for silent in both:
         with frozen(silent):
             text = httpx.get(f"{server.url}/metrics").text
-            assert 'hearth_model_state{model="campfire",state="warm"} 2.0' in text
             seen |= {line for line in text.splitlines() if line.startswith("hearth_generations_started_total")}
     [line] = seen
     assert float(line.rpartition(" ")[2]) >= 2
@@ -170,6 +174,20 @@ def started(server: Process) -> float:
         for line in text.splitlines()
         if line.startswith("hearth_generations_started_total")
     )
+
+
+def test_an_answer_goes_on_to_the_letter_in_the_other_worker_when_its_own_is_killed(server: Process) -> None:
+    both = ready_each(server)
+    with frozen(both[1]), httpx.Client(timeout=60) as client:
+        expected = read(client, server.url, story(client, server.url, "a fox")).text
+        id = story(client, server.url, "a fox")
+        seen = read(client, server.url, id, count=5)
+    os.kill(both[0], signal.SIGKILL)
+    with httpx.Client(timeout=60) as client:
+        rest = read(client, server.url, id, seen.position)
+    assert rest.ended and "note" in rest.kinds
+    assert seen.text + rest.text == expected
+    ready_each(server)
 
 
 async def test_no_connection_is_lost_when_a_worker_dies_with_some_waiting(server: Process) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Sequence
@@ -53,7 +54,7 @@ class Worker:
     def __init__(self, metrics: str) -> None:
         self._metrics = metrics
         self._pool: Pool | None = None
-        self._channel: Channel[ToWorker] = at_worker(self._hear, _orphaned)
+        self._channel: Channel[ToWorker] = at_worker(self._hear, self._orphaned)
         self._asker = sharing.Asker(self._channel.say)
 
     def run(self, settings: Settings, control: socket.socket, listening: socket.socket) -> None:
@@ -91,10 +92,10 @@ class Worker:
             case _:
                 self._asker.hear(message)
 
-
-def _orphaned() -> None:
-    # The supervisor is dead, and the engines with it. Nobody would end this process, or start it again.
-    os._exit(1)
+    def _orphaned(self) -> None:
+        # The supervisor is dead, and the engines with it. Nobody would end this process, or tidy up behind it.
+        shutil.rmtree(self._metrics, ignore_errors=True)
+        os._exit(1)
 
 
 if __name__ == "__main__":

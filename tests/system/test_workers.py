@@ -225,8 +225,11 @@ def test_no_process_outlives_the_supervisor(number: signal.Signals) -> None:
         family = descendants(started.pid)
         # Redis, two workers, the nursery, the host, the engine core.
         assert len(family) >= 6
+        folder = Path(called(workers(started)[0]).split()[-1])
+        assert folder.is_dir()
         os.kill(started.pid, number)
         wait_until_gone([started.pid, *family], 30)
+        assert not folder.exists()
 
 
 def test_no_process_outlives_a_supervisor_that_is_killed_while_its_model_boots() -> None:

@@ -89,12 +89,12 @@ async def socket(url: str, id: str) -> Arrivals:
 async def openai(url: str, direct: str) -> tuple[Arrivals, Arrivals]:
     """An OpenAI stream by one address, and beside it the same generation read directly."""
     times: Arrivals = []
-    async with client(url) as asking:
-        async with asking.stream("POST", "/v1/chat/completions", json=ASK | {"stream": True}) as response:
-            beside = asyncio.create_task(native(direct, response.headers["x-generation-id"]))
-            async for data in data_lines(response):
-                if data != "[DONE]" and json.loads(data)["choices"][0]["delta"].get("content"):
-                    times.append(clock())
+    body = ASK | {"stream": True}
+    async with client(url) as asking, asking.stream("POST", "/v1/chat/completions", json=body) as response:
+        beside = asyncio.create_task(native(direct, response.headers["x-generation-id"]))
+        async for data in data_lines(response):
+            if data != "[DONE]" and json.loads(data)["choices"][0]["delta"].get("content"):
+                times.append(clock())
     return times, await beside
 
 

@@ -14,10 +14,12 @@ import yaml  # type: ignore[import-untyped]
 
 from engines.registry import parse
 from gateway.app import build
+from gateway.metrics import Metrics
 from gateway.settings import Settings, load, variable
 from tests.nginx_server import LISTEN, REPLICAS, SHOWN
 
 ROOT = Path(__file__).parent.parent
+OPERATE = ROOT / "docs/operate.md"
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 HEARTHS = [service for service in SERVICES.values() if "build" in service]
@@ -83,6 +85,15 @@ def test_nginx_waits_longer_than_a_stream_is_silent() -> None:
     assert streams and seconds(streams[1]) >= 1.5 * Settings.model_fields["keep_alive_s"].default
     body = re.search(r"client_max_body_size (\d+)m;", SHOWN.read_text())
     assert body and int(body[1]) << 20 > Settings.model_fields["max_body_bytes"].default
+
+
+def test_alarms_are_about_metrics_that_are_there() -> None:
+    [rules] = re.findall(r"```yaml\n(groups:.*?)```", OPERATE.read_text(), re.DOTALL)
+    [group] = yaml.safe_load(rules)["groups"]
+    metrics = [each for each in vars(Metrics()).values() if hasattr(each, "_labelnames")]
+    known = {metric._name + ("_total" if metric._type == "counter" else "") for metric in metrics}
+    asked = {name for rule in group["rules"] for name in re.findall(r"hearth_\w+", rule["expr"])}
+    assert len(asked) > 3 and asked <= known
 
 
 def test_what_is_mounted_is_there() -> None:

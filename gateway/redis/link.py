@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Link:
                 answer = await work
         except TimeoutError:
             raise self._fall("it gave no answer in time") from None
-        except (RedisError, OSError) as error:
+        except (RedisError, RedisClusterException, OSError) as error:
             raise self._fall(reason(error)) from None
         if self.reason is not None:
             _log.warning("Redis (%s) is back", self._name)

@@ -14,9 +14,10 @@ from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import ConnectionError, TimeoutError
 
 from gateway.redis.address import Address
+from gateway.redis.link import Away, Link
 from tests.redis_cluster import cluster
 from tests.redis_sentinel import sentinel
-from tests.redis_server import redis_process
+from tests.redis_server import free_port, redis_process
 from tests.redis_tls import tls
 
 
@@ -152,3 +153,11 @@ async def message(heard: Any) -> Any:
         while (said := await heard.get_message(timeout=1)) is None:
             pass
         return said
+
+
+async def test_a_cluster_of_which_no_node_answers_is_away() -> None:
+    async with client(f"redis+cluster://127.0.0.1:{free_port()}") as redis:
+        link = Link("trying", redis, time.monotonic, 5)
+        with pytest.raises(Away, match="Cluster"):
+            await link.run(redis.info("server"))
+        assert not link.up

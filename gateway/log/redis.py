@@ -71,6 +71,7 @@ class RedisLogs:
             Parts(
                 self.replica,
                 self._writes,
+                self._reads,
                 self._keys,
                 self._reading,
                 self._mirrors,

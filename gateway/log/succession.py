@@ -31,6 +31,7 @@ class Parts(NamedTuple):
 
     replica: str
     link: Link
+    reads: Link
     keys: Keys
     reading: Reading
     mirrors: Mirrors
@@ -61,7 +62,9 @@ class Succession:
     @property
     def sound(self) -> bool:
         """Whether Redis has been there for so long that every living writer had the time to renew its lease."""
-        return self._parts.link.up and self._parts.clock() - self._parts.link.since > self._parts.lease_s
+        # A replica that writes nothing just now has noticed by its reads alone that Redis was away.
+        links, now = (self._parts.link, self._parts.reads), self._parts.clock()
+        return all(link.up and now - link.since > self._parts.lease_s for link in links)
 
     def free(self, id: str) -> None:
         """Nobody writes this log any more."""

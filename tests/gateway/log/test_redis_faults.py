@@ -222,6 +222,19 @@ async def test_nobody_is_robbed_because_redis_stood_still(server: RedisProcess) 
         await append(writer, [FINISHED])
 
 
+async def test_nobody_is_robbed_after_an_outage_that_a_replica_has_only_seen_by_reading(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, other):
+        writer = await here.create(a_generation())
+        await append(writer, pieces(1))
+        server.kill()
+        await append(writer, pieces(2, 1))
+        assert await orphans(other, 2 * LEASE_S) == []
+        server.start()
+        assert await orphans(other, LEASE_S / 2) == []
+        await whole(here)
+        await append(writer, [*pieces(2, 3), FINISHED])
+
+
 async def test_what_is_let_go_of_is_taken_at_once_and_its_readers_here_go_on(server: RedisProcess) -> None:
     async with replicas(server.url, lease_s=60) as (here, other):
         writer = await here.create(a_generation())

@@ -169,9 +169,12 @@ class Reader:
             self._future = None
             self.log.forget(self)
 
-    async def end(self) -> None:
-        """Wait until the log has ended or is lost, without waking for what it says before."""
-        while not (self.log.ended or self.log.lost):
+    async def end(self, unless: Callable[[], bool] = lambda: False) -> None:
+        """Wait until the log has ended or is lost, without waking for what it says before.
+
+        `unless` is asked at each `wake`: whether to wait no longer.
+        """
+        while not (self.log.ended or self.log.lost or unless()):
             self._future = asyncio.get_running_loop().create_future()
             self._wake_at_the_end()
             try:

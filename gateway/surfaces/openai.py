@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Callable
@@ -102,16 +103,18 @@ class Answers:
                 response = EventStream(frames, headers)
             else:
                 async with present(receive):
-                    body = await _whole(reader, self._kind.answer(call, ask))
+                    body = await _whole(reader, self._kind.answer(call, ask), self._gateway.draining)
                 response = Response(body, headers=headers, media_type="application/json")
             await response(scope, receive, send)
 
 
-async def _whole(reader: Reader, answer: Answer) -> bytes:
-    """The plain answer: wait for the end. Raises HearthError when the end is no answer."""
-    await reader.end()
+async def _whole(reader: Reader, answer: Answer, draining: asyncio.Event) -> bytes:
+    """The plain answer: wait for the end. Raises HearthError when the end is no answer, or will not be seen here."""
+    await reader.end(unless=draining.is_set)
     if reader.log.lost is not None:
         raise HearthError(reader.log.lost)
+    if not reader.log.ended:
+        raise HearthError("draining")
     answer.add(reader.take())
     return answer.body()
 

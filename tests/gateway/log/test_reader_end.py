@@ -53,3 +53,15 @@ async def test_wake_for_another_reason_does_not_end_the_wait() -> None:
     log.extend([Delta(0, "a"), END])
     await asyncio.wait_for(waiting, 5)
     reader.close()
+
+
+async def test_a_wake_ends_the_wait_where_that_was_asked_for() -> None:
+    log = log_of()
+    reader, gone = log.read(0), asyncio.Event()
+    waiting = asyncio.create_task(reader.end(unless=gone.is_set))
+    await asyncio.sleep(0)
+    gone.set()
+    reader.wake()
+    await asyncio.wait_for(waiting, 5)
+    reader.close()
+    assert not log._waiting

@@ -167,6 +167,16 @@ async def test_server_that_goes_down_says_so(stream: bool) -> None:
     assert (late.status_code, late.headers["x-should-retry"]) == (503, "true")
 
 
+async def test_plain_answer_that_another_replica_would_end_is_refused_at_once(redis_url: str) -> None:
+    async with serving("demo=scripted:?stall_at=2", redis_url=redis_url) as served:
+        asking = asyncio.create_task(post(served, CHAT))
+        await until(lambda: served.gateway.running == 1)
+        await served.gateway.drain(0)
+        answer = await asyncio.wait_for(asking, 4)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "draining")
+    assert answer.headers["x-should-retry"] == "true"
+
+
 async def test_resumable_stream_names_positions_to_go_on_from() -> None:
     async with serving("demo=scripted:?tokens=4") as served:
         stream = await post(served, CHAT | {"stream": True}, x_resumable="1")

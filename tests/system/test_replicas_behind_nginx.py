@@ -155,6 +155,27 @@ async def test_new_work_never_meets_the_replica_that_goes_down(site: Site) -> No
     assert done > 1
 
 
+@pytest.mark.parametrize(("number", "statuses"), [(signal.SIGTERM, [200, 200]), (signal.SIGKILL, [200, 502])])
+async def test_a_plain_answer_is_asked_for_again_by_nginx_if_that_was_said(
+    site: Site, number: signal.Signals, statuses: list[int]
+) -> None:
+    async with client(site.url) as asking:
+        answers = [asyncio.create_task(asking.post("/v1/chat/completions", json=ASK)) for _ in range(2)]
+        for replica in site.replicas:
+            await runs_one(replica.url)
+        os.kill(site.replicas[0].pid, number)
+        told = await asyncio.gather(*answers)
+    assert sorted(answer.status_code for answer in told) == statuses
+    whole = [answer.json()["usage"]["completion_tokens"] for answer in told if answer.status_code == 200]
+    assert set(whole) == {TOKENS}
+
+
+async def runs_one(url: str) -> None:
+    async with asyncio.timeout(10), client(url) as asking:
+        while "hearth_running_generations 1.0" not in (await asking.get("/metrics")).text:
+            pass
+
+
 async def listens(url: str) -> bool:
     try:
         async with client(url) as asking:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import tempfile
@@ -30,12 +31,23 @@ _MARGIN_S: Final = 15.0
 """What closing connections may take after the drain."""
 _HURRY_S: Final = 3.0
 _COUNT_S: Final = 1.0
+_LOOK_S: Final = 0.25
+
+_log = logging.getLogger(__name__)
 
 
 class Supervisor:
     """Owns the workers, and the engines that they share."""
 
-    def __init__(self, settings: Settings, listening: socket.socket, metrics: str, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        listening: socket.socket,
+        metrics: str,
+        watcher: Watcher,
+        redis: LocalRedis | None = None,
+    ) -> None:
+        self._redis = redis
         sources = [registry.parse(written) for written in settings.models]
         engines = {name: engine for name, engine in registry.build(sources).items() if isinstance(engine, VllmEngine)}
         self._models = [source.name for source in sources]
@@ -80,10 +92,12 @@ class Supervisor:
             loop.add_signal_handler(number, self._end)
         self._broker.begin()
         telling = asyncio.create_task(self._tell(), name="tell")
+        reviving = asyncio.create_task(self._keep_redis(), name="redis")
         keeping = [asyncio.create_task(post.keep(), name=f"post {post.number}") for post in self._posts]
         await self._ending.wait()
-        telling.cancel()
-        await asyncio.wait([telling])
+        for task in (telling, reviving):
+            task.cancel()
+        await asyncio.wait([telling, reviving])
         await self._end_workers(keeping)
         await self._broker.close()
         await self._pool.close()
@@ -96,6 +110,18 @@ class Supervisor:
         self._hurry.set()
         for post in self._posts:
             post.end()
+
+    async def _keep_redis(self) -> None:
+        """Start the local Redis again whenever it ends by itself; the workers give it back what they have."""
+        while self._redis is not None:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                # It blocks for some hundredths of a second, and here is nobody to wait for them: it has to be done in
+                # this thread, with which Redis would end.
+                if self._redis.revive():
+                    _log.warning("The local Redis ended by itself, and was started again.")
+            except LocalRedisError as error:
+                _log.error("%s", error)
 
     async def _tell(self) -> None:
         await self._serving.wait()
@@ -126,20 +152,22 @@ def serve(settings: Settings, watcher: Watcher) -> None:
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(listen(settings.host, settings.port))
         metrics = stack.enter_context(tempfile.TemporaryDirectory(prefix="hearth-metrics-"))
+        redis = None
         if settings.redis_url is None:
-            settings = settings.model_copy(update={"redis_url": SecretStr(_local_redis(stack))})
+            redis = _local_redis(stack)
+            settings = settings.model_copy(update={"redis_url": SecretStr(redis.url)})
         # Made in the loop, for it holds events of that loop.
-        asyncio.run(_run(settings, opened, metrics, watcher))
+        asyncio.run(_run(settings, opened, metrics, watcher, redis))
 
 
-async def _run(settings: Settings, listening: socket.socket, metrics: str, watcher: Watcher) -> None:
-    await Supervisor(settings, listening, metrics, watcher).run()
+async def _run(
+    settings: Settings, listening: socket.socket, metrics: str, watcher: Watcher, redis: LocalRedis | None
+) -> None:
+    await Supervisor(settings, listening, metrics, watcher, redis).run()
 
 
-def _local_redis(stack: contextlib.ExitStack) -> str:
-    redis = LocalRedis()
+def _local_redis(stack: contextlib.ExitStack) -> LocalRedis:
     try:
-        stack.enter_context(redis)
+        return stack.enter_context(LocalRedis())
     except LocalRedisError as error:
         raise SettingsError(f"Several workers need a Redis. {error}") from None
-    return redis.url

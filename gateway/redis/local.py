@@ -61,16 +61,27 @@ class LocalRedis:
 
     def start(self) -> None:
         """Start it and wait until it answers; some hundredths of a second. Raises LocalRedisError."""
-        server = find()
+        find()
         # Made by mkdtemp, so that nobody else may enter.
         self._folder = tempfile.mkdtemp(prefix="hearth-redis-", dir=short_folder())
         try:
-            place = ["--port", "0", "--unixsocket", self._socket, "--unixsocketperm", "700"]
-            self._process = launch([server, *place, "--save", "", "--appendonly", "no"], self._folder)
-            await_answer(self._process, self._folder, socket.AF_UNIX, self._socket)
+            self._launch()
         except BaseException:
             self.stop()
             raise
+
+    def revive(self) -> bool:
+        """Start it again, empty, if it has ended by itself; whether it had. Raises LocalRedisError."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self._launch()
+        return True
+
+    def _launch(self) -> None:
+        assert self._folder is not None
+        place = ["--port", "0", "--unixsocket", self._socket, "--unixsocketperm", "700"]
+        self._process = launch([find(), *place, "--save", "", "--appendonly", "no"], self._folder)
+        await_answer(self._process, self._folder, socket.AF_UNIX, self._socket)
 
     def stop(self) -> None:
         """End it, and forget what it held. Harmless when it is not running."""

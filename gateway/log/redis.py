@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Coroutine, Sequence
 from typing import Any, Final
 
+from redis.asyncio import RedisCluster
+
 from gateway.errors import HearthError
 from gateway.generation import Generation
 from gateway.log.base import Position, Retention, Writer, new_epoch
@@ -103,12 +105,14 @@ class RedisLogs:
         except Away as away:
             _log.warning("Redis at %s is away: %s. Work goes on without it.", self._address.shown, away)
         own = self._keys.replica(self.replica)
-        shards = self._writes.client if self._scribe.sharded else None
-        self._feed = Feed(self._address, [self._keys.everybody, own], self._heard, self._mirrors.torn, shards)
+        self._feed = Feed(self._address, [self._keys.everybody, own], self._heard, self._mirrors.torn, self._shards)
         self._mirrors.listen(self._feed)
         self._feed.start()
         self._spawn(self._scribe.run())
         self._spawn(self._succession.keep_leases())
+
+    def _shards(self) -> RedisCluster | None:
+        return self._writes.client if self._scribe.sharded else None
 
     async def close(self) -> None:
         tasks = list(self._tasks)
@@ -204,6 +208,8 @@ class RedisLogs:
             size -= log.size
             del self._ended[id]
         try:
+            if not self._scribe.run_id:
+                await self._scribe.meet()
             finished, self._finished = self._finished, {}
             await self._janitor.ended(finished, self._scribe.now_ms)
             running = {id: writer.log.size for id, writer in self._running.items() if writer.begun}
@@ -212,7 +218,9 @@ class RedisLogs:
                 if hole.seconds > self._lease_s and self._succession.sound:
                     self._succession.free(hole.mirror.log.generation.id)
         except Away:
-            return
+            if not self._reads.up and now - self._reads.since > self._lease_s:
+                # Their writers may be well, and other replicas are asked by whoever comes back.
+                await self._mirrors.lose_all("log_unavailable")
 
     # What Redis and the other replicas say
 

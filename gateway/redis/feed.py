@@ -26,13 +26,13 @@ class Feed:
         base: Sequence[str],
         heard: Callable[[str, bytes], None],
         torn: Callable[[list[str]], None],
-        shards: RedisCluster | None = None,
+        shards: Callable[[], RedisCluster | None] = lambda: None,
     ) -> None:
         self._address = address
         self._base = base
         self._heard = heard
         self._torn = torn
-        self._shards: Any = shards
+        self._shards: Callable[[], Any] = shards
         """The cluster whose sharded channels are heard; None where every node publishes everything."""
         self._hosts = itertools.cycle(address.hosts)
         self._main = Line(self._anywhere, base, heard, torn)
@@ -69,7 +69,7 @@ class Feed:
         line = self._lines[name]
         moved: dict[str, list[str]] = {}
         for channel in line.channels:
-            node = self._shards.get_node_from_key(channel)
+            node = self._shards().get_node_from_key(channel)
             if node.name != name:
                 moved.setdefault(node.name, []).append(channel)
         for channels in moved.values():
@@ -77,9 +77,10 @@ class Feed:
             self._tasks.append(asyncio.create_task(self._line(channels[0]).take(channels), name="move channels"))
 
     def _line(self, channel: str) -> Line:
-        if self._shards is None:
+        shards = self._shards()
+        if shards is None:
             return self._main
-        node = self._shards.get_node_from_key(channel)
+        node = shards.get_node_from_key(channel)
         name: str = node.name
         line = self._lines.get(name)
         if line is None:

@@ -42,6 +42,8 @@ class Line:
     ) -> None:
         self.reason: str | None = "it was not reached yet"
         """Why nothing is heard; None while something would be."""
+        self._told: str | None = None
+        """What was last said of it in the server's log."""
         self.channels: set[str] = set()
         self._connect = connect
         self._base = base
@@ -63,8 +65,10 @@ class Line:
             except Exception as error:  # noqa: BLE001
                 # The border of the task: were it to end, nothing would ever be heard again.
                 pause = _FIRST_PAUSE_S if self.reason is None else min(pause * 2, _LONGEST_PAUSE_S)
-                self.reason = reason(error)
-                _log.warning("Redis (channels) is away: %s", self.reason)
+                told = reason(error)
+                if told != self._told:
+                    _log.warning("Redis (channels) is away: %s", told)
+                self.reason = self._told = told
                 if self._broken is not None:
                     self._broken()
             await asyncio.sleep(pause)
@@ -151,7 +155,7 @@ class Line:
                 left -= 1
                 if left == 0:
                     # Every channel was asked for before: from here on nothing new is missed.
-                    self.reason = None
+                    self.reason = self._told = None
                     self._torn(list(self.channels))
                 for future in self._waiting.get(channel.decode(), []):
                     if not future.done():

@@ -155,6 +155,24 @@ async def test_a_full_memory_stops_nobody(server: RedisProcess) -> None:
         assert await read(log.read(0)) == [*pieces(20), FINISHED]
 
 
+async def test_readers_of_another_replicas_log_are_sent_away_when_redis_stays_away(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, other):
+        writer = await here.create(a_generation())
+        await append(writer, pieces(3))
+        reader = (await other.open(writer.log.generation.id, "ann")).read(0)
+        assert await take(reader, 3) == pieces(3)
+        await asyncio.to_thread(server.kill)
+        watch = asyncio.create_task(sweeping(other))
+        assert await reader.wait(10)
+        assert (reader.pending, reader.log.lost) == (False, "log_unavailable")
+        await asyncio.to_thread(server.start)
+        await whole(other)
+        watch.cancel()
+        await append(writer, [FINISHED])
+        await until(lambda: not writer.behind)
+        assert await read((await other.open(writer.log.generation.id, "ann")).read(0)) == [*pieces(3), FINISHED]
+
+
 # Writers that die
 
 

@@ -1,4 +1,4 @@
-"""The command line: python -m loadtest run | compare | model."""
+"""The command line: python -m loadtest run | compare | hops | storm | model."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 from loadtest import models, processes, servers
 from loadtest.compare import Comparison, compare
+from loadtest.crowd.hops import Hops, hops
+from loadtest.crowd.plan import Crowd
+from loadtest.crowd.storm import Storm, storm
 from loadtest.drivers import Address
 from loadtest.plan import Plan, PlanError, Shape
 from loadtest.report import HEAD, cells, table
@@ -56,9 +60,33 @@ def _compare(arguments: argparse.Namespace) -> int:
         requests_per_stream=arguments.requests_per_stream,
         say=lambda text: print(text, file=sys.stderr, flush=True),
     )
-    results = compare(comparison, arguments.out or Path(tempfile.mkdtemp(prefix="loadtest-")))
+    results = compare(comparison, _folder(arguments))
     print(results.tables())
     return 1 if results.failed else 0
+
+
+def _hops(arguments: argparse.Namespace) -> int:
+    return _told([hops(_crowd(arguments), _folder(arguments))], arguments.json)
+
+
+def _storm(arguments: argparse.Namespace) -> int:
+    crowd, folder = _crowd(arguments), _folder(arguments)
+    return _told([storm(crowd, patient, folder) for patient in (False, True)], arguments.json)
+
+
+def _told(results: Sequence[Hops | Storm], file: Path | None) -> int:
+    print("\n\n".join(result.text() for result in results))
+    if file:
+        file.write_text(json.dumps([result.as_json() for result in results], indent=1), encoding="utf-8")
+    return 1 if any(result.failed for result in results) else 0
+
+
+def _crowd(arguments: argparse.Namespace) -> Crowd:
+    return Crowd(arguments.logs, arguments.readers, arguments.token_ms, arguments.seconds)
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    return arguments.out or Path(tempfile.mkdtemp(prefix="loadtest-"))
 
 
 def _model(arguments: argparse.Namespace) -> int:
@@ -98,11 +126,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     both.add_argument("--out", type=Path, help="folder for results.json, table.md and the servers' logs")
 
+    hop = commands.add_parser("hops", help="what a reader pays who reads on another replica than the writer's")
+    _add_crowd(hop, _hops, seconds=20.0)
+    deploy = commands.add_parser("storm", help="a replica goes down, and all its readers come back to another one")
+    _add_crowd(deploy, _storm, seconds=30.0)
+
     made = commands.add_parser("model", help="make a random model for benches")
     made.set_defaults(do=_model)
     made.add_argument("--size", choices=sorted(models.SIZES), default="tiny")
     made.add_argument("folder", type=Path)
     return parser
+
+
+def _add_crowd(parser: argparse.ArgumentParser, do: Callable[[argparse.Namespace], int], seconds: float) -> None:
+    parser.set_defaults(do=do)
+    parser.add_argument("--logs", type=int, default=100)
+    parser.add_argument("--readers", type=int, default=1000, help="of all logs together")
+    parser.add_argument("--token-ms", type=float, default=50.0, help="how often each log grows by a token")
+    parser.add_argument("--seconds", type=float, default=seconds, help="how long it is measured, or the answers last")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--out", type=Path, help="folder for the servers' logs")
 
 
 def _range(text: str) -> tuple[int, int]:

@@ -78,7 +78,7 @@ def vllm(model: Path, options: Mapping[str, str]) -> Recipe:
 @contextmanager
 def running(recipe: Recipe, logs: Path) -> Iterator[Server]:
     """Start a server, wait until it is ready, and end it with all its children."""
-    port = _free_port()
+    port = free_port()
     command = [part.replace("{port}", str(port)) for part in recipe.command]
     # Without bytecode every process compiles vLLM's thousands of modules anew.
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -124,7 +124,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the system's choice."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

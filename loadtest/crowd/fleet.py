@@ -1,0 +1,123 @@
+"""Two replicas of Hearth, the Redis between them, and what all three use."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from loadtest import processes
+from loadtest.crowd.plan import Crowd
+from loadtest.drivers import Address
+from loadtest.servers import MODEL, Recipe, Server, ServerError, free_port, running
+
+_START_S: Final = 15.0
+_STOP_S: Final = 5.0
+_FIND: Final = "from gateway.redis.local import find; print(find())"
+
+
+class Use(NamedTuple):
+    """What was used so far: seconds of CPU by process; commands by name, and bytes, that Redis took and gave."""
+
+    cpu: Mapping[str, float]
+    commands: Mapping[str, int]
+    bytes_in: int
+    bytes_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Running servers: the replica that writes, the one that reads, and their Redis."""
+
+    writer: Server
+    reader: Server
+    redis_pid: int
+    redis: Redis
+
+    def use(self) -> Use:
+        """What they have used so far."""
+        pids = {"writer": self.writer.pid, "reader": self.reader.pid, "redis": self.redis_pid}
+        cpu = {name: sum(each.cpu_seconds for each in processes.look(pid).values()) for name, pid in pids.items()}
+        stats, commands = self.redis.info("stats"), self.redis.info("commandstats")
+        calls = {name.removeprefix("cmdstat_"): int(told["calls"]) for name, told in commands.items()}
+        return Use(cpu, calls, stats["total_net_input_bytes"], stats["total_net_output_bytes"])
+
+    def reader_megabytes(self) -> float:
+        """The memory of the replica that reads."""
+        return sum(each.megabytes for each in processes.look(self.reader.pid).values())
+
+    def begin(self, logs: int, tokens: int) -> list[str]:
+        """Start so many generations on the replica that writes, and return their ids."""
+        connection = http.client.HTTPConnection(*Address.of(self.writer.url), timeout=_START_S)
+        try:
+            return [_begin(connection, number, tokens) for number in range(logs)]
+        finally:
+            connection.close()
+
+
+@contextmanager
+def fleet(crowd: Crowd, logs: Path) -> Iterator[Fleet]:
+    """Start all of it, and end it. What the servers say goes to that folder. Raises ServerError."""
+    # Nothing but `max_tokens` ends an answer.
+    source = f"{MODEL}=scripted:?token_ms={crowd.token_ms}&tokens=1000000"
+    with ExitStack() as stack:
+        port = free_port()
+        pid = stack.enter_context(_redis(port, logs))
+        client = stack.enter_context(Redis(port=port, socket_timeout=_START_S))
+        options = ["--model", source, "--redis-url", f"redis://127.0.0.1:{port}", "--drain-s", "0.5"]
+        command = [sys.executable, "-m", "gateway", "serve", "--port", "{port}", *options]
+        writer, reader = (
+            stack.enter_context(running(Recipe(name, command, "/readyz"), logs)) for name in ("writer", "reader")
+        )
+        yield Fleet(writer, reader, pid, client)
+
+
+def _begin(connection: http.client.HTTPConnection, number: int, tokens: int) -> str:
+    asked = {"model": MODEL, "messages": [{"role": "user", "content": f"log {number}"}], "max_tokens": tokens}
+    connection.request("POST", "/v1/streams", json.dumps(asked), {"content-type": "application/json"})
+    answer = connection.getresponse()
+    told = answer.read()
+    if answer.status != 201:
+        raise ServerError(f"no generation was begun: {answer.status} {told[:300]!r}")
+    return str(json.loads(told)["id"])
+
+
+@contextmanager
+def _redis(port: int, logs: Path) -> Iterator[int]:
+    """A Redis that keeps nothing on disk; its pid."""
+    found = subprocess.run([sys.executable, "-c", _FIND], capture_output=True, text=True, timeout=_START_S)
+    if found.returncode:
+        raise ServerError(found.stderr.strip().splitlines()[-1])
+    command = [found.stdout.strip(), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    log = logs / "redis.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, cwd=logs, start_new_session=True)
+    try:
+        until = time.monotonic() + _START_S
+        while not _pings(port):
+            if process.poll() is not None or time.monotonic() > until:
+                raise ServerError(f"redis did not start; see {log}")
+            time.sleep(0.02)
+        yield process.pid
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_S)
+        process.kill()
+        process.wait()
+
+
+def _pings(port: int) -> bool:
+    with suppress(RedisError, OSError), Redis(port=port, socket_timeout=1) as client:
+        return bool(client.ping())
+    return False

@@ -23,7 +23,7 @@ from loadtest.crowd.trail import Newest, caught_up, silence
 from loadtest.drivers import Address
 from loadtest.report import Spread, plain, table
 
-_SETTLE_S: Final = 1.0
+_SETTLE_S: Final = 0.5
 _AGAIN_S: Final = 0.25
 """How long a reader waits that was refused."""
 _LATE_S: Final = 60.0
@@ -81,12 +81,13 @@ class Storm:
 
 
 def storm(crowd: Crowd, patient: bool, logs: Path) -> Storm:
-    """Start a fleet, take its first replica down, and end it. The servers' logs stay in that folder.
+    """Start a fleet, take its first replica down, and end it. The servers' logs stay in a folder in that one.
 
     Raises ServerError.
     """
-    logs.mkdir(parents=True, exist_ok=True)
-    with fleet(crowd, logs) as running:
+    folder = logs / ("patient" if patient else "at-once")
+    folder.mkdir(parents=True, exist_ok=True)
+    with fleet(crowd, folder) as running:
         return uvloop.run(_Storm(crowd, patient, running).run())
 
 

@@ -37,7 +37,7 @@ local function append(meta, log, gen, a)
     redis.call('HSET', meta, 'fence', fence, 'owner', ARGV[a + 9], 'epoch', epoch, 'past', past)
     redis.call('SET', gen, generation)
     tail = -1
-  elseif not held[1] or redis.call('EXISTS', gen) == 0 or (tail >= 0 and redis.call('EXISTS', log) == 0) then
+  elseif not held[1] or redis.call('EXISTS', gen, log) < (tail >= 0 and 2 or 1) then
     return {'missing', -1, '', 0}
   elseif first ~= tail + 1 then
     return {'gap', tail, held[5] or '', 0}

@@ -1,8 +1,8 @@
 """The engine host: the process that holds vLLM's async engine and speaks with gateways over Unix sockets.
 
-What leans on vLLM's insides stands here and in `continuing`; vLLM is pinned, and tests/engines/vllm runs each of them:
-the collector that `add_request` returns (its `put` is replaced, so that outputs are pushed, one batch for each step of
-the engine, with no task for each request), the order of start-up on CPU, and how a model's class is inspected.
+What leans on vLLM's insides stands here, in `booting` and in `continuing`; vLLM is pinned, and tests/engines/vllm runs
+each of them. Here it is the collector that `add_request` returns: its `put` is replaced, so that outputs are pushed,
+one batch for each step of the engine, with no task for each request.
 """
 
 from __future__ import annotations
@@ -20,31 +20,22 @@ from typing import Any, cast
 import prometheus_client
 import pydantic
 import uvloop
-from vllm.engine.arg_utils import AsyncEngineArgs
-from vllm.entrypoints.launchers.cli_args import (
-    make_arg_parser,
-    resolve_default_chat_template_kwargs,
-    validate_parsed_serve_args,
-)
 from vllm.envs import enable_envs_cache
-from vllm.model_executor.models import registry as model_registry
 from vllm.outputs import RequestOutput
 from vllm.platforms import current_platform
-from vllm.renderers.chat_utils import load_chat_template
 from vllm.renderers.online_renderer import OnlineRenderer
-from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from engines.base import Accepted, Delta, Prompt, Said
 from engines.errors import EngineError
 from engines.vllm import wire
+from engines.vllm.booting import boot, parse, renderer
 from engines.vllm.continuing import Continuing
 from engines.vllm.deltas import Deltas
 from engines.vllm.guests import OWNER, Guests
 from engines.vllm.rendering import REFUSALS, Job, Rendering, parameters, refusal
 
-_CPU_KV_BYTES = str(1 << 30)
 _BEHIND_THE_CORE = 5
 _UNREAD_BYTES = 64 << 20
 
@@ -56,8 +47,8 @@ def run(path: str, name: str, source: str, knobs: Mapping[str, str]) -> int:
     last_words = link.dup()
     try:
         link.sendall(wire.pack(wire.Progress("reading the model's configuration")))
-        arguments = _arguments(name, source, knobs)
-        engine = _boot(arguments, link)
+        arguments = parse(name, source, knobs)
+        engine = boot(arguments, lambda stage: link.sendall(wire.pack(wire.Progress(stage))))
         if current_platform.is_cpu():
             # The engine core computes on the same cores, and everybody waits for it: its step comes first.
             os.nice(_BEHIND_THE_CORE)
@@ -79,81 +70,22 @@ def _sentence(error: Exception) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def _arguments(name: str, source: str, knobs: Mapping[str, str]) -> Any:
-    """The knobs as `vllm serve` would read them. Raises EngineError `bad_model_source`."""
-    parser = make_arg_parser(FlexibleArgumentParser(exit_on_error=False))
-
-    def refuse(message: str) -> None:
-        raise EngineError("bad_model_source", f"vLLM does not take these knobs: {message}.")
-
-    parser.error = refuse
-    words = ["--model", source, "--served-model-name", name]
-    knobs = {"use_tqdm_on_load": "false", **knobs}
-    if current_platform.is_cpu():
-        # Compiling and one more process cost a small machine more than they give it.
-        knobs = {
-            "enforce_eager": "true",
-            "distributed_executor_backend": "uni",
-            "kv_cache_memory_bytes": _CPU_KV_BYTES,
-            **knobs,
-        }
-    for knob, value in knobs.items():
-        flag = knob.replace("_", "-")
-        if value in ("", "true"):
-            words.append(f"--{flag}")
-        elif value == "false":
-            words.append(f"--no-{flag}")
-        else:
-            words += [f"--{flag}", value]
-    arguments = parser.parse_args(words)
-    validate_parsed_serve_args(arguments)
-    return arguments
-
-
-def _boot(arguments: Any, link: socket.socket) -> AsyncLLM:
-    if current_platform.is_cpu():
-        # To keep CUDA out of this process, vLLM looks at a model's class in another, which imports everything again:
-        # eight seconds, the first time a user boots. Here is no CUDA.
-        vars(model_registry)["_run_in_subprocess"] = lambda inspect: inspect()
-    config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
-    if current_platform.is_cpu():
-        # Making the configuration sets `spawn`, and a spawned engine core would import everything again. Nothing that
-        # forbids a fork has begun yet: no thread, no event loop, no torch operation.
-        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
-    link.sendall(wire.pack(wire.Progress("loading the weights")))
-    return AsyncLLM.from_vllm_config(config, disable_log_stats=False)
-
-
 async def _serve(engine: AsyncLLM, arguments: Any, link: socket.socket) -> None:
-    renderer = OnlineRenderer(
-        model_config=engine.model_config,
-        renderer=engine.renderer,
-        request_logger=None,
-        chat_template=load_chat_template(arguments.chat_template),
-        chat_template_content_format=arguments.chat_template_content_format,
-        trust_request_chat_template=arguments.trust_request_chat_template,
-        trust_request_mm_kwargs=arguments.trust_request_mm_kwargs,
-        enable_auto_tools=arguments.enable_auto_tool_choice,
-        exclude_tools_when_tool_choice_none=arguments.exclude_tools_when_tool_choice_none,
-        tool_parser=arguments.tool_call_parser,
-        tool_strict_level=arguments.tool_strict_level,
-        reasoning_parser=arguments.structured_outputs_config.reasoning_parser,
-        default_chat_template_kwargs=resolve_default_chat_template_kwargs(arguments),
-    )
-    rendering = Rendering(renderer, arguments.served_model_name[0])
+    made = renderer(engine, arguments)
+    rendering = Rendering(made, arguments.served_model_name[0])
     continuing = Continuing(engine.output_processor)
     guests = Guests(lambda number: Host(engine, rendering, continuing, guests, number))
     link.setblocking(False)
     owner = await guests.seat(link)
     owner.say(wire.Progress("decoding a first token"))
-    renderer.warmup()
+    made.warmup()
     await owner.warm()
     # Its front end reads environment variables for every token; from here on none of them changes.
     enable_envs_cache()
     # Without this, full collections of what start-up left behind stall every stream for a third of a second.
     gc.collect()
     gc.freeze()
-    guests.open(wire.Ready(engine.model_config.max_model_len, parameters(), _has_chat_template(engine, renderer)))
+    guests.open(wire.Ready(engine.model_config.max_model_len, parameters(), _has_chat_template(engine, made)))
     try:
         await guests.over.wait()
     finally:

@@ -1,0 +1,89 @@
+"""From a model's name and knobs to vLLM's engine, in the order of start-up that a CPU wants."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.entrypoints.launchers.cli_args import (
+    make_arg_parser,
+    resolve_default_chat_template_kwargs,
+    validate_parsed_serve_args,
+)
+from vllm.model_executor.models import registry as model_registry
+from vllm.platforms import current_platform
+from vllm.renderers.chat_utils import load_chat_template
+from vllm.renderers.online_renderer import OnlineRenderer
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+from vllm.v1.engine.async_llm import AsyncLLM
+
+from engines.errors import EngineError
+
+_CPU_KV_BYTES = str(1 << 30)
+
+
+def parse(name: str, source: str, knobs: Mapping[str, str]) -> Any:
+    """The knobs as `vllm serve` would read them. Raises EngineError `bad_model_source`."""
+    parser = make_arg_parser(FlexibleArgumentParser(exit_on_error=False))
+
+    def refuse(message: str) -> None:
+        raise EngineError("bad_model_source", f"vLLM does not take these knobs: {message}.")
+
+    parser.error = refuse
+    words = ["--model", source, "--served-model-name", name]
+    knobs = {"use_tqdm_on_load": "false", **knobs}
+    if current_platform.is_cpu():
+        # Compiling and one more process cost a small machine more than they give it.
+        knobs = {
+            "enforce_eager": "true",
+            "distributed_executor_backend": "uni",
+            "kv_cache_memory_bytes": _CPU_KV_BYTES,
+            **knobs,
+        }
+    for knob, value in knobs.items():
+        flag = knob.replace("_", "-")
+        if value in ("", "true"):
+            words.append(f"--{flag}")
+        elif value == "false":
+            words.append(f"--no-{flag}")
+        else:
+            words += [f"--{flag}", value]
+    arguments = parser.parse_args(words)
+    validate_parsed_serve_args(arguments)
+    return arguments
+
+
+def boot(arguments: Any, report: Callable[[str], None]) -> AsyncLLM:
+    """The engine those arguments describe, its weights loaded. Raises whatever vLLM does."""
+    if current_platform.is_cpu():
+        # To keep CUDA out of this process, vLLM looks at a model's class in another, which imports everything again:
+        # eight seconds, the first time a user boots. Here is no CUDA.
+        vars(model_registry)["_run_in_subprocess"] = lambda inspect: inspect()
+    config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
+    if current_platform.is_cpu():
+        # Making the configuration sets `spawn`, and a spawned engine core would import everything again. Nothing that
+        # forbids a fork has begun yet: no thread, no event loop, no torch operation.
+        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+    report("loading the weights")
+    return AsyncLLM.from_vllm_config(config, disable_log_stats=False)
+
+
+def renderer(engine: AsyncLLM, arguments: Any) -> OnlineRenderer:
+    """vLLM's own renderer of chats and prompts, as `vllm serve` would make it."""
+    return OnlineRenderer(
+        model_config=engine.model_config,
+        renderer=engine.renderer,
+        request_logger=None,
+        chat_template=load_chat_template(arguments.chat_template),
+        chat_template_content_format=arguments.chat_template_content_format,
+        trust_request_chat_template=arguments.trust_request_chat_template,
+        trust_request_mm_kwargs=arguments.trust_request_mm_kwargs,
+        enable_auto_tools=arguments.enable_auto_tool_choice,
+        exclude_tools_when_tool_choice_none=arguments.exclude_tools_when_tool_choice_none,
+        tool_parser=arguments.tool_call_parser,
+        tool_strict_level=arguments.tool_strict_level,
+        reasoning_parser=arguments.structured_outputs_config.reasoning_parser,
+        default_chat_template_kwargs=resolve_default_chat_template_kwargs(arguments),
+    )

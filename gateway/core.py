@@ -122,7 +122,8 @@ class Gateway:
             raise HearthError("draining")
         if len(self._runners) >= self._deadlines.running:
             raise HearthError("overloaded")
-        self._run(await self._logs.create(generation))
+        opened = Opened(generation.id, generation.model, generation.created)
+        self._run(await self._logs.create(generation, opened))
 
     @contextmanager
     def reading(self, log: Log, after: Position | None = None) -> Iterator[Reader]:
@@ -154,9 +155,11 @@ class Gateway:
         """
         return await self._logs.open(id, owner, after)
 
-    def _run(self, writer: Writer) -> None:
+    def _run(self, writer: Writer, *, inherited: bool = False) -> None:
         id = writer.log.generation.id
-        runner = self._runners[id] = Runner(writer, self._logs, self.pool, self._clock, self._metrics)
+        runner = self._runners[id] = Runner(
+            writer, self._logs, self.pool, self._clock, self._metrics, inherited=inherited
+        )
         task = self._tasks[id] = runner.start()
         task.add_done_callback(lambda task: self._forget(id))
 
@@ -284,7 +287,7 @@ class Gateway:
             try:
                 for writer in await self._logs.orphans(self.pool.seats):
                     _log.info("%s is gone on with here", writer.log.generation.id)
-                    self._run(writer)
+                    self._run(writer, inherited=True)
             except Exception:  # noqa: BLE001
                 # It must outlive whatever one round of it meets.
                 _log.exception("orphans could not be taken")

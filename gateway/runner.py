@@ -19,7 +19,6 @@ from gateway.events import (
     Failed,
     Finished,
     Note,
-    Opened,
     Progress,
     Terminal,
     Timings,
@@ -45,13 +44,16 @@ _log = logging.getLogger(__name__)
 class Runner:
     """The only writer of one generation's log. `stop` and `fail` end it early.
 
-    A log that another replica began is gone on with from where it stands.
+    An `inherited` log, which another replica began, is gone on with from where it stands.
     """
 
-    def __init__(self, writer: Writer, logs: Logs, pool: Pool, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, writer: Writer, logs: Logs, pool: Pool, clock: Clock, metrics: Metrics, *, inherited: bool = False
+    ) -> None:
         self.generation = generation = writer.log.generation
         self._writer = writer
         self._logs = logs
+        self._inherited = inherited
         self._pool = pool
         self._clock = clock
         self._metrics = metrics
@@ -147,9 +149,7 @@ class Runner:
             self._cancellable = False
 
     async def _work(self) -> None:
-        if self._writer.log.tail < 0:
-            await self._writer.append(Opened(self.generation.id, self.generation.model, self.generation.created))
-        else:
+        if self._inherited:
             await self._take_over()
         if self._stopped is not None or self._handed_over:
             raise asyncio.CancelledError
@@ -210,12 +210,13 @@ class Runner:
     async def _pump(self) -> None:
         """Carry every chunk from the engine into the log."""
         seat = self._pool.seats[self.generation.model]
-        fresh = not self._deaths and self._writer.log.tail <= 0
+        fresh = not self._deaths and not self._inherited
         said = () if fresh else self._add_up()
         if not any(choice.tokens or choice.text for choice in said):
             said = ()
         chunks = seat.engine.generate(self.generation.id, self.generation.prompt, said)
-        append = self._writer.append
+        # Not waited for: what comes while Redis is asked goes with the next question.
+        stage = self._writer.stage
         # Closing the iterator is what aborts in the engine, so it is closed whatever happens.
         async with aclosing(chunks):
             async for chunk in chunks:
@@ -229,9 +230,9 @@ class Runner:
                         self._choices_left -= 1
                         if chunk.choice == 0:
                             self._reason = chunk.finish
-                    await append(chunk)
+                    stage(chunk)
                 elif self._accept(chunk, now):
-                    await append(chunk)
+                    stage(chunk)
         if self._choices_left:
             raise EngineError("engine_failed", "The engine ended before its answer did.")
 

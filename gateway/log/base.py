@@ -66,6 +66,9 @@ class Writer(Protocol):
     cancelled: bool
     """Whether somebody wanted it stopped before this writer took it."""
 
+    def stage(self, *events: Event) -> None:
+        """Have events appended soon, in order, without waiting for it. Raises as `append`, as far as is known now."""
+
     async def append(self, *events: Event) -> None:
         """Add events at the tail and wake the readers, all of it or nothing.
 
@@ -91,8 +94,11 @@ class Logs(Protocol):
     async def close(self) -> None:
         """End it."""
 
-    async def create(self, generation: Generation) -> Writer:
-        """Begin an empty log with a new epoch; an ended one of that id makes room. Raises Fenced if one runs."""
+    async def create(self, generation: Generation, *events: Event) -> Writer:
+        """Begin a log of these events with a new epoch.
+
+        An ended one of that id makes room. Raises Fenced if one runs.
+        """
 
     async def take(self, id: str) -> Writer:
         """Become the writer of a running log; the one before is fenced off. Raises as `open`, and Fenced if ended."""

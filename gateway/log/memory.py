@@ -47,13 +47,15 @@ class MemoryLogs:
         """Every log that can be read."""
         return list(self._logs.values())
 
-    async def create(self, generation: Generation) -> MemoryWriter:
+    async def create(self, generation: Generation, *events: Event) -> MemoryWriter:
         if generation.id in self._writers:
             raise Fenced(generation.id)
         self._ended.pop(generation.id, None)
         log = self._logs[generation.id] = Log(generation, new_epoch())
         log.size = len(msgspec.msgpack.encode(generation.prompt))
         writer = self._writers[generation.id] = MemoryWriter(self, log)
+        if events:
+            writer.stage(*events)
         return writer
 
     async def take(self, id: str) -> MemoryWriter:
@@ -149,5 +151,8 @@ class MemoryWriter:
         self.on_fenced: Callable[[], None] = lambda: None
         self.cancelled = False
 
-    async def append(self, *events: Event) -> None:
+    def stage(self, *events: Event) -> None:
         self._logs._append(self, events)
+
+    async def append(self, *events: Event) -> None:
+        self.stage(*events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -12,7 +12,7 @@ from gateway.errors import HearthError
 from gateway.log.base import Position
 from gateway.log.local import Log
 from gateway.log.mirror import Mirror
-from gateway.log.reading import Reading
+from gateway.log.reading import Reading, Tail
 from gateway.log.records import Keys, Packing
 from gateway.redis.feed import Feed
 from gateway.redis.link import Away
@@ -24,13 +24,6 @@ _WHOLE_S: Final = 1.0
 _SILENT_S: Final = 5.0
 """A writer that was not heard for so long may have been missed."""
 _FOLLOW_S: Final = 5.0
-
-
-class Hole(NamedTuple):
-    """A log of which Redis knows nothing any more, though it is read here."""
-
-    mirror: Mirror
-    seconds: float
 
 
 class _Expired(Exception):
@@ -142,8 +135,12 @@ class Mirrors:
                 mirror.torn = True
                 self._mend(mirror)
 
-    async def sweep(self) -> list[Hole]:
-        """Look after mirrors: drop those that nobody reads, fill gaps; tells which logs Redis has lost. Raises Away."""
+    async def sweep(self, now_ms: int, patience_s: float) -> list[str]:
+        """Look after mirrors: drop those that nobody reads, fill gaps.
+
+        Tells which logs are read here and have no writer any more: their lease has lapsed at `now_ms` (Redis' time), or
+        Redis has known nothing of them for so long. Raises Away.
+        """
         now = self._clock()
         for id, mirror in list(self._mirrors.items()):
             if not mirror.log.readers and now - mirror.wanted_at > _LINGER_S and id not in self._loading:
@@ -151,23 +148,28 @@ class Mirrors:
         silent = [
             mirror
             for mirror in self._mirrors.values()
-            if not mirror.log.ended and mirror.log.lost is None and now - mirror.heard_at > _SILENT_S
+            if not (mirror.log.ended or mirror.log.lost or mirror.log.generation.remote)
+            and now - mirror.heard_at > min(_SILENT_S, patience_s)
         ]
         if not silent:
             return []
-        holes = []
         tails = await self._reading.tails([mirror.log.generation.id for mirror in silent])
-        for mirror, (epoch, tail) in zip(silent, tails, strict=True):
-            if epoch is None:
-                if mirror.missing_since is None:
-                    mirror.missing_since = now
-                holes.append(Hole(mirror, now - mirror.missing_since))
-                continue
-            mirror.missing_since = None
-            if epoch != mirror.log.epoch or tail > mirror.log.tail:
-                mirror.torn = True
-                self._mend(mirror)
-        return holes
+        return [
+            mirror.log.generation.id
+            for mirror, tail in zip(silent, tails, strict=True)
+            if self._is_left(mirror, tail, now, now_ms, patience_s)
+        ]
+
+    def _is_left(self, mirror: Mirror, tail: Tail, now: float, now_ms: int, patience_s: float) -> bool:
+        if tail.epoch is None:
+            if mirror.missing_since is None:
+                mirror.missing_since = now
+            return now - mirror.missing_since > patience_s
+        mirror.missing_since = None
+        if tail.epoch != mirror.log.epoch or tail.tail > mirror.log.tail or tail.lease is None:
+            mirror.torn = True
+            self._mend(mirror)
+        return tail.lease is not None and tail.lease < now_ms
 
     async def _load(self, id: str) -> Mirror:
         found = await self._reading.log(id)

@@ -28,6 +28,14 @@ class Found(NamedTuple):
     messages: Sequence[Message]
 
 
+class Tail(NamedTuple):
+    """Where a log stands: no epoch when Redis knows nothing of it; until when (ms) its writer has it, if one has."""
+
+    epoch: str | None
+    tail: int
+    lease: int | None
+
+
 class Reading:
     """Reads logs, on connections that serve nothing else."""
 
@@ -72,10 +80,13 @@ class Reading:
         except msgspec.ValidationError:
             raise Away("another version of Hearth wrote this log") from None
 
-    async def tails(self, ids: Sequence[str]) -> list[tuple[str | None, int]]:
-        """For each log its epoch and tail; no epoch when Redis knows nothing of it. Raises Away."""
+    async def tails(self, ids: Sequence[str]) -> list[Tail]:
+        """Where these logs stand. Raises Away."""
         pipe = self._link.client.pipeline(transaction=False)
         for id in ids:
-            pipe.hmget(self._keys.meta(id), "epoch", "tail")
+            pipe.hmget(self._keys.meta(id), "epoch", "tail", "ended", "lease")
         answers: list[Any] = await self._link.run(pipe.execute())
-        return [(epoch.decode() if epoch else None, int(tail or -1)) for epoch, tail in answers]
+        return [
+            Tail(epoch.decode() if epoch else None, int(tail or -1), None if ended else int(lease or 0))
+            for epoch, tail, ended, lease in answers
+        ]

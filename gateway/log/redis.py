@@ -11,6 +11,7 @@ from typing import Any, Final
 from redis.asyncio import RedisCluster
 
 from gateway.errors import HearthError
+from gateway.events import Event
 from gateway.generation import Generation
 from gateway.log.base import Position, Retention, Writer, new_epoch
 from gateway.log.janitor import Janitor
@@ -66,6 +67,9 @@ class RedisLogs:
         self._running: dict[str, RedisWriter] = {}
         self._ended: OrderedDict[str, Log] = OrderedDict()
         """Logs that were written here, while they are kept: their readers need not ask Redis."""
+        self._begun: list[str] = []
+        """Running logs that the index does not know yet."""
+        self._indexing = asyncio.Event()
         self._finished: dict[str, int] = {}
         """Sizes of ended logs that the index does not know yet."""
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -110,6 +114,7 @@ class RedisLogs:
         self._feed.start()
         self._spawn(self._scribe.run())
         self._spawn(self._succession.keep_leases())
+        self._spawn(self._index())
 
     def _shards(self) -> RedisCluster | None:
         return self._writes.client if self._scribe.sharded else None
@@ -128,16 +133,17 @@ class RedisLogs:
 
     # Writing
 
-    async def create(self, generation: Generation) -> RedisWriter:
+    async def create(self, generation: Generation, *events: Event) -> RedisWriter:
         writer = RedisWriter(Log(generation, new_epoch()), self._succession.fence(), self._scribe, self._retention)
         writer.fresh = True
+        if events:
+            writer.stage(*events)
         if generation.remote:
             await self._create_remote(writer)
             return writer
         self._running[generation.id] = writer
         if not self._scribe.away:
             await writer.flushed()
-            await self._succession.note_running([generation.id])
         return writer
 
     async def _create_remote(self, writer: RedisWriter) -> None:
@@ -214,9 +220,9 @@ class RedisLogs:
             await self._janitor.ended(finished, self._scribe.now_ms)
             running = {id: writer.log.size for id, writer in self._running.items() if writer.begun}
             await self._janitor.sweep(running, self._scribe.now_ms)
-            for hole in await self._mirrors.sweep():
-                if hole.seconds > self._lease_s and self._succession.sound:
-                    self._succession.free(hole.mirror.log.generation.id)
+            for id in await self._mirrors.sweep(self._scribe.now_ms, self._lease_s):
+                if self._succession.sound:
+                    self._succession.free(id)
         except Away:
             if not self._reads.up and now - self._reads.since > self._lease_s:
                 # Their writers may be well, and other replicas are asked by whoever comes back.
@@ -225,6 +231,9 @@ class RedisLogs:
     # What Redis and the other replicas say
 
     def _kept(self, writer: RedisWriter) -> None:
+        if writer.renewed == 0 and not writer.log.generation.remote:
+            self._begun.append(writer.log.generation.id)
+            self._indexing.set()
         writer.renewed = self._clock()
         log = writer.log
         if log.ended and not writer.waiting:
@@ -264,6 +273,14 @@ class RedisLogs:
         """Redis is back: send what it missed, and see whether it still has what it had."""
         for writer in self._running.values():
             self._scribe.carry(writer)
+
+    async def _index(self) -> None:
+        """Tell the index of running logs what has begun; who begins one does not wait for that."""
+        while True:
+            await self._indexing.wait()
+            self._indexing.clear()
+            begun, self._begun = self._begun, []
+            await self._succession.note_running(begun)
 
     async def _follow(self, log: Log) -> None:
         try:

@@ -55,6 +55,7 @@ class RedisWriter:
         self.renewed = 0.0
         """When Redis last heard of it (steady clock)."""
         self._staged: list[Event] = []
+        self._staged_size = 0
         self._kept: asyncio.Future[None] | None = None
         self._scribe = scribe
         self._retention = retention
@@ -74,17 +75,23 @@ class RedisWriter:
         """Whether there is something to be sent."""
         return not self.taken and (bool(self._staged) or self.behind or self.whole)
 
-    async def append(self, *events: Event) -> None:
+    def stage(self, *events: Event) -> None:
         if self.taken or self.ended:
             raise Fenced(self.log.generation.id)
         assert not any(map(is_terminal, events[:-1])), "a terminal event is the last one"
-        if not is_terminal(events[-1]) and self._size > self._retention.log_bytes:
+        if not is_terminal(events[-1]) and self.log.size + self._staged_size > self._retention.log_bytes:
             raise HearthError("log_full")
         self._staged += events
+        self._staged_size += sum(map(weight, events))
         if self._scribe.away and not self.log.generation.remote:
             self.go_alone()
-            return
-        await self.flushed()
+        else:
+            self._scribe.carry(self)
+
+    async def append(self, *events: Event) -> None:
+        self.stage(*events)
+        if self._staged:
+            await self.flushed()
 
     async def flushed(self) -> None:
         """Wait until Redis has all, or is known to be away. Raises Fenced."""
@@ -92,10 +99,6 @@ class RedisWriter:
             self._kept = asyncio.get_running_loop().create_future()
             self._scribe.carry(self)
         await asyncio.shield(self._kept)
-
-    @property
-    def _size(self) -> int:
-        return self.log.size + sum(map(weight, self._staged))
 
     def events(self) -> Sequence[Event]:
         """What Redis is to be sent now."""
@@ -132,6 +135,7 @@ class RedisWriter:
         self.listeners = listeners
         shown, self._staged = self._staged[:new], self._staged[new:]
         if shown:
+            self._staged_size = sum(map(weight, self._staged))
             self.log.extend(shown)
         self._settle()
 
@@ -147,14 +151,14 @@ class RedisWriter:
         """Redis is away: show the readers what they have not seen, under an epoch that says so."""
         if self.log.generation.remote:
             # Whoever writes over HTTP may write to another replica next, and knows to try again.
-            self._staged = []
+            self._staged, self._staged_size = [], 0
             self._settle(HearthError("log_unavailable"))
             return
         if self._staged:
             if self.begun and not self.alone:
                 self.log.renew(new_epoch())
             self.alone = True
-            shown, self._staged = self._staged, []
+            shown, self._staged, self._staged_size = self._staged, [], 0
             self.log.extend(shown)
         self._settle()
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.redis.link import Away, reason
+from gateway.redis.link import Away, heed_cancel, reason
 
 _PING_S: Final = 5.0
 """A connection that is silent for twice as long is dead: it is asked to speak in between."""
@@ -64,6 +64,7 @@ class Line:
                 await self._hear()
             except Exception as error:  # noqa: BLE001
                 # The border of the task: were it to end, nothing would ever be heard again.
+                heed_cancel()
                 pause = _FIRST_PAUSE_S if self.reason is None else min(pause * 2, _LONGEST_PAUSE_S)
                 told = reason(error)
                 if told != self._told:
@@ -126,6 +127,7 @@ class Line:
             async with asyncio.timeout(_PING_S):
                 await pubsub.subscribe(*self._base)
                 await self._ask(list(self.channels))
+            heed_cancel()
             pinging = asyncio.create_task(self._ping(pubsub), name="ping")
             try:
                 await self._read(pubsub.connection)

@@ -53,9 +53,12 @@ class Link:
             async with asyncio.timeout(self.deadline_s):
                 answer = await work
         except TimeoutError:
+            heed_cancel()
             raise self._fall("it gave no answer in time") from None
         except (RedisError, RedisClusterException, OSError) as error:
+            heed_cancel()
             raise self._fall(reason(error)) from None
+        heed_cancel()
         if self.reason is not None:
             _log.warning("Redis (%s) is back", self._name)
             self.reason, self.since = None, self._clock()
@@ -82,6 +85,13 @@ class Link:
     async def close(self) -> None:
         """Let go of the connections."""
         await self.client.aclose()
+
+
+def heed_cancel() -> None:
+    """Raises CancelledError if this task was cancelled: redis-py, while it connects, may keep that to itself."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 _LONGEST: Final = 200

@@ -91,7 +91,7 @@ async def test_what_is_not_settled_in_time_goes_on() -> None:
         _, log = await stage.ask(grace=0)
         with stage.gateway.reading(log) as reader:
             settling = asyncio.create_task(stage.gateway.settle(reader, 3))
-            await until(lambda: log.tail == 0)
+            await until(lambda: len(log.readers) == 2)
             stage.clock.turn(4)
             reader.wake()
             for waiting in list(log.readers):

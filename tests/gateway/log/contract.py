@@ -126,6 +126,33 @@ class LogContract:
             log = await logs.elsewhere.open(writer.log.generation.id, "ann")
             assert await read(log.read(0)) == [*SAID, end]
 
+    async def test_a_log_may_begin_with_events(self, logs: Bench) -> None:
+        writer = await logs.here.create(a_generation(), *pieces(2))
+        assert writer.log.tail == 1
+        await append(writer, [*pieces(1, 2), FINISHED])
+        log = await logs.elsewhere.open(writer.log.generation.id, "ann")
+        assert await read(log.read(0)) == [*pieces(3), FINISHED]
+
+    async def test_what_is_staged_comes_in_order_before_what_is_appended_afterwards(self, logs: Bench) -> None:
+        writer = await logs.here.create(a_generation())
+        for event in pieces(50):
+            writer.stage(event)
+        await writer.append(FINISHED)
+        with pytest.raises(Fenced):
+            writer.stage(*pieces(1))
+        log = await logs.elsewhere.open(writer.log.generation.id, "ann")
+        assert await read(log.read(0)) == [*pieces(50), FINISHED]
+
+    async def test_what_is_staged_by_one_whose_log_was_taken_is_never_seen(self, logs: Bench) -> None:
+        first = await logs.here.create(a_generation(), *pieces(3))
+        second = await logs.elsewhere.take(first.log.generation.id)
+        with pytest.raises(Fenced):
+            for event in pieces(1000, 90):
+                first.stage(event)
+                await asyncio.sleep(0)
+        await append(second, [*pieces(2, 3), FINISHED])
+        assert await read((await logs.elsewhere.open(first.log.generation.id, "ann")).read(0)) == [*pieces(5), FINISHED]
+
     async def test_offsets_are_dense_however_events_are_appended(self, logs: Bench) -> None:
         writer = await logs.here.create(a_generation())
         await writer.append(*pieces(3))

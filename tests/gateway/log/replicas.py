@@ -34,6 +34,13 @@ async def replicas(
             await logs.close()
 
 
+async def die(logs: RedisLogs) -> None:
+    """Fall silent, as a process that was killed some moments after its logs began."""
+    await logs._succession.note_running(list(logs._running))
+    for task in logs._tasks:
+        task.cancel()
+
+
 async def orphan(logs: RedisLogs, seconds: float = 10.0) -> RedisWriter:
     """The first log that this replica takes over."""
     async with asyncio.timeout(seconds):

@@ -12,7 +12,7 @@ from gateway.events import Delta
 from gateway.log.base import Fenced, Position, check
 from gateway.log.redis import RedisLogs
 from tests.gateway.log.contract import FINISHED, a_generation, append, pieces, read, take
-from tests.gateway.log.replicas import LEASE_S, events_of, orphan, orphans, replicas, sweeping
+from tests.gateway.log.replicas import LEASE_S, die, events_of, orphan, orphans, replicas, sweeping
 from tests.redis_server import RedisProcess, redis_process
 from tests.waiting import until
 
@@ -176,19 +176,13 @@ async def test_readers_of_another_replicas_log_are_sent_away_when_redis_stays_aw
 # Writers that die
 
 
-def die(logs: RedisLogs) -> None:
-    """Fall silent, as a process that was killed."""
-    for task in logs._tasks:
-        task.cancel()
-
-
 async def test_of_many_replicas_one_goes_on_with_the_log_of_a_dead_one(server: RedisProcess) -> None:
     async with replicas(server.url, 5) as (dead, *others):
         writers = [await dead.create(a_generation()) for _ in range(20)]
         for writer in writers:
             await append(writer, pieces(3))
         readers = [(await others[0].open(writer.log.generation.id, "ann")).read(0) for writer in writers]
-        die(dead)
+        await die(dead)
         found = await asyncio.gather(*(orphans(logs, 4 * LEASE_S) for logs in others))
         taken = [writer for each in found for writer in each]
         assert len(taken) == 20
@@ -200,12 +194,27 @@ async def test_of_many_replicas_one_goes_on_with_the_log_of_a_dead_one(server: R
             assert await read(reader) == [*pieces(5), FINISHED]
 
 
+async def test_an_orphan_that_no_index_knows_is_found_by_who_reads_it(server: RedisProcess) -> None:
+    async with replicas(server.url) as (dead, other):
+        writer = await dead.create(a_generation())
+        await append(writer, pieces(3))
+        reader = (await other.open(writer.log.generation.id, "ann")).read(0)
+        await die(dead)
+        [index] = server.ask("KEYS", "*:running")
+        server.ask("DEL", index)
+        watch = asyncio.create_task(sweeping(other))
+        second = await orphan(other)
+        watch.cancel()
+        await append(second, [*pieces(2, 3), FINISHED])
+        assert await read(reader) == [*pieces(5), FINISHED]
+
+
 async def test_a_frozen_replica_that_wakes_cannot_append_one_record(server: RedisProcess) -> None:
     async with replicas(server.url) as (frozen, other):
         first = await frozen.create(a_generation())
         await append(first, pieces(3))
         seen = first.log.read(0)
-        die(frozen)
+        await die(frozen)
         second = await orphan(other)
         assert second.log.epoch == first.log.epoch
         # Awake again: its tasks go on, and it knows of nothing.
@@ -270,7 +279,7 @@ async def test_what_is_let_go_of_is_taken_at_once_and_its_readers_here_go_on(ser
 async def test_a_model_that_is_not_served_here_is_left_to_others(server: RedisProcess) -> None:
     async with replicas(server.url) as (dead, other):
         await dead.create(a_generation())
-        die(dead)
+        await die(dead)
         async with asyncio.timeout(10):
             for _ in range(20):
                 assert await other.orphans({"another"}) == []
@@ -285,7 +294,7 @@ async def test_a_redis_that_forgot_what_was_read_says_so_by_a_new_epoch(server: 
         saved = {key: (server.ask("DUMP", key)) for key in server.ask("KEYS", "*")}
         await append(writer, pieces(2, 3))
         old = writer.log.epoch
-        die(dead)
+        await die(dead)
         # Back from a copy that lacks the last events, as after a failover.
         await asyncio.to_thread(server.restart, False)
         for key, value in saved.items():
@@ -308,7 +317,7 @@ async def test_a_reader_of_a_lost_log_whose_writer_is_dead_gives_it_back(server:
         log = await other.open(id, "ann")
         reader = log.read(0)
         assert await take(reader, 3) == pieces(3)
-        die(dead)
+        await die(dead)
         server.ask("FLUSHALL")
         watch = asyncio.create_task(sweeping(other))
         second = await orphan(other, 30)
@@ -345,7 +354,7 @@ async def test_a_cancel_that_was_not_heard_is_told_by_the_next_append(server: Re
 async def test_a_cancel_of_an_orphan_is_known_to_who_takes_it(server: RedisProcess) -> None:
     async with replicas(server.url) as (dead, other):
         writer = await dead.create(a_generation())
-        die(dead)
+        await die(dead)
         await other.cancel(writer.log.generation.id)
         assert (await orphan(other)).cancelled
 

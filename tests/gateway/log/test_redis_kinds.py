@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.gateway.log.contract import FINISHED, LogContract, a_generation, append, pieces, read
-from tests.gateway.log.replicas import LEASE_S, orphan, orphans, replicas
+from tests.gateway.log.replicas import LEASE_S, die, orphan, orphans, replicas
 from tests.gateway.log.test_redis import RedisBench
 from tests.redis_cluster import cluster
 from tests.redis_sentinel import sentinel
@@ -44,9 +44,8 @@ async def test_a_cluster_has_every_log_whole_for_all_replicas(cluster_url: str) 
 async def test_orphans_in_a_cluster_are_taken_once(cluster_url: str) -> None:
     async with replicas(cluster_url, 3) as (dead, *others):
         writers = [await dead.create(a_generation()) for _ in range(10)]
-        for task in dead._tasks:
-            task.cancel()
-        found = await asyncio.gather(*(orphans(logs, 4 * LEASE_S) for logs in others))
+        await die(dead)
+        found = await asyncio.gather(*(orphans(logs, 10 * LEASE_S) for logs in others))
         assert sorted(writer.log.generation.id for each in found for writer in each) == sorted(
             writer.log.generation.id for writer in writers
         )
@@ -80,6 +79,5 @@ async def test_logs_travel_by_tls_with_a_user_and_a_password() -> None:
         await append(writer, [*pieces(5), FINISHED])
         assert await read(log.read(0)) == [*pieces(5), FINISHED]
         other = await here.create(a_generation())
-        for task in here._tasks:
-            task.cancel()
+        await die(here)
         assert (await orphan(elsewhere)).log.generation.id == other.log.generation.id

@@ -1,0 +1,84 @@
+"""Breaks things, one after another, and mends each before the next."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from loadtest.chaos.plan import Harm
+from loadtest.chaos.replicas import Replica, Store
+
+
+class Harms:
+    """Does what a plan says, until cancelled; nothing is left broken."""
+
+    def __init__(self, replicas: Sequence[Replica], store: Store) -> None:
+        self._replicas = replicas
+        self._store = store
+        self.done: Counter[str] = Counter()
+
+    async def run(self, harms: Iterable[Harm], over: asyncio.Event) -> None:
+        """One harm after another, until it is over. Raises ServerError when something does not come back."""
+        for harm in harms:
+            try:
+                async with asyncio.timeout(harm.pause):
+                    await over.wait()
+                return
+            except TimeoutError:
+                await self._do(harm)
+                self.done[harm.deed] += 1
+
+    async def _do(self, harm: Harm) -> None:
+        replica = self._replicas[harm.replica]
+        match harm.deed:
+            case "kill":
+                await self._kill(replica, harm.lasting)
+            case "freeze":
+                await self._freeze(replica, harm.lasting)
+            case "roll":
+                for each in self._replicas:
+                    await self._roll(each)
+            case "pubsub" | "links":
+                self._store.cut("pubsub" if harm.deed == "pubsub" else "normal")
+            case "pause":
+                self._store.signal(signal.SIGSTOP)
+                await asyncio.sleep(harm.lasting)
+                self._store.signal(signal.SIGCONT)
+            case "restart" | "forget":
+                await self._restart(harm.lasting, forget=harm.deed == "forget")
+
+    async def _kill(self, replica: Replica, lasting: float) -> None:
+        replica.trouble()
+        replica.signal(signal.SIGKILL)
+        await replica.gone()
+        await asyncio.sleep(lasting)
+        replica.start()
+        await replica.up()
+        replica.recovered()
+
+    async def _freeze(self, replica: Replica, lasting: float) -> None:
+        replica.trouble()
+        replica.signal(signal.SIGSTOP)
+        await asyncio.sleep(lasting)
+        replica.signal(signal.SIGCONT)
+        await replica.up()
+        replica.recovered()
+
+    async def _roll(self, replica: Replica) -> None:
+        replica.trouble()
+        replica.signal(signal.SIGTERM)
+        await replica.gone()
+        replica.start()
+        await replica.up()
+        replica.recovered()
+
+    async def _restart(self, lasting: float, forget: bool) -> None:
+        self._store.signal(signal.SIGKILL)
+        await self._store.gone()
+        if forget:
+            self._store.forget()
+        await asyncio.sleep(lasting)
+        self._store.start()
+        await self._store.up()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -18,6 +19,8 @@ class Harms:
         self._replicas = replicas
         self._store = store
         self.done: Counter[str] = Counter()
+        self.diary: list[str] = []
+        """Each harm, with the seconds (unix) from its beginning to its end."""
 
     async def run(self, harms: Iterable[Harm], over: asyncio.Event) -> None:
         """One harm after another, until it is over. Raises ServerError when something does not come back."""
@@ -27,7 +30,9 @@ class Harms:
                     await over.wait()
                 return
             except TimeoutError:
+                began = time.time()
                 await self._do(harm)
+                self.diary.append(f"{began:.2f} to {time.time():.2f}: {harm.deed} {harm.replica}")
                 self.done[harm.deed] += 1
 
     async def _do(self, harm: Harm) -> None:

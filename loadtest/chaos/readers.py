@@ -13,6 +13,7 @@ from websockets.client import ClientProtocol
 from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
 from websockets.http11 import Response as Handshake
+from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from loadtest.chaos.connection import Connection, Cut, Lost, Silent, connected
@@ -172,7 +173,8 @@ class Socket(Reader):
                 if isinstance(event, Handshake):
                     if event.status_code != 101:
                         raise Violation(f"refused: the socket, with {event.status_code}")
-                    wire.send_text(json.dumps(first).encode())
+                    if wire.state is State.OPEN:
+                        wire.send_text(json.dumps(first).encode())
                 elif isinstance(event, WireFrame) and event.opcode is Opcode.TEXT:
                     if self._lane(json.loads(event.data)):
                         return
@@ -201,11 +203,10 @@ class Socket(Reader):
         return False
 
     def _closed(self, wire: ClientProtocol) -> None:
-        code = wire.close_code
-        if code in (1012, 1013):
-            self._tally.now.met[f"closed: {code}"] += 1
-        else:
-            raise Violation(f"closed: {code} {wire.close_reason} after {self.story.position}")
+        close = wire.close_rcvd
+        if close is None or close.code not in (1012, 1013):
+            raise Violation(f"closed: {close} after {self.story.position}")
+        self._tally.now.met[f"closed: {close.code} {close.reason}"] += 1
 
 
 def _nothing(frame: Frame) -> None:

@@ -115,7 +115,7 @@ class _Run:
             harming = group.create_task(harms.run(phase.harms(self._plan.seed, self._plan.lease_s), over))
             asyncio.get_running_loop().call_later(phase.seconds, over.set)
         await harming
-        part.harms, part.seconds = harms.done, time.monotonic() - began
+        part.harms, part.diary, part.seconds = harms.done, harms.diary, time.monotonic() - began
 
     async def _keep_reading(
         self, place: int, phase: Phase, replicas: Sequence[Replica], over: asyncio.Event
@@ -140,24 +140,19 @@ class _Run:
         self, reader: Reader, kind: Kind, truth: str, phase: Phase, read: Callable[[], object]
     ) -> str | None:
         """One stream and its verdict: what was told instead of the whole text, None when it was whole."""
-        part, began = self._tally.now, time.monotonic()
-        details = {"generation": reader.id, "at": f"{time.time():.3f}"}
+        part, began, since = self._tally.now, time.monotonic(), time.time()
         try:
             async with asyncio.timeout(self._plan.deadline_s):
                 await read()
             told = self._verdict(reader, kind, truth)
-        except TimeoutError:
-            what = f"hanging: for {self._plan.deadline_s:.0f} s, after {reader.story.position}"
-            self._tally.broke(kind, what, **{**details, "generation": reader.id})
-            return what
-        except Gone as gone:
-            told = str(gone)
-            if not phase.forgets:
-                self._tally.broke(kind, f"gone: {gone}", **{**details, "generation": reader.id})
+        except (TimeoutError, Gone, Violation) as error:
+            told = str(error)
+            if isinstance(error, TimeoutError):
+                told = f"hanging: for {self._plan.deadline_s:.0f} s, after {reader.story.position}"
+            if not (isinstance(error, Gone) and phase.forgets):
+                times = f"{since:.2f} to {time.time():.2f}"
+                self._tally.broke(kind, told, generation=reader.id, seconds=times)
                 return told
-        except Violation as violation:
-            self._tally.broke(kind, str(violation), **{**details, "generation": reader.id})
-            return str(violation)
         if told is None:
             part.whole[kind] += 1
             part.totals.append(time.monotonic() - began)

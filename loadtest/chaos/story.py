@@ -16,7 +16,7 @@ class Violation(Exception):
 
 
 class Gone(Exception):
-    """The log was lost, and the reader was told so."""
+    """The log was lost, and the reader was told so, by this code."""
 
 
 class Story:

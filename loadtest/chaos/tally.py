@@ -27,6 +27,7 @@ class Part:
     broken: Counter[str] = field(default_factory=Counter)
     """Promises broken, by kind and name."""
     harms: Counter[str] = field(default_factory=Counter)
+    diary: list[str] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
     """What readers met on their way: cuts, refusals, positions that were no longer good."""
     totals: list[float] = field(default_factory=list)
@@ -82,6 +83,7 @@ class Tally:
                     if part.totals
                     else {},
                     "longest_silence": round(part.longest_silence, 2),
+                    "diary": part.diary,
                 }
                 for part in self.parts
             ],

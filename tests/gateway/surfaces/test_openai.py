@@ -153,9 +153,11 @@ async def test_stopped_generation_ends_its_stream_as_canceled() -> None:
     assert b'"code":"canceled"' in said and b"[DONE]" not in said
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "one of several"])
 @pytest.mark.parametrize("stream", [True, False])
-async def test_server_that_goes_down_says_so(stream: bool) -> None:
-    async with serving("demo=scripted:?stall_at=2") as served, line(served) as client:
+async def test_server_that_goes_down_says_so(stream: bool, shared: bool, redis_url: str) -> None:
+    store = {"redis_url": redis_url} if shared else {}
+    async with serving("demo=scripted:?stall_at=2", **store) as served, line(served) as client:
         await client.post(CHAT | {"stream": stream}, connection="close")
         await until(lambda: served.gateway.running == 1)
         if stream:

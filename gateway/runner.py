@@ -170,8 +170,8 @@ class Runner:
             self._stopped = "caller"
             return
         if self.generation.grace == 0 and not self._writer.log.readers and not await self._logs.followed(self._writer):
-            # Its one reader was connected to the replica that is gone.
-            self._stopped = "abandoned"
+            # Its one reader was connected to the replica that is gone; should that one be back, it has to ask again.
+            self._stopped = HearthError("cannot_continue")
             return
         if not so_far(self._writer.log).whole:
             await self._writer.append(Note("takeover", "The replica that answered is gone; another goes on from here."))

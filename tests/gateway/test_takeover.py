@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from engines.base import Accepted, Delta, Said
+from engines.base import Accepted, Delta, Prompt, Said
 from engines.errors import EngineError
 from gateway.events import Failed, Finished, Note, Opened, Usage
-from gateway.generation import State
+from gateway.generation import Generation, State, new_id
 from gateway.log.local import Log
 from gateway.takeover import so_far
 from tests.gateway.puppet import ACCEPTED, LAST, Stage, crash, ended, events, staged, word
@@ -105,3 +105,15 @@ async def test_an_engine_that_says_it_died_and_does_not_is_not_waited_for(monkey
         end = await ended(log)
         assert isinstance(end, Failed)
         assert end.code == "engine_died"
+
+
+async def test_whoever_lost_half_an_answer_with_its_replica_is_told_to_ask_again() -> None:
+    async with staged() as stage:
+        prompt = Prompt(texts=("once",))
+        generation = Generation(id=new_id("gen"), owner="ann", model="demo", prompt=prompt, created=1.0, grace=0.0)
+        writer = await stage.logs.create(generation)
+        await writer.append(Opened(generation.id, "demo", 1.0), ACCEPTED, word("a"))
+        stage.gateway._run(writer)
+        await until(lambda: writer.log.ended)
+        end = events(writer.log)[-1]
+        assert isinstance(end, Failed) and end.code == "cannot_continue"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Container, Coroutine, Sequence
 from typing import Any, Final
@@ -13,7 +14,7 @@ from redis.asyncio import RedisCluster
 from gateway.errors import HearthError
 from gateway.events import Event
 from gateway.generation import Generation
-from gateway.log.base import Position, Retention, Writer, new_epoch
+from gateway.log.base import Fenced, Position, Retention, Writer, new_epoch
 from gateway.log.janitor import Janitor
 from gateway.log.local import Log
 from gateway.log.mirrors import Mirrors
@@ -63,6 +64,7 @@ class RedisLogs:
         self._janitor = Janitor(self._reads, self._keys, self._retention)
         self._mirrors = Mirrors(self._reading, self._keys, packing, clock)
         self._feed: Feed | None = None
+        self._breaks, self._broke_at = 0, -math.inf
         self._cancel = script("cancel")
         self._running: dict[str, RedisWriter] = {}
         self._ended: OrderedDict[str, Log] = OrderedDict()
@@ -173,12 +175,44 @@ class RedisLogs:
 
     async def open(self, id: str, owner: str, after: Position | None = None) -> Log:
         writer = self._running.get(id)
+        if writer is not None and after is not None and not _has(writer.log, after):
+            await self._confirm(writer)
+            writer = self._running.get(id)
         log = writer.log if writer is not None else self._ended.get(id)
         if log is None:
-            log = (await self._mirrors.open(id, owner, after)).log
+            log = await self._open_mirror(id, owner, after)
         if log.generation.owner != owner:
             raise HearthError("unknown_generation")
         return log
+
+    async def _confirm(self, writer: RedisWriter) -> None:
+        """Somebody saw elsewhere what is not shown here: it is about to be, or another replica has taken this log."""
+        try:
+            await writer.flushed()
+        except Fenced:
+            return
+
+    async def _open_mirror(self, id: str, owner: str, after: Position | None) -> Log:
+        try:
+            return (await self._mirrors.open(id, owner, after)).log
+        except HearthError as error:
+            if error.code == "unknown_generation" and self._shaken:
+                # Its writer may have had to go on without Redis, and will give it the log.
+                raise HearthError("log_unavailable") from None
+            raise
+
+    @property
+    def _shaken(self) -> bool:
+        """Whether Redis was away, or slow, so lately that it may lack what a living writer has."""
+        shaken = max(self._writes.shaken_at, self._reads.shaken_at, self._last_break())
+        return not self._writes.up or self._clock() - shaken < self._lease_s
+
+    def _last_break(self) -> float:
+        """When the channels broke last, as far as that was looked for."""
+        assert self._feed is not None
+        if self._feed.breaks != self._breaks:
+            self._breaks, self._broke_at = self._feed.breaks, self._clock()
+        return self._broke_at
 
     # Between replicas
 
@@ -213,6 +247,7 @@ class RedisLogs:
                 break
             size -= log.size
             del self._ended[id]
+        self._last_break()
         try:
             if not self._scribe.run_id:
                 await self._scribe.meet()
@@ -292,3 +327,7 @@ class RedisLogs:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _has(log: Log, after: Position) -> bool:
+    return after.epoch == log.epoch and after.offset <= log.tail

@@ -55,6 +55,11 @@ class Feed:
         """Why some channel is not heard; None when all are."""
         return next((line.reason for line in (self._main, *self._lines.values()) if line.reason), None)
 
+    @property
+    def breaks(self) -> int:
+        """How often a connection was broken, or could not be made."""
+        return sum(line.breaks for line in (self._main, *self._lines.values()))
+
     async def follow(self, channel: str, seconds: float) -> None:
         """Have a channel heard from now on. Raises Away."""
         await self._line(channel).follow(channel, seconds)

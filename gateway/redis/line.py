@@ -44,6 +44,8 @@ class Line:
         """Why nothing is heard; None while something would be."""
         self._told: str | None = None
         """What was last said of it in the server's log."""
+        self.breaks = 0
+        """How often it was broken, or could not be made."""
         self.channels: set[str] = set()
         self._connect = connect
         self._base = base
@@ -70,6 +72,7 @@ class Line:
                 if told != self._told:
                     _log.warning("Redis (channels) is away: %s", told)
                 self.reason = self._told = told
+                self.breaks += 1
                 if self._broken is not None:
                     self._broken()
             await asyncio.sleep(pause)

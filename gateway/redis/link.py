@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -12,6 +13,7 @@ from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 _T = TypeVar("_T")
+_LATE_S: Final = 0.25
 _log = logging.getLogger(__name__)
 
 Client = Redis | RedisCluster
@@ -40,6 +42,8 @@ class Link:
         """Why it is away; None while it is there."""
         self.since = clock()
         """Since when it is there, or away."""
+        self.shaken_at = -math.inf
+        """When it last gave an answer late, or none."""
         self._name = name
         self._clock = clock
 
@@ -49,6 +53,7 @@ class Link:
 
     async def run(self, work: Awaitable[_T]) -> _T:
         """What the command answers. Raises Away."""
+        began = self._clock()
         try:
             async with asyncio.timeout(self.deadline_s):
                 answer = await work
@@ -59,6 +64,8 @@ class Link:
             heed_cancel()
             raise self._fall(reason(error)) from None
         heed_cancel()
+        if self.reason is not None or self._clock() - began > _LATE_S:
+            self.shaken_at = self._clock()
         if self.reason is not None:
             _log.warning("Redis (%s) is back", self._name)
             self.reason, self.since = None, self._clock()
@@ -75,8 +82,9 @@ class Link:
             return await self.client.eval(script.text, len(keys), *keys, *arguments)
 
     def _fall(self, reason: str) -> Away:
+        self.shaken_at = self._clock()
         if self.reason is None:
-            self.since = self._clock()
+            self.since = self.shaken_at
         if self.reason != reason:
             _log.warning("Redis (%s) is away: %s", self._name, reason)
         self.reason = reason

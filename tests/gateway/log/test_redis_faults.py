@@ -98,6 +98,25 @@ async def test_what_begins_while_redis_is_away_is_there_for_all_afterwards(serve
         assert await read(log.read(0)) == [*pieces(10), FINISHED]
 
 
+async def test_what_begins_while_redis_is_away_is_not_called_unknown_until_its_writer_had_the_time_to_tell(
+    server: RedisProcess,
+) -> None:
+    async with replicas(server.url) as (here, elsewhere):
+        await asyncio.to_thread(server.kill)
+        here._scribe.carry = lambda writer: None  # type: ignore[method-assign]
+        here._writes.reason = "it is gone"
+        writer = await here.create(a_generation())
+        await asyncio.to_thread(server.start)
+        with pytest.raises(HearthError, match="log_unavailable"):
+            await elsewhere.open(writer.log.generation.id, "ann")
+        await whole(elsewhere)
+        with pytest.raises(HearthError, match="log_unavailable"):
+            await elsewhere.open(writer.log.generation.id, "ann")
+        await until(lambda: not elsewhere._shaken)
+        with pytest.raises(HearthError, match="unknown_generation"):
+            await elsewhere.open(writer.log.generation.id, "ann")
+
+
 @pytest.mark.parametrize("keep_data", [True, False], ids=["with its data", "without its data"])
 async def test_a_restart_is_survived(server: RedisProcess, keep_data: bool) -> None:
     async with replicas(server.url, lease_s=5) as (here, elsewhere):
@@ -228,6 +247,20 @@ async def test_a_frozen_replica_that_wakes_cannot_append_one_record(server: Redi
         assert list(log.between(0, log.tail + 1)) == [*pieces(5), FINISHED]
         # Its own readers go on with what the other one writes.
         assert await read(seen) == [*pieces(5), FINISHED]
+
+
+async def test_a_frozen_replica_that_wakes_knows_what_was_read_elsewhere(server: RedisProcess) -> None:
+    async with replicas(server.url) as (frozen, other):
+        first = await frozen.create(a_generation())
+        await append(first, pieces(3))
+        die(frozen)
+        second = await orphan(other)
+        await append(second, pieces(2, 3))
+        seen = Position(second.log.epoch, 4)
+        # Awake again, and asked for a position that it has not come to.
+        frozen._spawn(frozen._scribe.run())
+        log = await frozen.open(first.log.generation.id, "ann", seen)
+        assert check(log, seen) == 5
 
 
 async def test_a_silent_writer_that_lives_keeps_its_log(server: RedisProcess) -> None:

@@ -1,9 +1,10 @@
-"""The command line: python -m loadtest run | compare | hops | storm | model."""
+"""The command line: python -m loadtest run | compare | hops | storm | chaos | model."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -11,6 +12,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from loadtest import models, processes, servers
+from loadtest.chaos import plan as chaos_plan
+from loadtest.chaos import run as chaos
 from loadtest.compare import Comparison, compare
 from loadtest.crowd.hops import Hops, hops
 from loadtest.crowd.plan import Crowd
@@ -89,6 +92,19 @@ def _folder(arguments: argparse.Namespace) -> Path:
     return arguments.out or Path(tempfile.mkdtemp(prefix="loadtest-"))
 
 
+def _chaos(arguments: argparse.Namespace) -> int:
+    stage = chaos.VLLM if arguments.vllm else chaos.scripted(arguments.token_ms)
+    seed = secrets.randbelow(1 << 32) if arguments.seed is None else arguments.seed
+    phases = chaos_plan.phases(arguments.phases, arguments.seconds)
+    plan = chaos_plan.Plan(seed, arguments.streams, phases, arguments.tokens, arguments.cut_bytes)
+    folder = arguments.out or Path(tempfile.mkdtemp(prefix="chaos-"))
+    print(f"seed {seed}, in {folder}", file=sys.stderr, flush=True)
+    tally = chaos.run(plan, stage, folder, say=lambda text: print(text, file=sys.stderr, flush=True))
+    print(tally.text())
+    chaos.write(tally, plan, folder)
+    return 1 if tally.failed else 0
+
+
 def _model(arguments: argparse.Namespace) -> int:
     models.make(arguments.size, arguments.folder)
     return 0
@@ -131,6 +147,18 @@ def _parser() -> argparse.ArgumentParser:
     deploy = commands.add_parser("storm", help="a replica goes down, and all its readers come back to another one")
     _add_crowd(deploy, _storm, seconds=30.0)
 
+    broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
+    broken.set_defaults(do=_chaos)
+    broken.add_argument("--seed", type=int, help="what is asked, cut and broken; chosen and told if not given")
+    broken.add_argument("--streams", type=int, default=200, help="streams at a time")
+    broken.add_argument("--seconds", type=float, default=360.0, help="for all phases together")
+    broken.add_argument("--phases", type=_names, default=list(chaos_plan.PHASES), metavar="NAME,...")
+    broken.add_argument("--tokens", type=_range, default=(60, 160), metavar="N or LOW:HIGH", help="in one answer")
+    broken.add_argument("--token-ms", type=int, default=100, help="between two tokens of the scripted engine")
+    broken.add_argument("--vllm", action="store_true", help="the bundled model on vLLM, not the scripted engine")
+    broken.add_argument("--cut-bytes", type=int, default=2_500, help="read by one connection, on average")
+    broken.add_argument("--out", type=Path, help="folder for chaos.json and the processes' logs")
+
     made = commands.add_parser("model", help="make a random model for benches")
     made.set_defaults(do=_model)
     made.add_argument("--size", choices=sorted(models.SIZES), default="tiny")
@@ -151,6 +179,10 @@ def _add_crowd(parser: argparse.ArgumentParser, do: Callable[[argparse.Namespace
 def _range(text: str) -> tuple[int, int]:
     low, _, high = text.partition(":")
     return int(low), int(high or low)
+
+
+def _names(text: str) -> list[str]:
+    return text.split(",")
 
 
 def _levels(text: str) -> list[int]:

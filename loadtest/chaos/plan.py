@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -21,8 +21,8 @@ KINDS: Final[tuple[Kind, ...]] = ("native", "native", "socket", "socket", "opena
 """As often as each stands here."""
 
 Deed = Literal["kill", "freeze", "roll", "pubsub", "links", "pause", "restart", "forget"]
-"""What is done: to a replica (kill -9; SIGSTOP past its lease; SIGTERM to one after the other), and to Redis (its Pub/Sub
-connections cut; all others cut; SIGSTOP; kill -9 and started again, with its data or without)."""
+"""What is done: to a replica (kill -9; SIGSTOP past its lease; SIGTERM to one after the other), and to Redis (its
+Pub/Sub connections cut; all others cut; SIGSTOP; kill -9 and started again, with its data or without)."""
 
 _WORDS: Final = "fox owl river stone lamp winter bread harbour letter garden clock violet copper ladder meadow".split()
 
@@ -56,6 +56,22 @@ class Phase:
             for deed in chance.sample(self.deeds, len(self.deeds)):
                 lasting = chance.uniform(1.2, 3.5) * lease_s if deed == "freeze" else chance.uniform(0.1, 1.5) * lease_s
                 yield Harm(chance.uniform(0.3, 1.5), deed, chance.randrange(REPLICAS), lasting)
+
+
+PHASES: Final[Mapping[str, tuple[Deed, ...]]] = {
+    "replicas": ("kill", "kill", "freeze", "roll"),
+    "redis": ("pubsub", "links", "pause", "restart", "restart"),
+    "all": ("kill", "pubsub", "restart", "freeze", "links", "roll", "pause"),
+    "forgetting": ("forget", "pubsub", "kill", "forget", "freeze"),
+}
+
+
+def phases(names: Sequence[str], seconds: float) -> tuple[Phase, ...]:
+    """Those phases, of one length. Raises PlanError."""
+    unknown = set(names) - set(PHASES)
+    if unknown or not names:
+        raise PlanError(f"phases are some of {', '.join(PHASES)}; not {', '.join(unknown) or 'none'}")
+    return tuple(Phase(name, seconds / len(names), PHASES[name]) for name in names)
 
 
 @dataclass(frozen=True, slots=True)

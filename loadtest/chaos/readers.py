@@ -176,7 +176,7 @@ class Socket(Reader):
                     if wire.state is State.OPEN:
                         wire.send_text(json.dumps(first).encode())
                 elif isinstance(event, WireFrame) and event.opcode is Opcode.TEXT:
-                    if self._lane(json.loads(event.data)):
+                    if self._lane(json.loads(bytes(event.data))):
                         return
                 elif isinstance(event, WireFrame) and event.opcode is Opcode.CLOSE:
                     self._closed(wire)
@@ -226,7 +226,7 @@ class Plain(Reader):
     async def _attempt(self, talk: Callable[[Connection], Any]) -> None:
         replica, began = self._chance.choice(self._replicas), time.monotonic()
         try:
-            async with connected(replica.port, None, self._plan.patience_s) as connection:
+            async with connected(replica.port, None, self._longest_silence()) as connection:
                 try:
                     await talk(connection)
                 except Lost as lost:
@@ -238,6 +238,9 @@ class Plain(Reader):
             await asyncio.sleep(self._chance.uniform(0, _LONGEST_PAUSE_S))
         except Silent:
             raise Violation(f"hanging: {replica.name} said nothing more after {len(self.story.text)} letters") from None
+
+    def _longest_silence(self) -> float:
+        return self._plan.patience_s
 
     async def _create(self, connection: Connection) -> None:
         response = Response()
@@ -251,13 +254,17 @@ class Plain(Reader):
             raise Violation(f"silent_end: after {len(self.story.text)} letters")
 
     def _failure(self, response: Response) -> str:
-        if not response.code or response.status < 500:
+        if not response.code or not response.json()["error"]["retry"]:
             raise Violation(f"refused: {response.status} {response.body[:200]!r}")
         return f"{response.status} {response.code}"
 
 
 class Json(Plain):
     """A plain JSON answer."""
+
+    def _longest_silence(self) -> float:
+        # It comes all at once.
+        return self._plan.deadline_s
 
     async def _create(self, connection: Connection) -> None:
         response = Response()

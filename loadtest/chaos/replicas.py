@@ -94,7 +94,7 @@ class Process:
                 raise ServerError(f"{self.name} does not answer; see {self.log}")
             await asyncio.sleep(_LOOK_S)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End it with all its children, in whatever state it is."""
         if self._process is None:
             return

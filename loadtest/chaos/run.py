@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -67,10 +66,10 @@ class _Run:
         self._truths = await self._learn()
         self._say(f"{len(self._truths)} answers are known, {sum(map(len, self._truths))} letters in all")
         with ExitStack() as stack:
-            store = stack.enter_context(_ended(Store(self._folder)))
+            store = stack.enter_context(closing(Store(self._folder)))
             store.start()
             await store.up()
-            replicas = [stack.enter_context(_ended(self._replica(number, store))) for number in range(REPLICAS)]
+            replicas = [stack.enter_context(closing(self._replica(number, store))) for number in range(REPLICAS)]
             for replica in replicas:
                 replica.start()
             await asyncio.gather(*(replica.up() for replica in replicas))
@@ -88,7 +87,7 @@ class _Run:
     async def _learn(self) -> list[str]:
         """The truth: what each prompt is answered with when nothing happens."""
         calm = Replica("calm", self._folder, ["--model", f"{MODEL}={self._stage.calm}"], "/readyz")
-        with _ended(calm):
+        with closing(calm):
             calm.start()
             await calm.up()
             turns = asyncio.Semaphore(_AT_ONCE)
@@ -117,9 +116,7 @@ class _Run:
         await harming
         part.harms, part.diary, part.seconds = harms.done, harms.diary, time.monotonic() - began
 
-    async def _keep_reading(
-        self, place: int, phase: Phase, replicas: Sequence[Replica], over: asyncio.Event
-    ) -> None:
+    async def _keep_reading(self, place: int, phase: Phase, replicas: Sequence[Replica], over: asyncio.Event) -> None:
         """One stream after another, until the phase is over."""
         # Not all begin at once, nor in step.
         await asyncio.sleep(self._plan.chance("begin", place).uniform(0, 2))
@@ -137,7 +134,7 @@ class _Run:
                 self._tally.now.met["read again"] += 1
 
     async def _one(
-        self, reader: Reader, kind: Kind, truth: str, phase: Phase, read: Callable[[], object]
+        self, reader: Reader, kind: Kind, truth: str, phase: Phase, read: Callable[[], Awaitable[None]]
     ) -> str | None:
         """One stream and its verdict: what was told instead of the whole text, None when it was whole."""
         part, began, since = self._tally.now, time.monotonic(), time.time()
@@ -179,20 +176,7 @@ class _Run:
                 self._tally.broke(process.name, f"traceback: {crash}")
 
 
-@contextmanager
-def _ended(process: Replica | Store) -> Iterator[Replica | Store]:  # type: ignore[misc]
-    try:
-        yield process
-    finally:
-        process.end()
-
-
 def write(tally: Tally, plan: Plan, folder: Path) -> None:
     """Leave the verdict in the folder, for machines."""
     told = {"seed": plan.seed, "streams": plan.streams, **tally.as_json()}
     (folder / "chaos.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
-
-
-def tell(text: str) -> None:
-    """Say it now."""
-    print(text, file=sys.stderr, flush=True)

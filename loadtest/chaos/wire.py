@@ -28,6 +28,8 @@ class Response:
         self._rest = b""
         self._text = b""
         self._left: int | None = None
+        self._chunk = 0
+        """How much of a chunk is still to come."""
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes; the events that they complete."""
@@ -74,18 +76,22 @@ class Response:
         return data
 
     def _chunks(self, data: bytes) -> bytes:
-        data = self._rest + data
-        start, payload = 0, []
-        while (end := data.find(b"\r\n", start)) >= 0:
-            size = int(data[start:end].partition(b";")[0], 16)
-            stop = end + 2 + size
-            if len(data) < stop + 2:
+        """The payload of chunks, as far as it has come (RFC 9112, 7.1)."""
+        data, payload = self._rest + data, b""
+        while data and not self.ended:
+            if self._chunk:
+                payload += data[: self._chunk]
+                self._chunk, data = self._chunk - len(data[: self._chunk]), data[self._chunk :]
+                continue
+            # A chunk's size, behind the line break that ends the one before.
+            end = data.find(b"\r\n", 2 if data.startswith(b"\r\n") else 0)
+            if end < 0:
                 break
-            self.ended = self.ended or size == 0
-            payload.append(data[end + 2 : stop])
-            start = stop + 2
-        self._rest = data[start:]
-        return b"".join(payload)
+            self._chunk = int(data[:end].strip().partition(b";")[0], 16)
+            self.ended = self._chunk == 0
+            data = data[end + 2 :]
+        self._rest = data
+        return payload
 
 
 def request(method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:

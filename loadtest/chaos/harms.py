@@ -13,7 +13,7 @@ from loadtest.chaos.replicas import Replica, Store
 
 
 class Harms:
-    """Does what a plan says, until cancelled; nothing is left broken."""
+    """Does what a plan says; nothing is left broken."""
 
     def __init__(self, replicas: Sequence[Replica], store: Store) -> None:
         self._replicas = replicas
@@ -22,18 +22,19 @@ class Harms:
         self.diary: list[str] = []
         """Each harm, with the seconds (unix) from its beginning to its end."""
 
-    async def run(self, harms: Iterable[Harm], over: asyncio.Event) -> None:
-        """One harm after another, until it is over. Raises ServerError when something does not come back."""
-        for harm in harms:
-            try:
-                async with asyncio.timeout(harm.pause):
-                    await over.wait()
+    async def run(self, harms: Iterable[Harm], seconds: float, least: int) -> None:
+        """One after another for so long, and so many of them at least. Raises ServerError when one is not mended."""
+        until = time.monotonic() + seconds
+        for number, harm in enumerate(harms):
+            left = until - time.monotonic()
+            if number >= least and left < harm.pause:
+                await asyncio.sleep(max(0.0, left))
                 return
-            except TimeoutError:
-                began = time.time()
-                await self._do(harm)
-                self.diary.append(f"{began:.2f} to {time.time():.2f}: {harm.deed} {harm.replica}")
-                self.done[harm.deed] += 1
+            await asyncio.sleep(harm.pause)
+            began = time.time()
+            await self._do(harm)
+            self.diary.append(f"{began:.2f} to {time.time():.2f}: {harm.deed} {harm.replica}")
+            self.done[harm.deed] += 1
 
     async def _do(self, harm: Harm) -> None:
         replica = self._replicas[harm.replica]

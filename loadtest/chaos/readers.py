@@ -18,7 +18,7 @@ from websockets.uri import parse_uri
 
 from loadtest.chaos.connection import Connection, Cut, Lost, Silent, connected
 from loadtest.chaos.plan import Ask, Plan
-from loadtest.chaos.replicas import Replica
+from loadtest.chaos.replicas import Process
 from loadtest.chaos.story import TOLD, Gone, Story, Violation
 from loadtest.chaos.tally import Tally
 from loadtest.chaos.wire import Frame, Response, request
@@ -31,7 +31,7 @@ class Reader:
     """One reader of one answer. Raises Violation, and Gone where the log was lost and that was told."""
 
     def __init__(
-        self, plan: Plan, ask: Ask, replicas: Sequence[Replica], tally: Tally, chance: random.Random, cuts: bool = True
+        self, plan: Plan, ask: Ask, replicas: Sequence[Process], tally: Tally, chance: random.Random, cuts: bool = True
     ) -> None:
         self.story = Story()
         self.id = ""
@@ -100,8 +100,8 @@ class Reader:
                     await talk(connection)
                 finally:
                     if not replica.harmed_since(began):
-                        part = self._tally.now
-                        part.longest_silence = max(part.longest_silence, connection.longest_silence)
+                        told = f"{replica.name} at {time.time():.1f}, after {self.story.position}"
+                        self._tally.now.silent(connection.longest_silence, f"{type(self).__name__}: {told}")
         except Cut:
             met["cut"] += 1
         except Lost as lost:

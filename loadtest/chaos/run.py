@@ -106,15 +106,20 @@ class _Run:
 
     async def _phase(self, phase: Phase, replicas: Sequence[Replica], store: Store) -> None:
         part, over, began = self._tally.begin(phase.name), asyncio.Event(), time.monotonic()
-        harms = Harms(replicas, store)
+        harms, failure = Harms(replicas, store), None
         self._say(f"phase {phase.name}: {phase.seconds:.0f} s of {', '.join(phase.deeds)}")
         async with asyncio.TaskGroup() as group:
             for place in range(self._plan.streams):
                 group.create_task(self._keep_reading(place, phase, replicas, over))
-            harming = group.create_task(harms.run(phase.harms(self._plan.seed, self._plan.lease_s), over))
-            asyncio.get_running_loop().call_later(phase.seconds, over.set)
-        await harming
+            try:
+                told = phase.harms(self._plan.seed, self._plan.lease_s)
+                await harms.run(told, phase.seconds, least=len(phase.deeds))
+            except ServerError as error:
+                failure = error
+            over.set()
         part.harms, part.diary, part.seconds = harms.done, harms.diary, time.monotonic() - began
+        if failure is not None:
+            raise failure
 
     async def _keep_reading(self, place: int, phase: Phase, replicas: Sequence[Replica], over: asyncio.Event) -> None:
         """One stream after another, until the phase is over."""

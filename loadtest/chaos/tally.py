@@ -11,6 +11,8 @@ from loadtest.report import percentile, table
 _KEPT: Final = 50
 """Violations that are told in full; all are counted."""
 
+_SILENCES: Final = 5
+
 RESUMABLE: Final = ("native", "socket", "openai")
 
 
@@ -32,7 +34,16 @@ class Part:
     """What readers met on their way: cuts, refusals, positions that were no longer good."""
     totals: list[float] = field(default_factory=list)
     """Seconds that each whole stream took."""
-    longest_silence: float = 0.0
+    silences: list[tuple[float, str]] = field(default_factory=list)
+    """The longest seconds that a reader heard nothing from a replica that was well, and which."""
+
+    def silent(self, seconds: float, which: str) -> None:
+        """Note a silence, if it is among the longest."""
+        self.silences = sorted([*self.silences, (round(seconds, 2), which)], reverse=True)[:_SILENCES]
+
+    @property
+    def longest_silence(self) -> float:
+        return max((seconds for seconds, _ in self.silences), default=0.0)
 
     @property
     def streams(self) -> int:
@@ -82,7 +93,7 @@ class Tally:
                     "stream_seconds": {f"p{p}": round(percentile(part.totals, p / 100), 2) for p in (50, 99, 100)}
                     if part.totals
                     else {},
-                    "longest_silence": round(part.longest_silence, 2),
+                    "silences": part.silences,
                     "diary": part.diary,
                 }
                 for part in self.parts

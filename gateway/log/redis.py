@@ -29,6 +29,8 @@ from gateway.redis.link import Away, Link
 
 _WRITE_S: Final = 0.5
 """How long streams wait for Redis before they go on without it."""
+_HICCUP_S: Final = 1.5
+"""How long a new log waits for a Redis that has only just gone away: it may as well be this process that was slow."""
 _READ_S: Final = 5.0
 _CONNECTIONS: Final = 4
 
@@ -144,9 +146,18 @@ class RedisLogs:
             await self._create_remote(writer)
             return writer
         self._running[generation.id] = writer
-        if not self._scribe.away:
-            await writer.flushed()
+        if not self._scribe.away or self._clock() - self._writes.since < _HICCUP_S:
+            await self._begin(writer)
         return writer
+
+    async def _begin(self, writer: RedisWriter) -> None:
+        """Have the log in Redis before anybody is told of it, who would not find it elsewhere."""
+        try:
+            async with asyncio.timeout(_HICCUP_S):
+                while not writer.begun:
+                    await writer.flushed()
+        except TimeoutError:
+            return
 
     async def _create_remote(self, writer: RedisWriter) -> None:
         """Begin a log that any replica may write next: it has no lease, and is read from Redis here too."""

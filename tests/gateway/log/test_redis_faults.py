@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -99,13 +100,20 @@ async def test_what_begins_while_redis_is_away_is_there_for_all_afterwards(serve
         assert await read(log.read(0)) == [*pieces(10), FINISHED]
 
 
+async def test_what_begins_while_redis_is_slow_is_there_for_all_when_it_is_told_of(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, elsewhere):
+        server.pause(0.6)
+        writer = await here.create(a_generation())
+        assert (await elsewhere.open(writer.log.generation.id, "ann")).tail == -1
+
+
 async def test_what_begins_while_redis_is_away_is_not_called_unknown_until_its_writer_had_the_time_to_tell(
     server: RedisProcess,
 ) -> None:
     async with replicas(server.url) as (here, elsewhere):
         await asyncio.to_thread(server.kill)
         here._scribe.carry = lambda writer: None  # type: ignore[method-assign]
-        here._writes.reason = "it is gone"
+        here._writes.reason, here._writes.since = "it is gone", -math.inf
         writer = await here.create(a_generation())
         await asyncio.to_thread(server.start)
         with pytest.raises(HearthError, match="log_unavailable"):

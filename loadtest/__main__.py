@@ -96,7 +96,9 @@ def _chaos(arguments: argparse.Namespace) -> int:
     stage = chaos.VLLM if arguments.vllm else chaos.scripted(arguments.token_ms)
     seed = secrets.randbelow(1 << 32) if arguments.seed is None else arguments.seed
     phases = chaos_plan.phases(arguments.phases, arguments.seconds)
-    plan = chaos_plan.Plan(seed, arguments.streams, phases, arguments.tokens, arguments.cut_bytes)
+    # A model boots for a while, and slowly where three of them share a few cores.
+    waits = {"lease_s": 5.0, "patience_s": 90.0, "deadline_s": 300.0} if arguments.vllm else {}
+    plan = chaos_plan.Plan(seed, arguments.streams, phases, arguments.tokens, arguments.cut_bytes, **waits)
     folder = arguments.out or Path(tempfile.mkdtemp(prefix="chaos-"))
     print(f"seed {seed}, in {folder}", file=sys.stderr, flush=True)
     tally = chaos.run(plan, stage, folder, say=lambda text: print(text, file=sys.stderr, flush=True))

@@ -13,11 +13,11 @@ from typing import Final
 
 from loadtest.chaos.connection import connected
 from loadtest.chaos.harms import Harms
-from loadtest.chaos.plan import KINDS, REPLICAS, Ask, Kind, Phase, Plan
+from loadtest.chaos.plan import KINDS, REPLICAS, Ask, Phase, Plan
 from loadtest.chaos.readers import READERS, Native, Reader
 from loadtest.chaos.replicas import Process, Replica, Store
 from loadtest.chaos.story import Gone, Violation, judge
-from loadtest.chaos.tally import RESUMABLE, Tally
+from loadtest.chaos.tally import AGAIN, OTHERS, RESUMABLE, Tally
 from loadtest.chaos.wire import Response, request
 from loadtest.servers import ServerError
 
@@ -135,11 +135,10 @@ class _Run:
             if told is None and kind in RESUMABLE and chance.random() < _AGAIN:
                 again = Native(self._plan, self._asks[place], replicas, self._tally, chance, cuts=False)
                 again.id = reader.id
-                await self._one(again, kind, self._truths[place], phase, again.watch)
-                self._tally.now.met["read again"] += 1
+                await self._one(again, AGAIN, self._truths[place], phase, again.watch)
 
     async def _one(
-        self, reader: Reader, kind: Kind, truth: str, phase: Phase, read: Callable[[], Awaitable[None]]
+        self, reader: Reader, kind: str, truth: str, phase: Phase, read: Callable[[], Awaitable[None]]
     ) -> str | None:
         """One stream and its verdict: what was told instead of the whole text, None when it was whole."""
         part, began, since = self._tally.now, time.monotonic(), time.time()
@@ -157,18 +156,19 @@ class _Run:
                 return told
         if told is None:
             part.whole[kind] += 1
-            part.totals.append(time.monotonic() - began)
+            if kind != AGAIN:
+                part.totals.append(time.monotonic() - began)
         else:
             part.told[f"{kind} {told}"] += 1
         part.met["renewed epoch"] += reader.story.renewals
         return told
 
-    def _verdict(self, reader: Reader, kind: Kind, truth: str) -> str | None:
+    def _verdict(self, reader: Reader, kind: str, truth: str) -> str | None:
         story = reader.story
         told: str | None = getattr(reader, "told", None) or (None if story.ended == "finished" else story.ended)
         if told is None:
             judge(story, truth)
-        elif kind in RESUMABLE:
+        elif kind not in OTHERS:
             raise Violation(f"failed: ended with {told} after {story.position}")
         elif not truth.startswith(story.text):
             raise Violation(f"different: {story.text[-40:]!r} is no part of what should have been said")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ _KEPT: Final = 50
 _SILENCES: Final = 5
 
 RESUMABLE: Final = ("native", "socket", "openai")
+OTHERS: Final = ("openai-plain", "json")
+AGAIN: Final = "again"
+"""What is read a second time from its beginning is judged like a stream, and is none of its own."""
 
 
 @dataclass
@@ -47,7 +51,8 @@ class Part:
 
     @property
     def streams(self) -> int:
-        return self.whole.total() + self.told.total() + self.broken.total()
+        ended = self.whole.total() + self.told.total() + self.broken.total()
+        return ended - sum(sum(_of(counter, (AGAIN,))) for counter in (self.whole, self.told, self.broken))
 
 
 class Tally:
@@ -103,25 +108,24 @@ class Tally:
 
     def text(self) -> str:
         """The report for people."""
-        head = ["phase", "streams", "cuts", "resumable: whole", "told", "others: whole", "told", "broken"]
+        head = ["phase", "streams", "cuts", "resumable: whole", "told", "others: whole", "told", "read again", "broken"]
         rows = [_row(part) for part in self.parts]
         told = [line for part in self.parts for line in _lines(part)]
         found = [f"BROKEN {each}" for each in self.violations]
         return "\n".join([table(head, rows), "", *told, *found])
 
 
-def _row(part: Part) -> list[str]:
-    def count(counter: Counter[str], resumable: bool) -> str:
-        return str(sum(n for key, n in counter.items() if (key.split()[0] in RESUMABLE) == resumable))
+def _of(counter: Counter[str], kinds: Sequence[str]) -> list[int]:
+    return [count for key, count in counter.items() if key.split()[0] in kinds]
 
+
+def _row(part: Part) -> list[str]:
     return [
         part.name,
         str(part.streams),
         str(part.met["cut"]),
-        count(part.whole, True),
-        count(part.told, True),
-        count(part.whole, False),
-        count(part.told, False),
+        *(str(sum(_of(counter, kinds))) for kinds in (RESUMABLE, OTHERS) for counter in (part.whole, part.told)),
+        str(part.whole[AGAIN]),
         str(part.broken.total()),
     ]
 

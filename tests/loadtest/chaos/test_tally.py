@@ -11,7 +11,7 @@ def counted() -> Tally:
     tally = Tally()
     for name in ("one", "two"):
         part = tally.begin(name)
-        part.whole.update({"native": 3, "socket": 2, "json": 1})
+        part.whole.update({"native": 3, "socket": 2, "json": 1, "again": 7})
         part.told["openai-plain draining"] += 4
         part.met["cut"] += 50
         part.totals += [1.0, 2.0, 3.0]
@@ -22,7 +22,7 @@ def test_a_run_without_a_broken_promise_has_not_failed() -> None:
     tally = counted()
     assert not tally.failed and tally.cuts == 100
     [row] = [line for line in tally.text().splitlines() if line.startswith("| one")]
-    assert [cell.strip() for cell in row.strip("|").split("|")] == ["one", "10", "50", "5", "0", "1", "4", "0"]
+    assert [cell.strip() for cell in row.strip("|").split("|")] == ["one", "10", "50", "5", "0", "1", "4", "7", "0"]
 
 
 def test_a_broken_promise_fails_it_and_is_told_in_full() -> None:

@@ -89,6 +89,7 @@ class Ask:
             "messages": [{"role": "user", "content": self.content}],
             "max_tokens": self.max_tokens,
             "temperature": 0,
+            "ignore_eos": True,
             "stream": stream,
         }
 

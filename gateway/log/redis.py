@@ -27,7 +27,7 @@ from gateway.redis.address import Address
 from gateway.redis.feed import Feed
 from gateway.redis.link import Away, Link
 
-_WRITE_S: Final = 0.5
+_WRITE_S: Final = 1.0
 """How long streams wait for Redis before they go on without it."""
 _HICCUP_S: Final = 1.5
 """How long a new log waits for a Redis that has only just gone away: it may as well be this process that was slow."""

@@ -117,6 +117,7 @@ class RedisScribe:
             self.sharded = all(int(server["redis_version"].split(".")[0]) >= 7 for server in servers)
         else:
             servers = [await self._link.run(client.info("server"))]
+        self._answered_ms, self._answered_at = int(servers[0]["server_time_usec"]) // 1000, self._clock()
         self.run_id = " ".join(sorted(server["run_id"] for server in servers))
 
     async def _carry_all(self) -> None:

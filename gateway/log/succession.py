@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from gateway.errors import HearthError
 from gateway.log.base import Fenced, Retention, new_epoch
@@ -22,6 +22,8 @@ from gateway.redis.link import Away, Link
 
 _AT_ONCE: Final = 16
 """Orphans that are taken at the same time."""
+
+_SOON_MS: Final = 250
 
 _log = logging.getLogger(__name__)
 
@@ -62,9 +64,9 @@ class Succession:
     @property
     def sound(self) -> bool:
         """Whether Redis has been there for so long that every living writer had the time to renew its lease."""
-        # A replica that writes nothing just now has noticed by its reads alone that Redis was away.
+        # A replica that writes nothing just now has noticed by its reads alone that Redis was away, or slow.
         links, now = (self._parts.link, self._parts.reads), self._parts.clock()
-        return all(link.up and now - link.since > self._parts.lease_s for link in links)
+        return all(link.up and now - max(link.since, link.shaken_at) > self._parts.lease_s for link in links)
 
     def free(self, id: str) -> None:
         """Nobody writes this log any more."""
@@ -132,26 +134,31 @@ class Succession:
             taken += [writer for writer in tried if writer is not None]
         return taken
 
-    async def take(self, id: str, *, lapsed: bool = False) -> RedisWriter:
-        """Become the writer of a log, or only if its lease has lapsed. Raises Away, Fenced, HearthError as Logs."""
+    async def take(self, id: str, only_if: Literal["", "free", "lapsed"] = "") -> RedisWriter:
+        """Become the writer of a log; or only if nobody has it, or its lease has lapsed too.
+
+        Raises Away, Fenced, HearthError as Logs.
+        """
         parts = self._parts
-        if not lapsed:
+        if not only_if:
             # Asked anew: whether Redis may have forgotten something hangs on who answers now.
             await parts.scribe.meet()
         fence = self.fence()
-        arguments = [fence, int(lapsed), round(parts.lease_s * 1000), parts.scribe.run_id, new_epoch()]
+        # Should Redis stand still before it gets to this, its writer could not have renewed the lease meanwhile.
+        until = parts.scribe.now_ms + _SOON_MS
+        arguments = [fence, only_if, round(parts.lease_s * 1000), parts.scribe.run_id, new_epoch(), until]
         keys = [parts.keys.meta(id), parts.keys.generation(id)]
         word, epoch, past, cancel = await parts.link.script(self._take, keys, arguments)
         match word:
             case b"unknown":
                 mirror = parts.mirrors.get(id)
-                if lapsed and mirror is not None:
+                if only_if and mirror is not None:
                     return await self._revived(mirror, fence)
                 raise HearthError("unknown_generation")
             case b"expired":
                 raise HearthError("expired")
             case b"ended" | b"held":
-                if lapsed and word == b"ended":
+                if only_if and word == b"ended":
                     await parts.janitor.stopped([id])
                 raise Fenced(id)
         writer = await self._writer(id, fence, epoch.decode(), read_past(past))
@@ -168,7 +175,7 @@ class Succession:
                 return None
             if generation.remote or generation.model not in models:
                 return None
-            return await self.take(id, lapsed=True)
+            return await self.take(id, "lapsed" if self.sound else "free")
         except (Away, Fenced, HearthError):
             # Somebody else has it, or the index names it again in a while.
             return None

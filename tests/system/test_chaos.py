@@ -1,4 +1,4 @@
-"""Three replicas and a Redis are broken while two hundred streams are read; the long form stands in docs/reliability.md."""
+"""Three replicas and a Redis are broken while two hundred streams are read; docs/reliability.md has the long form."""
 
 from __future__ import annotations
 

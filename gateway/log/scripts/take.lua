@@ -1,7 +1,8 @@
 -- Become the writer of a running log; whoever was it before is fenced off.
 --
--- KEYS: meta (hash), gen (string). ARGV: the new fence, 1 to take it only if its lease has lapsed, lease ms, run id, an
--- epoch to go on with if Redis may have forgotten events that readers have seen (it is not the run that wrote last).
+-- KEYS: meta (hash), gen (string). ARGV: the new fence; `free` to take it only if it was let go of, `lapsed` also if its
+-- lease has lapsed and it is not yet later than told; lease ms; run id; an epoch to go on with if Redis may have forgotten
+-- events that readers have seen (it is not the run that wrote last); until when (ms) a lease may be seen as lapsed.
 -- Answers {word, epoch, past epochs, cancel}. The words: taken, held, ended, expired, unknown.
 
 local meta, gen = KEYS[1], KEYS[2]
@@ -17,7 +18,9 @@ if held[1] then
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if ARGV[2] == '1' and tonumber(held[2]) > now then
+local lease = tonumber(held[2])
+local lapsed = ARGV[2] == 'lapsed' and lease < now and now < tonumber(ARGV[6])
+if ARGV[2] ~= '' and lease ~= 0 and not lapsed then
   return {'held', '', '', ''}
 end
 local epoch, past = held[3], held[4]

@@ -10,7 +10,6 @@ import pytest
 
 from gateway.errors import HearthError
 from gateway.events import Delta
-from gateway.log import mirrors
 from gateway.log.base import Fenced, Position, check
 from gateway.log.redis import RedisLogs
 from tests.gateway.log.contract import FINISHED, a_generation, append, pieces, read, take
@@ -262,7 +261,7 @@ async def test_a_frozen_replica_that_wakes_knows_what_was_read_elsewhere(server:
     async with replicas(server.url) as (frozen, other):
         first = await frozen.create(a_generation())
         await append(first, pieces(3))
-        die(frozen)
+        await die(frozen)
         second = await orphan(other)
         await append(second, pieces(2, 3))
         seen = Position(second.log.epoch, 4)
@@ -270,25 +269,6 @@ async def test_a_frozen_replica_that_wakes_knows_what_was_read_elsewhere(server:
         frozen._spawn(frozen._scribe.run())
         log = await frozen.open(first.log.generation.id, "ann", seen)
         assert check(log, seen) == 5
-
-
-async def test_a_log_whose_writer_died_before_it_was_in_the_index_is_taken_by_a_reader(
-    server: RedisProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mirrors, "_SILENT_S", 0.1)
-    async with replicas(server.url) as (dead, other):
-        writer = await dead.create(a_generation())
-        await append(writer, pieces(3))
-        reading = asyncio.create_task(read((await other.open(writer.log.generation.id, "ann")).read(0)))
-        die(dead)
-        await asyncio.to_thread(server.ask, "DEL", other._keys.running)
-        looking = asyncio.create_task(sweeping(other))
-        try:
-            taken = await orphan(other)
-        finally:
-            looking.cancel()
-        await append(taken, [*pieces(2, 3), FINISHED])
-        assert await reading == [*pieces(5), FINISHED]
 
 
 async def test_a_silent_writer_that_lives_keeps_its_log(server: RedisProcess) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.log.records import Keys, Packing
 from gateway.log.writer import RedisWriter
-from gateway.redis.link import Away, Link, Script
+from gateway.redis.link import Away, Link, Script, StoodStill
 
 _AT_ONCE: Final = 100
 """Logs in one call: Redis does nothing else meanwhile."""
@@ -93,6 +93,9 @@ class RedisScribe:
                     self.on_return()
                 await self._carry_all()
                 pause = _PAUSE_S
+            except StoodStill:
+                # Readers are shown nothing on the word of a clock that jumped: the log may be another's by now.
+                continue
             except Away:
                 self._let_go_on()
                 await asyncio.sleep(pause)

@@ -23,6 +23,10 @@ class Away(Exception):
     """Redis cannot be used just now; says why, with no secret in it."""
 
 
+class StoodStill(Away):
+    """This process did, and not Redis: it was frozen, or starved, while it waited. Ask again."""
+
+
 class Script:
     """A Lua script, sent once and named by its digest afterwards."""
 
@@ -59,9 +63,11 @@ class Link:
                 answer = await work
         except TimeoutError:
             heed_cancel()
+            self._check_awake(began)
             raise self._fall("it gave no answer in time") from None
         except (RedisError, RedisClusterException, OSError) as error:
             heed_cancel()
+            self._check_awake(began)
             raise self._fall(reason(error)) from None
         heed_cancel()
         if self.reason is not None or self._clock() - began > _LATE_S:
@@ -80,6 +86,11 @@ class Link:
             return await self.client.evalsha(script.digest, len(keys), *keys, *arguments)
         except NoScriptError:
             return await self.client.eval(script.text, len(keys), *keys, *arguments)
+
+    def _check_awake(self, began: float) -> None:
+        if self._clock() - began > self.deadline_s + _LATE_S:
+            self.shaken_at = self._clock()
+            raise StoodStill("the answer may have come while nobody looked")
 
     def _fall(self, reason: str) -> Away:
         self.shaken_at = self._clock()

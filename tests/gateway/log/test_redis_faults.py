@@ -12,9 +12,11 @@ from gateway.errors import HearthError
 from gateway.events import Delta
 from gateway.log.base import Fenced, Position, check
 from gateway.log.redis import RedisLogs
+from gateway.redis.address import Address
 from tests.gateway.log.contract import FINISHED, a_generation, append, pieces, read, take
 from tests.gateway.log.replicas import LEASE_S, die, events_of, orphan, orphans, replicas, sweeping
 from tests.redis_server import RedisProcess, redis_process
+from tests.turning import Turned
 from tests.waiting import until
 
 
@@ -269,6 +271,25 @@ async def test_a_frozen_replica_that_wakes_knows_what_was_read_elsewhere(server:
         frozen._spawn(frozen._scribe.run())
         log = await frozen.open(first.log.generation.id, "ann", seen)
         assert check(log, seen) == 5
+
+
+async def test_a_replica_that_stood_still_itself_shows_nothing_that_redis_has_not_confirmed(
+    server: RedisProcess,
+) -> None:
+    clock = Turned()
+    logs = RedisLogs(Address.parse(server.url), clock)
+    await logs.start()
+    writer = await logs.create(a_generation(), *pieces(3))
+    epoch = writer.log.epoch
+    with server.frozen():
+        appending = asyncio.create_task(writer.append(*pieces(1, 3)))
+        await asyncio.wait([appending], timeout=0.05)
+        clock.turn(60)
+        await asyncio.wait([appending], timeout=logs._writes.deadline_s + 0.3)
+        assert (appending.done(), writer.log.tail) == (False, 2)
+    await appending
+    assert (writer.log.tail, writer.log.epoch) == (3, epoch)
+    await logs.close()
 
 
 async def test_a_silent_writer_that_lives_keeps_its_log(server: RedisProcess) -> None:

@@ -131,5 +131,9 @@ def encode(event: Event) -> bytes:
 
 def decode(data: bytes) -> Event:
     """The event that `encode` wrote. Raises msgspec.ValidationError on anything else."""
-    event: Event = msgspec.msgpack.decode(data, type=Event)
+    try:
+        event: Event = msgspec.msgpack.decode(data, type=Event)
+    except UnicodeDecodeError as error:
+        # Of a tag that is no text, which the library does not tell as a fault of its own.
+        raise msgspec.ValidationError(str(error)) from None
     return event

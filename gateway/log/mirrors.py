@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from gateway.errors import HearthError
 from gateway.log.base import Position
 from gateway.log.local import Log
@@ -121,7 +119,7 @@ class Mirrors:
         mirror.heard_at = self._clock()
         try:
             mirror.hear(self._packing.unpack(data))
-        except msgspec.ValidationError:
+        except ValueError:
             # Of another version of Hearth, or no message of ours: the stream says what is so.
             mirror.torn = True
         if mirror.torn:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from gateway.generation import Generation
 from gateway.log.records import Keys, Message, Packing, read_past
 from gateway.redis.link import Away, Link
@@ -69,7 +67,7 @@ class Reading:
                 self._packing.unpack_generation(packed) if generation and packed else None,
                 [self._packing.unpack(fields[b"m"]) for _, fields in entries],
             )
-        except msgspec.ValidationError:
+        except ValueError:
             raise Away("another version of Hearth wrote this log") from None
 
     async def generation(self, id: str) -> Generation | None:
@@ -77,7 +75,7 @@ class Reading:
         packed = await self._link.run(self._link.client.get(self._keys.generation(id)))
         try:
             return None if packed is None else self._packing.unpack_generation(packed)
-        except msgspec.ValidationError:
+        except ValueError:
             raise Away("another version of Hearth wrote this log") from None
 
     async def tails(self, ids: Sequence[str]) -> list[Tail]:

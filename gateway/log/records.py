@@ -67,14 +67,14 @@ class Packing:
         return self._encode(tuple(message))
 
     def unpack(self, data: bytes) -> Message:
-        """Raises msgspec.ValidationError on anything that `pack` did not make."""
+        """Raises ValueError on anything that `pack` did not make."""
         return Message(*self._message.decode(data))
 
     def pack_generation(self, generation: Generation) -> bytes:
         return self._encode(generation)
 
     def unpack_generation(self, data: bytes) -> Generation:
-        """Raises msgspec.ValidationError."""
+        """Raises ValueError."""
         return self._generation.decode(data)
 
 

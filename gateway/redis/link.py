@@ -57,19 +57,19 @@ class Link:
 
     async def run(self, work: Awaitable[_T]) -> _T:
         """What the command answers. Raises Away."""
-        began = self._clock()
+        began, asked = self._clock(), cancels()
         try:
             async with asyncio.timeout(self.deadline_s):
                 answer = await work
         except TimeoutError:
-            heed_cancel()
+            heed_cancel(asked)
             self._check_awake(began)
             raise self._fall("it gave no answer in time") from None
         except (RedisError, RedisClusterException, OSError) as error:
-            heed_cancel()
+            heed_cancel(asked)
             self._check_awake(began)
             raise self._fall(reason(error)) from None
-        heed_cancel()
+        heed_cancel(asked)
         if self.reason is not None or self._clock() - began > _LATE_S:
             self.shaken_at = self._clock()
         if self.reason is not None:
@@ -106,10 +106,15 @@ class Link:
         await self.client.aclose()
 
 
-def heed_cancel() -> None:
-    """Raises CancelledError if this task was cancelled: redis-py, while it connects, may keep that to itself."""
+def cancels() -> int:
+    """How often this task was asked to end. One that bore it may go on, so what counts is that the number grows."""
     task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    return task.cancelling() if task is not None else 0
+
+
+def heed_cancel(before: int = 0) -> None:
+    """Raises CancelledError if this task was asked to end since: redis-py may keep that to itself while it connects."""
+    if cancels() > before:
         raise asyncio.CancelledError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engines.base import TokenLogprob
@@ -47,6 +47,7 @@ def test_an_event_weighs_no_less_than_what_it_says(delta: Delta) -> None:
 
 
 @given(st.binary())
+@example(b"\x91\xa1\x80")
 def test_anything_else_is_refused_as_such(data: bytes) -> None:
     try:
         event = decode(data)

@@ -121,4 +121,4 @@ def _stores(settings: Settings, clock: Clock) -> tuple[Logs, Claims]:
 
     address = Address.parse(settings.redis_url.get_secret_value())
     logs = RedisLogs(address, clock.steady, retention, lease_s=settings.lease_s)
-    return logs, RedisClaims(address, clock.steady, settings.idempotency_s)
+    return logs, RedisClaims(address, clock.steady, settings.idempotency_s, run=lambda: logs.run)

@@ -155,6 +155,10 @@ class Gateway:
         """
         return await self._logs.open(id, owner, after)
 
+    async def look(self, id: str, owner: str) -> Log:
+        """A generation as it is now, for one look: that makes nobody a reader. Raises as `open`."""
+        return await self._logs.look(id, owner)
+
     def _run(self, writer: Writer, *, inherited: bool = False) -> None:
         id = writer.log.generation.id
         runner = self._runners[id] = Runner(
@@ -275,6 +279,7 @@ class Gateway:
                 self._cut_stalled_readers()
                 self._fail_silent_runs()
                 await self._logs.sweep()
+                await self._idempotency.sweep()
                 # Another process may be asked for what all of them run.
                 self.count()
             except Exception:  # noqa: BLE001

@@ -66,7 +66,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "sequence_gap": Row(409, _BAD, 4400, False, "`producer-seq` must be the one after the last one."),
     "stale_producer": Row(403, _BAD, 4400, False, "A newer life of this producer writes now."),
     "stream_full": Row(413, _BAD, 1009, False, "The stream holds as much as it may; go on in another one."),
-    "lost_lease": Row(409, _OUR, 1012, True, "Another writer has taken over this generation."),
+    "lost_lease": Row(409, _OUR, 1012, True, "Another writer has taken this over; connect or ask again."),
     "bad_model_source": Row(400, _BAD, 4400, False, "A model is named NAME=ENGINE:SOURCE?knob=value&..."),
     "internal_error": Row(500, _OUR, 1011, True, "Something broke in the server; its log has the details."),
 }

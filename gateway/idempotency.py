@@ -56,6 +56,10 @@ class Idempotency:
                 await self._claims.release(name, generation.id)
             raise
 
+    async def sweep(self) -> None:
+        """Look after the store of claims; called every few seconds."""
+        await self._claims.sweep()
+
     async def close(self) -> None:
         """Let go of the store of claims."""
         await self._claims.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from contextlib import aclosing
 from typing import Literal
 
@@ -166,6 +167,9 @@ class Runner:
     async def _take_over(self) -> None:
         """Go on with a log that somebody else began."""
         self._metrics.took_over(self.generation.model, "replica")
+        begun = any(choice.tokens for choice in self._add_up())
+        # When that was is known to the one who is gone.
+        self._first_token = math.nan if begun else None
         if self._writer.cancelled:
             self._stopped = "caller"
             return
@@ -173,10 +177,11 @@ class Runner:
             # Its one reader was connected to the replica that is gone; should that one be back, it has to ask again.
             self._stopped = HearthError("cannot_continue")
             return
-        if not so_far(self._writer.log).whole:
-            await self._writer.append(Note("takeover", "The replica that answered is gone; another goes on from here."))
-        else:
-            self._add_up()
+        if not self._choices_left:
+            return
+        if self.generation.model not in self._pool.seats:
+            raise HearthError("cannot_continue", f"No replica serves {self.generation.model} any more.")
+        await self._writer.append(Note("takeover", "The replica that answered is gone; another goes on from here."))
 
     async def _survive(self, error: EngineError) -> None:
         """Have the next engine go on, if this one died. Raises the error that it cannot."""
@@ -303,7 +308,7 @@ class Runner:
 
     def _timings(self) -> Timings:
         def since(moment: float | None) -> float | None:
-            return None if moment is None else round(moment - self._began, 6)
+            return None if moment is None or math.isnan(moment) else round(moment - self._began, 6)
 
         return Timings(since(self._started), since(self._first_token), round(self._elapsed(), 6))
 

@@ -105,7 +105,10 @@ class Settings(BaseSettings):
     @classmethod
     def _names_redis(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            Address.parse(value.get_secret_value())
+            address = Address.parse(value.get_secret_value())
+            for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+                if name in address.options and not Path(str(address.options[name])).is_file():
+                    raise ValueError(f"There is no file {address.options[name]}, which {name} names")
         return value
 
     @classmethod

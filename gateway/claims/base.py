@@ -26,5 +26,8 @@ class Claims(Protocol):
     async def release(self, name: str, generation: str) -> None:
         """Give a key back that this generation has; harmless when it has not."""
 
+    async def sweep(self) -> None:
+        """See to it that what was claimed stays so; called every few seconds."""
+
     async def close(self) -> None:
         """Let go of whatever the store holds."""

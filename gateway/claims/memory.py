@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from gateway.claims.base import Claim
@@ -39,6 +39,9 @@ class MemoryClaims:
         if held is not None and held.claim.generation == generation:
             del self._claims[name]
 
+    async def sweep(self) -> None:
+        """What is in memory stays there."""
+
     async def close(self) -> None:
         """Memory holds nothing that has to be let go of."""
 
@@ -48,6 +51,12 @@ class MemoryClaims:
         if kept is None or (age_s := self._clock() - kept.since) >= self._keep_s:
             return None
         return kept.claim._replace(age_s=age_s)
+
+    def all(self) -> Iterator[tuple[str, Claim]]:
+        """Every claim that stands, the newest first."""
+        for name in reversed(list(self._claims)):
+            if (claim := self.get(name)) is not None:
+                yield name, claim
 
     def put(self, name: str, claim: Claim) -> None:
         """Hold this claim, whatever stood there."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +16,9 @@ from gateway.redis.link import Away, Link, Script
 _DEADLINE_S: Final = 0.5
 """How long a call waits for Redis before it goes on without it."""
 _CONNECTIONS: Final = 2
+_MOST: Final = 10_000
+"""Claims that a Redis which came back empty is given again, the newest ones."""
+_AT_ONCE: Final = 20
 _FOLDER: Final = Path(__file__).parent / "scripts"
 
 
@@ -21,15 +26,27 @@ class RedisClaims:
     """The store that replicas share; see Claims for what it promises. `clock` gives steady seconds.
 
     What was claimed here is remembered here too. So while Redis is away a retry that comes to the same replica still
-    finds its generation; and Redis is given what it missed, or has lost, when that key is asked for again.
+    finds its generation; and Redis is given what it missed when that key is asked for again, and what it has lost at
+    once, when it comes back as another run.
     """
 
-    def __init__(self, address: Address, clock: Callable[[], float], keep_s: float, *, prefix: str = "hearth") -> None:
+    def __init__(
+        self,
+        address: Address,
+        clock: Callable[[], float],
+        keep_s: float,
+        *,
+        prefix: str = "hearth",
+        run: Callable[[], str] = lambda: "",
+    ) -> None:
         client = address.client(connections=_CONNECTIONS, timeout_s=_DEADLINE_S)
         self._link = Link("claims", client, clock, _DEADLINE_S)
         self._here = MemoryClaims(clock, keep_s)
         self._keep_ms = round(keep_s * 1000)
         self._prefix = prefix
+        self._run = run
+        """Which run of Redis there is: another one may have lost what it was told."""
+        self._told = ""
         self._claim, self._release = _script("claim"), _script("release")
 
     async def claim(self, name: str, claim: Claim, instead: str | None = None) -> Claim | None:
@@ -59,11 +76,28 @@ class RedisClaims:
         except Away:
             return  # A claim whose generation never began makes room for a retry by itself.
 
+    async def sweep(self) -> None:
+        run = self._run()
+        if run == self._told:
+            return
+        try:
+            if self._told:
+                for batch in _batches(itertools.islice(self._here.all(), _MOST), _AT_ONCE):
+                    await asyncio.gather(*(self._offer(name, claim, None) for name, claim in batch))
+            self._told = run
+        except Away:
+            return  # The next sweep tries again.
+
     async def close(self) -> None:
         await self._link.close()
 
     def _key(self, name: str) -> str:
         return f"{self._prefix}:claim:{name}"
+
+
+def _batches(claims: Iterator[tuple[str, Claim]], size: int) -> Iterator[list[tuple[str, Claim]]]:
+    while batch := list(itertools.islice(claims, size)):
+        yield batch
 
 
 def _script(name: str) -> Script:

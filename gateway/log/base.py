@@ -109,6 +109,9 @@ class Logs(Protocol):
         Raises HearthError `unknown_generation` (also when the log is somebody else's), `expired`, `log_unavailable`.
         """
 
+    async def look(self, id: str, owner: str) -> Log:
+        """That log as it is now; it may not grow any more. Raises as `open`."""
+
     async def cancel(self, id: str) -> None:
         """Tell the writer of a log, wherever it is, that the generation is to stop. Nothing happens when it ended."""
 
@@ -121,7 +124,7 @@ class Logs(Protocol):
     async def orphans(self, models: Container[str]) -> Sequence[Writer]:
         """Wait a while, then take running logs of these models whose writers are gone.
 
-        Of several replicas that try, one gets each.
+        Of several replicas that try, one gets each. A log whose model nobody serves goes to any of them, to end it.
         """
 
     async def sweep(self) -> None:

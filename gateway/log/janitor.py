@@ -46,11 +46,18 @@ class Janitor:
         )
         return [id.decode() for id in found]
 
-    async def sweep(self, running: Mapping[str, int], now_ms: int) -> None:
-        """Keep to the budget: note the sizes of our running logs, let go of the oldest ended ones. Raises Away."""
+    async def sweep(self, running: Mapping[str, int], now_ms: int, every_s: float) -> None:
+        """Note the sizes of our running logs, and keep to the budget, if no replica did so lately. Raises Away."""
         client = self._link.client
         if running:
             await self._link.run(client.hset(self._keys.sizes, mapping=dict(running)))
+        turn = round(every_s * 900)
+        if not turn or await self._link.run(client.set(self._keys.sweeper, 1, nx=True, px=turn)):
+            await self._keep_to_budget(now_ms)
+
+    async def _keep_to_budget(self, now_ms: int) -> None:
+        """Let go of the oldest ended logs. Raises Away."""
+        client = self._link.client
         gone = await self._link.run(
             client.zrangebyscore(self._keys.ended, "-inf", now_ms - round(self._retention.ended_s * 1000))
         )

@@ -105,6 +105,9 @@ class MemoryLogs:
         never: asyncio.Future[Sequence[Writer]] = asyncio.get_running_loop().create_future()
         return await never
 
+    async def look(self, id: str, owner: str) -> Log:
+        return await self.open(id, owner)
+
     async def sweep(self) -> None:
         now = self._clock()
         size = self.size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from gateway.errors import HearthError
@@ -73,15 +73,9 @@ class Mirrors:
             if loading is None:
                 loading = self._loading[id] = asyncio.create_task(self._load(id), name=f"load {id}")
                 loading.add_done_callback(lambda task: self._loading.pop(id, None))
-            try:
-                mirror = await asyncio.shield(loading)
-            except Away:
-                raise HearthError("log_unavailable") from None
-            except _Expired as expired:
-                known = owner in (None, expired.owner)
-                raise HearthError("expired" if known else "unknown_generation") from None
-        if owner not in (None, mirror.log.generation.owner):
-            raise HearthError("unknown_generation")
+            mirror = await _checked(asyncio.shield(loading), owner)
+        else:
+            _check_owner(mirror, owner)
         mirror.wanted_at = self._clock()
         if after is not None and (after.epoch != mirror.log.epoch or after.offset > mirror.log.tail):
             try:
@@ -89,6 +83,10 @@ class Mirrors:
             except Away:
                 raise HearthError("log_unavailable") from None
         return mirror
+
+    async def look(self, id: str, owner: str) -> Mirror:
+        """A mirror for one look: nothing is followed, and nobody counts as a reader. Raises as `open`."""
+        return await _checked(self._read(id), owner)
 
     async def adopt(self, log: Log) -> None:
         """Follow a log from now on that was written here. Raises Away."""
@@ -170,6 +168,16 @@ class Mirrors:
         return tail.lease is not None and tail.lease < now_ms
 
     async def _load(self, id: str) -> Mirror:
+        mirror = await self._read(id)
+        if mirror.log.ended:
+            self._mirrors[id] = mirror
+        else:
+            await self._follow(mirror)
+            # What was appended between the two is in the stream by now.
+            await self._fill(mirror)
+        return mirror
+
+    async def _read(self, id: str) -> Mirror:
         found = await self._reading.log(id)
         if found is None:
             raise HearthError("unknown_generation")
@@ -178,12 +186,6 @@ class Mirrors:
         mirror = Mirror(Log(found.generation, found.epoch), self._clock())
         mirror.log.past = found.past
         mirror.read(found.epoch, found.past, found.messages)
-        if found.ended:
-            self._mirrors[id] = mirror
-        else:
-            await self._follow(mirror)
-            # What was appended between the two is in the stream by now.
-            await self._fill(mirror)
         return mirror
 
     async def _follow(self, mirror: Mirror) -> None:
@@ -222,3 +224,21 @@ class Mirrors:
         task = asyncio.create_task(work, name="fill")
         self._filling.add(task)
         task.add_done_callback(self._filling.discard)
+
+
+async def _checked(reading: Awaitable[Mirror], owner: str | None) -> Mirror:
+    """What was read, for that owner. Raises HearthError `unknown_generation`, `expired`, `log_unavailable`."""
+    try:
+        mirror = await reading
+    except Away:
+        raise HearthError("log_unavailable") from None
+    except _Expired as expired:
+        known = owner in (None, expired.owner)
+        raise HearthError("expired" if known else "unknown_generation") from None
+    _check_owner(mirror, owner)
+    return mirror
+
+
+def _check_owner(mirror: Mirror, owner: str | None) -> None:
+    if owner not in (None, mirror.log.generation.owner):
+        raise HearthError("unknown_generation")

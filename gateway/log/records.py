@@ -25,6 +25,8 @@ class Keys:
         """Sorted set of ended logs by the time (ms) they ended."""
         self.sizes = f"{prefix}:sizes"
         """Hash of each log's bytes, for the budget."""
+        self.sweeper = f"{prefix}:sweeper"
+        """There while a replica has looked after the budget lately."""
         self.everybody = f"{prefix}:everybody"
         """Channel that every replica hears."""
 

@@ -48,6 +48,7 @@ class RedisLogs:
         *,
         lease_s: float = 10.0,
         prefix: str = "hearth",
+        sweep_s: float = 5.0,
     ) -> None:
         self.replica = new_epoch()
         """This process' name among the replicas."""
@@ -55,6 +56,8 @@ class RedisLogs:
         self._clock = clock
         self._retention = retention or Retention()
         self._lease_s = lease_s
+        self._sweep_s = sweep_s
+        self._swept_at = -math.inf
         self._keys = Keys(prefix)
         packing = Packing()
         self._writes = Link("writing", address.client(connections=2, timeout_s=_WRITE_S), clock, _WRITE_S)
@@ -196,6 +199,11 @@ class RedisLogs:
             raise HearthError("unknown_generation")
         return log
 
+    async def look(self, id: str, owner: str) -> Log:
+        if id in self._running or id in self._ended or self._mirrors.get(id) is not None:
+            return await self.open(id, owner)
+        return (await self._mirrors.look(id, owner)).log
+
     async def _confirm(self, writer: RedisWriter) -> None:
         """Somebody saw elsewhere what is not shown here: it is about to be, or another replica has taken this log."""
         try:
@@ -262,10 +270,14 @@ class RedisLogs:
         try:
             if not self._scribe.run_id:
                 await self._scribe.meet()
+            if not self._reads.up:
+                await self._reads.run(self._reads.client.ping())
             finished, self._finished = self._finished, {}
             await self._janitor.ended(finished, self._scribe.now_ms)
-            running = {id: writer.log.size for id, writer in self._running.items() if writer.begun}
-            await self._janitor.sweep(running, self._scribe.now_ms)
+            if now - self._swept_at >= self._sweep_s:
+                self._swept_at = now
+                running = {id: writer.log.size for id, writer in self._running.items() if writer.begun}
+                await self._janitor.sweep(running, self._scribe.now_ms, self._sweep_s)
             for id in await self._mirrors.sweep(self._scribe.now_ms, self._lease_s):
                 if self._succession.sound:
                     self._succession.free(id)
@@ -314,6 +326,11 @@ class RedisLogs:
                 self._running[id].on_cancel()
         else:
             self._mirrors.heard(channel, data)
+
+    @property
+    def run(self) -> str:
+        """Which run of Redis has the logs; empty before any was met."""
+        return self._scribe.run_id
 
     def _restore(self) -> None:
         """Redis is back: send what it missed, and see whether it still has what it had."""

@@ -58,7 +58,7 @@ class RedisScribe:
         self._awake = asyncio.Event()
         self._over = False
         self.on_return: Callable[[], None] = lambda: None
-        """Called when Redis is back after it was away."""
+        """Called when Redis is back after it was away, or is another run of it."""
 
     @property
     def away(self) -> bool:
@@ -90,7 +90,6 @@ class RedisScribe:
             try:
                 if self.away or not self.run_id:
                     await self.meet()
-                    self.on_return()
                 await self._carry_all()
                 pause = _PAUSE_S
             except StoodStill:
@@ -112,8 +111,8 @@ class RedisScribe:
             writer.go_alone()
 
     async def meet(self) -> None:
-        """Learn who answers. Raises Away."""
-        client = self._link.client
+        """Learn who answers, and tell when that is another one than before, or one that was away. Raises Away."""
+        client, was_away, before = self._link.client, not self._link.up, self.run_id
         if self._link.is_cluster:
             answer = await self._link.run(client.info("server", target_nodes=client.PRIMARIES))
             servers = [answer] if "run_id" in answer else list(answer.values())
@@ -122,6 +121,8 @@ class RedisScribe:
             servers = [await self._link.run(client.info("server"))]
         self._answered_ms, self._answered_at = int(servers[0]["server_time_usec"]) // 1000, self._clock()
         self.run_id = " ".join(sorted(server["run_id"] for server in servers))
+        if was_away or self.run_id != before:
+            self.on_return()
 
     async def _carry_all(self) -> None:
         while self._waiting:

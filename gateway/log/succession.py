@@ -54,6 +54,8 @@ class Succession:
         self._freed: set[str] = set()
         """Running logs whose writers are known to be gone."""
         self._freeing = asyncio.Event()
+        self._unserved: dict[str, float] = {}
+        """Orphans whose model is not served here, and since when they are known."""
         self._fences = 0
 
     def fence(self) -> str:
@@ -89,7 +91,10 @@ class Succession:
         parts = self._parts
         while True:
             await asyncio.sleep(parts.lease_s / 4)
-            if parts.scribe.away:
+            try:
+                # Asked by whoever writes nothing as well: else nothing would show it that Redis is back.
+                await parts.scribe.meet()
+            except Away:
                 continue
             now = parts.clock()
             for writer in parts.running.values():
@@ -126,6 +131,7 @@ class Succession:
         except Away:
             self._freed |= freed
             return ()
+        self._unserved = {id: since for id, since in self._unserved.items() if id in freed}
         taken: list[RedisWriter] = []
         waiting = list(freed)
         while waiting:
@@ -173,12 +179,21 @@ class Succession:
             if generation is None:
                 await self._parts.janitor.stopped([id])
                 return None
-            if generation.remote or generation.model not in models:
+            if generation.remote or not (generation.model in models or self._is_nobodys(id)):
                 return None
             return await self.take(id, "lapsed" if self.sound else "free")
         except (Away, Fenced, HearthError):
             # Somebody else has it, or the index names it again in a while.
             return None
+
+    def _is_nobodys(self, id: str) -> bool:
+        """Whether every replica that serves the model of this orphan had the time to take it."""
+        now = self._parts.clock()
+        since = self._unserved.setdefault(id, now)
+        if now - since < self._parts.lease_s:
+            return False
+        del self._unserved[id]
+        return True
 
     async def _writer(self, id: str, fence: str, epoch: str, past: dict[str, int]) -> RedisWriter:
         parts = self._parts

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from gateway.errors import HearthError
 from gateway.events import Event, is_terminal, weight
 from gateway.log.base import Fenced, Retention, new_epoch
 from gateway.log.local import Log
 from gateway.log.records import PUBLISHED_BYTES, Keys, Message, Packing, write_past
+
+_REMOTE_MS: Final = 400 * 86_400_000
+"""How long Redis keeps a remote stream that nobody writes: longer than anybody could mean."""
 
 
 class Scribe(Protocol):
@@ -55,7 +58,7 @@ class RedisWriter:
         self.renewed = 0.0
         """When Redis last heard of it (steady clock)."""
         self._staged: list[Event] = []
-        self._staged_size = 0
+        self._staged_size = self._sent = 0
         self._kept: asyncio.Future[None] | None = None
         self._scribe = scribe
         self._retention = retention
@@ -85,8 +88,8 @@ class RedisWriter:
         self._staged_size += sum(map(weight, events))
         if self._scribe.away and not self.log.generation.remote:
             self.go_alone()
-        else:
-            self._scribe.carry(self)
+        # Also while it is away: it is by this that it is tried again.
+        self._scribe.carry(self)
 
     async def append(self, *events: Event) -> None:
         self.stage(*events)
@@ -101,7 +104,8 @@ class RedisWriter:
         await asyncio.shield(self._kept)
 
     def events(self) -> Sequence[Event]:
-        """What Redis is to be sent now."""
+        """What Redis is to be sent now; with the answer to that comes `confirm`."""
+        self._sent = len(self._staged)
         shown = self.log.between(0 if self.whole else self.kept + 1, self.log.tail + 1)
         return [*shown, *self._staged] if self._staged else shown
 
@@ -126,16 +130,20 @@ class RedisWriter:
             round(self._retention.remembered_s * 1000),
             packing.pack(Message(log.epoch, first, first + len(events) - 1, None)) if large else b"",
             int(self.fresh and not self.begun),
+            _REMOTE_MS if log.generation.remote else b"",
         ]
 
     def confirm(self, tail: int, listeners: int) -> None:
         """Redis has the log up to there: show the readers what they have not seen."""
-        new = tail - self.log.tail
+        # What Redis has may have been heard on its channel before this answer came, where the log is a mirror too.
+        unseen = max(0, tail - self.log.tail)
         self.kept, self.begun, self.whole, self.alone = tail, True, False, False
         self.listeners = listeners
-        shown, self._staged = self._staged[:new], self._staged[new:]
-        if shown:
+        sent, self._staged, self._sent = self._staged[: self._sent], self._staged[self._sent :], 0
+        shown = sent[len(sent) - unseen :] if unseen else []
+        if sent:
             self._staged_size = sum(map(weight, self._staged))
+        if shown:
             self.log.extend(shown)
         self._settle()
 

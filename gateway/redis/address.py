@@ -168,7 +168,7 @@ def _path(parts: SplitResult, kind: Kind, db: str | None) -> tuple[str | None, s
         return unquote(parts.path), None, _database(db or "0", kind)
     words = [unquote(word) for word in parts.path.strip("/").split("/") if word]
     service = words.pop(0) if kind == "sentinel" and words else None
-    if len(words) > 1 or (kind == "sentinel" and not service):
+    if len(words) > 1 or (kind == "sentinel" and (not service or service.isdigit())):
         raise AddressError(f"A Redis URL of this kind reads {_FORMS[kind]}.")
     return None, service, _database(db or (words[0] if words else "0"), kind)
 

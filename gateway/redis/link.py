@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
 _T = TypeVar("_T")
@@ -96,7 +97,7 @@ class Link:
         self.shaken_at = self._clock()
         if self.reason is None:
             self.since = self.shaken_at
-        if self.reason != reason:
+        if self.reason is None:
             _log.warning("Redis (%s) is away: %s", self._name, reason)
         self.reason = reason
         return Away(reason)
@@ -124,7 +125,12 @@ _LONGEST: Final = 200
 def reason(error: Exception) -> str:
     """Why, in one line."""
     # What Redis or the system says names hosts and commands, never passwords.
-    text = str(error).strip().splitlines()
+    text = str(error).strip().rstrip(".").splitlines()
+    if isinstance(error, MasterNotFoundError):
+        # Its own words show a client's insides.
+        return "no Sentinel answers, or none knows a master of that name"
+    if "READONLY" in str(error) or "read only replica" in str(error):
+        return "it is a replica now, which takes no writes"
     if "used memory > 'maxmemory'" in str(error):
         return "its memory is full"
     return (text[0] if text else type(error).__name__)[:_LONGEST]

@@ -59,6 +59,9 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
 
     async def get(request: Request) -> Response:
         after = _position(request)
+        if _wants_json(request):
+            seen = await gateway.look(request.path_params["id"], LOCAL)
+            return _json(snapshot(seen), 200, {**_facts(seen), "vary": "accept", "cache-control": "no-cache"})
         try:
             log = await gateway.open(request.path_params["id"], LOCAL, after)
         except HearthError as error:
@@ -66,8 +69,6 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
                 # A browser's EventSource comes back after a stream that ends, and never after an error's status.
                 return EventStream(_come_back(error))
             raise
-        if _wants_json(request):
-            return _json(snapshot(log), 200, {**_facts(log), "vary": "accept", "cache-control": "no-cache"})
         start = check(log, after)
         headers = {**_facts(log), "x-stream-from": str(start), "vary": "accept"}
         if log.ended and start > log.tail:

@@ -3,11 +3,12 @@
 --
 -- KEYS, three for each log:  meta (hash), log (stream), gen (string)
 -- ARGV, for all:             lease ms, ms that a running log outlives its last renewal, publishing command, run id
--- ARGV, thirteen for each log: fence, epoch, past epochs, channel, first offset, count, message,
+-- ARGV, fourteen for each log: fence, epoch, past epochs, channel, first offset, count, message,
 --                            generation (empty unless the log is begun or restored), ms to keep it (empty unless it
 --                            ends here), owner, ms to remember it
 --                            after that, a bell to publish instead of the message (empty: the message),
---                            1 if an ended log of that name makes room
+--                            1 if an ended log of that name makes room, ms that it outlives its last append if nobody
+--                            renews it (empty: somebody does)
 --
 -- Answers {now in ms, {word, tail, cancel, listeners} for each log}. The words: ok; fenced (another writer has it);
 -- ended; gap (the events do not begin behind the tail); missing (Redis has lost it: send it whole).
@@ -56,9 +57,9 @@ local function append(meta, log, gen, a)
     redis.call('PEXPIRE', log, keep)
     redis.call('PEXPIRE', gen, keep)
     redis.call('PEXPIRE', meta, keep + ARGV[a + 10])
-  elseif count == 0 or generation ~= '' then
+  elseif count == 0 or first == 0 or generation ~= '' or ARGV[a + 13] ~= '' then
     for _, key in ipairs({meta, log, gen}) do
-      redis.call('PEXPIRE', key, running)
+      redis.call('PEXPIRE', key, ARGV[a + 13] ~= '' and ARGV[a + 13] or running)
     end
   end
   return {'ok', last, held[5] or '', listeners}
@@ -66,6 +67,6 @@ end
 
 local answers = {now}
 for i = 0, #KEYS / 3 - 1 do
-  answers[i + 2] = append(KEYS[3 * i + 1], KEYS[3 * i + 2], KEYS[3 * i + 3], 5 + 13 * i)
+  answers[i + 2] = append(KEYS[3 * i + 1], KEYS[3 * i + 2], KEYS[3 * i + 3], 5 + 14 * i)
 end
 return answers

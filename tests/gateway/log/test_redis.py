@@ -37,7 +37,9 @@ class RedisBench:
 
         async def make(retention: Retention) -> Bench:
             clock, prefix = Turned(), f"test-{secrets.token_hex(4)}"
-            here, elsewhere = [RedisLogs(Address.parse(url), clock, retention, prefix=prefix) for _ in range(2)]
+            here, elsewhere = [
+                RedisLogs(Address.parse(url), clock, retention, prefix=prefix, sweep_s=0) for _ in range(2)
+            ]
             for logs in (here, elsewhere):
                 begun.append(logs)
                 await logs.start()

@@ -31,6 +31,7 @@ async def whole(logs: RedisLogs) -> None:
     async with asyncio.timeout(10):
         while logs.trouble is not None:
             await logs.sweep()
+            await asyncio.sleep(0)
 
 
 async def test_a_killed_channel_loses_nothing(server: RedisProcess) -> None:
@@ -292,6 +293,28 @@ async def test_a_replica_that_stood_still_itself_shows_nothing_that_redis_has_no
     await logs.close()
 
 
+async def test_an_orphan_whose_model_nobody_serves_goes_to_anybody_after_another_lease(server: RedisProcess) -> None:
+    async with replicas(server.url) as (dead, other):
+        writer = await dead.create(a_generation())
+        await die(dead)
+        async with asyncio.timeout(20):
+            while not (taken := await other.orphans({"another"})):
+                pass
+        assert taken[0].log.generation.id == writer.log.generation.id
+
+
+async def test_who_writes_nothing_finds_out_too_that_redis_is_back(server: RedisProcess) -> None:
+    async with replicas(server.url) as (writing, idle):
+        writer = await writing.create(a_generation())
+        server.ask("CLIENT", "PAUSE", 2500, "WRITE")
+        with pytest.raises(HearthError, match="log_unavailable"):
+            await idle.take(writer.log.generation.id)
+        assert idle.trouble is not None
+        await whole(idle)
+        await die(writing)
+        assert (await orphan(idle, 20)).log.generation.id == writer.log.generation.id
+
+
 async def test_a_silent_writer_that_lives_keeps_its_log(server: RedisProcess) -> None:
     async with replicas(server.url) as (here, other):
         writer = await here.create(a_generation())
@@ -343,7 +366,7 @@ async def test_a_model_that_is_not_served_here_is_left_to_others(server: RedisPr
         await dead.create(a_generation())
         await die(dead)
         async with asyncio.timeout(10):
-            for _ in range(20):
+            for _ in range(3):
                 assert await other.orphans({"another"}) == []
         assert (await orphan(other)).log.tail == -1
 
@@ -388,6 +411,60 @@ async def test_a_reader_of_a_lost_log_whose_writer_is_dead_gives_it_back(server:
         await append(second, [*pieces(2, 3), FINISHED])
         assert await read(reader) == [*pieces(2, 3), FINISHED]
         assert check(second.log, Position(writer.log.epoch, 2)) == 3
+
+
+async def test_a_remote_log_is_written_once_however_early_its_own_message_is_heard(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, other):
+        generation = a_generation()
+        generation.remote = True
+        writer = await here.create(generation, *pieces(1))
+        confirm = writer.confirm
+
+        def late(tail: int, listeners: int) -> None:
+            # As if the channel had been quicker than the answer.
+            here._mirrors.heard(
+                here._keys.channel(generation.id), server.ask("XREVRANGE", *_newest(server))[0][1][b"m"]
+            )
+            confirm(tail, listeners)
+
+        writer.confirm = late  # type: ignore[method-assign]
+        for event in pieces(20, 1):
+            await writer.append(event)
+        log = await other.open(generation.id, "ann")
+        assert list(log.between(0, log.tail + 1)) == list(writer.log.between(0, writer.log.tail + 1)) == pieces(21)
+
+
+def _newest(server: RedisProcess) -> tuple[bytes, str, str, str, int]:
+    [stream] = server.ask("KEYS", "*:log")
+    return stream, "+", "-", "COUNT", 1
+
+
+async def test_a_remote_log_is_kept_though_nobody_renews_it(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, _):
+        generation = a_generation()
+        generation.remote = True
+        writer = await here.create(generation)
+        await writer.append(*pieces(1))
+        keys = server.ask("KEYS", "*}:*")
+        assert len(keys) == 3
+        assert all(server.ask("TTL", key) > 300 * 86_400 for key in keys)
+
+
+async def test_every_key_of_a_running_log_ends_some_day(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, _):
+        writer = await here.create(a_generation())
+        await writer.append(*pieces(1))
+        assert all(0 < server.ask("TTL", key) <= 86_400 for key in server.ask("KEYS", "*}:*"))
+
+
+async def test_one_look_at_a_log_makes_nobody_a_reader(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, other):
+        writer = await here.create(a_generation(), *pieces(3))
+        seen = await other.look(writer.log.generation.id, "ann")
+        assert list(seen.between(0, 3)) == pieces(3)
+        assert await here.followed(writer) is False
+        with pytest.raises(HearthError, match="unknown_generation"):
+            await other.look(writer.log.generation.id, "bob")
 
 
 # Words between replicas

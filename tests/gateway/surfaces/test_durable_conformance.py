@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.nodejs import run_node
-from tests.serving import serving
+from tests.serving import process
 
 APPLICABLE = 250
 """In 0.3.6: all but those on forks, which Hearth has not, and on subscriptions, which the suite leaves out itself."""
@@ -18,8 +18,9 @@ APPLICABLE = 250
 @pytest.mark.parametrize("store", ["memory", "redis"])
 async def test_every_applicable_test_of_the_public_suite_passes(tmp_path: Path, redis_url: str, store: str) -> None:
     report = tmp_path / "report.json"
-    shared = {"redis_url": redis_url} if store == "redis" else {}
-    async with serving(durable_writes=True, keep_alive_s=1, **shared) as served:
+    words = ["--redis-url", redis_url] if store == "redis" else []
+    # As a user starts it: another event loop, and another process, than the test's.
+    with process("--model", "demo=scripted:", "--durable-writes", "--keep-alive-s", "1", *words) as served:
         await run_node(
             "node_modules/vitest/vitest.mjs",
             "run",

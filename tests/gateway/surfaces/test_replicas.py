@@ -103,7 +103,8 @@ async def test_a_plain_client_that_leaves_ends_its_answer_unless_somebody_watche
 
 
 async def test_a_replica_that_goes_down_hands_over_and_its_readers_lose_nothing(redis_url: str) -> None:
-    async with replicas(redis_url) as (one, other), talking(one.url) as talk:
+    # No lease lapses here: what is let go of is taken at once.
+    async with replicas(redis_url, lease_s=60) as (one, other), talking(one.url) as talk:
         near, far = await started(one.url, max_tokens=60), await started(one.url, max_tokens=60)
         lane = await talk.create("a", resumable=True, max_tokens=60)
         reading = asyncio.create_task(watched(other.url, far))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
+from time import monotonic
 
 import pytest
 import redis
@@ -109,3 +110,24 @@ async def test_a_redis_that_stands_still_keeps_nobody_waiting_for_long(server: R
         assert await two[0].claim("k", Claim("gen_a", "d")) is None
     held = await two[0].claim("k", Claim("gen_b", "d"))
     assert held is not None and held.generation == "gen_a"
+
+
+async def test_claims_are_put_back_when_redis_comes_back_empty() -> None:
+    with redis_process() as server:
+        run = "one"
+        here, other = [RedisClaims(Address.parse(server.url), monotonic, 60, run=lambda: run) for _ in range(2)]
+        try:
+            await here.sweep()
+            claims = [Claim(f"gen_{index}", "digest") for index in range(50)]
+            for index, claim in enumerate(claims):
+                assert await here.claim(f"name{index}", claim) is None
+            server.ask("FLUSHALL")
+            run = "two"
+            await here.sweep()
+            for index, claim in enumerate(claims):
+                standing = await other.claim(f"name{index}", Claim("gen_new", "digest"))
+                assert standing is not None
+                assert standing.generation == claim.generation
+        finally:
+            await here.close()
+            await other.close()

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Container, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Container, Coroutine, Sequence
 from typing import Any, Final
 
 from redis.asyncio import RedisCluster
@@ -17,6 +17,7 @@ from gateway.generation import Generation
 from gateway.log.base import Fenced, Position, Retention, Writer, new_epoch
 from gateway.log.janitor import Janitor
 from gateway.log.local import Log
+from gateway.log.mirror import Mirror
 from gateway.log.mirrors import Mirrors
 from gateway.log.reading import Reading
 from gateway.log.records import Keys, Packing
@@ -194,7 +195,7 @@ class RedisLogs:
             writer = self._running.get(id)
         log = writer.log if writer is not None else self._ended.get(id)
         if log is None:
-            log = await self._open_mirror(id, owner, after)
+            log = await self._found(self._mirrors.open(id, owner, after))
         if log.generation.owner != owner:
             raise HearthError("unknown_generation")
         return log
@@ -202,7 +203,7 @@ class RedisLogs:
     async def look(self, id: str, owner: str) -> Log:
         if id in self._running or id in self._ended or self._mirrors.get(id) is not None:
             return await self.open(id, owner)
-        return (await self._mirrors.look(id, owner)).log
+        return await self._found(self._mirrors.look(id, owner))
 
     async def _confirm(self, writer: RedisWriter) -> None:
         """Somebody saw elsewhere what is not shown here: it is about to be, or another replica has taken this log."""
@@ -211,9 +212,9 @@ class RedisLogs:
         except Fenced:
             return
 
-    async def _open_mirror(self, id: str, owner: str, after: Position | None) -> Log:
+    async def _found(self, opening: Awaitable[Mirror]) -> Log:
         try:
-            return (await self._mirrors.open(id, owner, after)).log
+            return (await opening).log
         except HearthError as error:
             if error.code == "unknown_generation" and self._shaken:
                 # Its writer may have had to go on without Redis, and will give it the log.
@@ -272,8 +273,10 @@ class RedisLogs:
                 await self._scribe.meet()
             if not self._reads.up:
                 await self._reads.run(self._reads.client.ping())
-            finished, self._finished = self._finished, {}
+            finished = dict(self._finished)
             await self._janitor.ended(finished, self._scribe.now_ms)
+            for id in finished:
+                del self._finished[id]
             if now - self._swept_at >= self._sweep_s:
                 self._swept_at = now
                 running = {id: writer.log.size for id, writer in self._running.items() if writer.begun}

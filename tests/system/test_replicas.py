@@ -13,12 +13,11 @@ import httpx
 import pytest
 
 from tests.serving import Process, process
+from tests.vllm_server import wait_until_ready
 
 pytestmark = pytest.mark.timeout(300)
 
 LEASE_S = 1.0
-TOLD_S = 5.0
-"""The lease and one check, and then some for a busy machine."""
 
 
 class Read(NamedTuple):
@@ -33,13 +32,14 @@ class Read(NamedTuple):
 @pytest.fixture(scope="module")
 def replicas(redis_url: str) -> Iterator[list[Process]]:
     """Three of them, each with an engine of its own."""
+    words = ("--model", "campfire=vllm:bundled", "--redis-url", redis_url, "--lease-s", str(LEASE_S))
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(
-                process("--model", "campfire=vllm:bundled", "--redis-url", redis_url, "--lease-s", str(LEASE_S))
-            )
-            for _ in range(3)
-        ]
+        # All boot at the same time.
+        made = [stack.enter_context(process(*words, ready=False)) for _ in range(3)]
+        for each in made:
+            with httpx.Client(base_url=each.url, timeout=10) as client:
+                wait_until_ready(client)
+        yield made
 
 
 def story(client: httpx.Client, url: str, topic: str) -> str:

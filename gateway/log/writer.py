@@ -58,7 +58,9 @@ class RedisWriter:
         self.renewed = 0.0
         """When Redis last heard of it (steady clock)."""
         self._staged: list[Event] = []
-        self._staged_size = self._sent = 0
+        self._staged_size = 0
+        self._sent, self._sent_as = 0, log.epoch
+        """How many of the staged are under way, and under which epoch."""
         self._kept: asyncio.Future[None] | None = None
         self._scribe = scribe
         self._retention = retention
@@ -105,7 +107,7 @@ class RedisWriter:
 
     def events(self) -> Sequence[Event]:
         """What Redis is to be sent now; with the answer to that comes `confirm`."""
-        self._sent = len(self._staged)
+        self._sent, self._sent_as = len(self._staged), self.log.epoch
         shown = self.log.between(0 if self.whole else self.kept + 1, self.log.tail + 1)
         return [*shown, *self._staged] if self._staged else shown
 
@@ -137,7 +139,10 @@ class RedisWriter:
         """Redis has the log up to there: show the readers what they have not seen."""
         # What Redis has may have been heard on its channel before this answer came, where the log is a mirror too.
         unseen = max(0, tail - self.log.tail)
-        self.kept, self.begun, self.whole, self.alone = tail, True, False, False
+        if self._sent_as != self.log.epoch:
+            # It was under way when Redis was given up, and came through under the epoch of then.
+            self.log.past[self._sent_as] = max(self.log.past.get(self._sent_as, -1), tail)
+        self.kept, self.begun, self.whole, self.alone = tail, True, False, tail < self.log.tail
         self.listeners = listeners
         sent, self._staged, self._sent = self._staged[: self._sent], self._staged[self._sent :], 0
         shown = sent[len(sent) - unseen :] if unseen else []
@@ -159,14 +164,15 @@ class RedisWriter:
         """Redis is away: show the readers what they have not seen, under an epoch that says so."""
         if self.log.generation.remote:
             # Whoever writes over HTTP may write to another replica next, and knows to try again.
-            self._staged, self._staged_size = [], 0
+            self._staged, self._staged_size, self._sent = [], 0, 0
             self._settle(HearthError("log_unavailable"))
             return
         if self._staged:
             if self.begun and not self.alone:
                 self.log.renew(new_epoch())
             self.alone = True
-            shown, self._staged, self._staged_size = self._staged, [], 0
+            # What is under way is no longer staged: its answer takes nothing of what is staged after this.
+            shown, self._staged, self._staged_size, self._sent = self._staged, [], 0, 0
             self.log.extend(shown)
         self._settle()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -37,18 +37,19 @@ class Feed:
         self._hosts = itertools.cycle(address.hosts)
         self._main = Line(self._anywhere, base, heard, torn)
         self._lines: dict[str, Line] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to hear."""
-        self._tasks.append(asyncio.create_task(self._main.run(), name="feed"))
+        self._spawn(self._main.run(), "feed")
 
     async def close(self) -> None:
         """Hear no more."""
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks)
 
     @property
     def reason(self) -> str | None:
@@ -79,7 +80,7 @@ class Feed:
                 moved.setdefault(node.name, []).append(channel)
         for channels in moved.values():
             line.channels.difference_update(channels)
-            self._tasks.append(asyncio.create_task(self._line(channels[0]).take(channels), name="move channels"))
+            self._spawn(self._line(channels[0]).take(channels), "move channels")
 
     def _line(self, channel: str) -> Line:
         shards = self._shards()
@@ -95,8 +96,13 @@ class Feed:
             broken = partial(self._move, name)
             line = Line(lambda: _listener(at), base, self._heard, self._torn, broken=broken, sharded=True)
             self._lines[name] = line
-            self._tasks.append(asyncio.create_task(line.run(), name=f"feed {name}"))
+            self._spawn(line.run(), f"feed {name}")
         return line
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _anywhere(self) -> Redis:
         if self._address.kind != "cluster":

@@ -96,14 +96,15 @@ def running(recipe: Recipe, logs: Path) -> Iterator[Server]:
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, recipe: Recipe, log: Path) -> None:
     until = time.monotonic() + _BOOT_SECONDS
-    while not _answers(port, recipe.ready):
+    while not answers(port, recipe.ready):
         if process.poll() is not None or time.monotonic() > until:
             tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
             raise ServerError(f"{recipe.name} did not become ready; the end of {log}:\n{tail}")
         time.sleep(0.25)
 
 
-def _answers(port: int, path: str) -> bool:
+def answers(port: int, path: str) -> bool:
+    """Whether a server on this machine answers that path with 200 now; it blocks."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import os
 import re
 import shutil
@@ -21,7 +20,7 @@ from typing import Final
 from redis import Redis
 from redis.exceptions import RedisError
 
-from loadtest.servers import ServerError
+from loadtest.servers import ServerError, answers
 
 _START_S: Final = 30.0
 _BOOT_S: Final = 300.0
@@ -89,7 +88,7 @@ class Process:
     async def ready(self, path: str, seconds: float = _START_S) -> None:
         """Wait until it answers 200 there. Raises ServerError when it does not."""
         until = time.monotonic() + seconds
-        while not await asyncio.to_thread(_answers, self.port, path):
+        while not await asyncio.to_thread(answers, self.port, path):
             if time.monotonic() > until or (self._process is not None and self._process.poll() is not None):
                 raise ServerError(f"{self.name} does not answer; see {self.log}")
             await asyncio.sleep(_LOOK_S)
@@ -165,14 +164,3 @@ class Store(Process):
                 return bool(client.ping())
         except (RedisError, OSError):
             return False
-
-
-def _answers(port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

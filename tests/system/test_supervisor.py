@@ -158,22 +158,6 @@ async def test_settings_reach_the_workers_whole(monkeypatch: pytest.MonkeyPatch,
         assert runs(new)
 
 
-async def test_a_second_signal_does_not_wait_where_there_is_redis(redis_url: str) -> None:
-    """One process: what it would still write has nobody left to carry it."""
-    words = ("--drain-s", "600", "--model", "demo=scripted:?stall_at=1", "--redis-url", redis_url)
-    async with log_of(*words) as (child, lines):
-        url = (await until(lines, "listens at"))[0].rpartition(" ")[2]
-        await until(lines, "demo: warm")
-        ask = {"model": "demo", "prompt": "hi", "stream": True}
-        async with httpx.AsyncClient() as client, client.stream("POST", f"{url}/v1/completions", json=ask) as answer:
-            await anext(answer.aiter_bytes())
-            child.send_signal(signal.SIGINT)
-            await until(lines, "draining: 1 answer")
-            child.send_signal(signal.SIGINT)
-            await until(lines, "stopped")
-        assert await child.wait() == 0
-
-
 def test_one_process_needs_neither_a_supervisor_nor_redis() -> None:
     with process("--model", "demo=scripted:") as alone:
         assert descendants(alone.pid) == []

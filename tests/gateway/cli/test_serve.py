@@ -99,8 +99,10 @@ async def test_an_engine_that_dies_and_comes_back_is_told() -> None:
         assert "demo: died: the script said so; starting it again" in await until(lines, "demo: warm")
 
 
-async def test_a_second_ctrl_c_does_not_wait_for_answers() -> None:
-    async with log_of("--model", "demo=scripted:?stall_at=1", "--drain-s", "600") as (child, lines):
+@pytest.mark.parametrize("store", ["memory", "redis"])
+async def test_a_second_ctrl_c_does_not_wait_for_answers(redis_url: str, store: str) -> None:
+    words = ["--redis-url", redis_url] if store == "redis" else []
+    async with log_of("--model", "demo=scripted:?stall_at=1", "--drain-s", "600", *words) as (child, lines):
         url = (await until(lines, "listens at"))[0].rpartition(" ")[2]
         await until(lines, "demo: warm")
         ask = {"model": "demo", "prompt": "hi", "stream": True}

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from engines import registry
 from engines.pool import Pool
@@ -19,6 +20,7 @@ from gateway.core import Deadlines, Gateway
 from gateway.log.base import Logs, Retention
 from gateway.log.memory import MemoryLogs
 from gateway.metrics import Metrics
+from gateway.middleware import Authentication
 from gateway.remote import Bounds, RemoteStreams
 from gateway.settings import Settings
 from gateway.surfaces import durable, failures, openai, operations, page, socket, streams
@@ -95,6 +97,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
                 since=clock.wall(),
             ),
         ],
+        middleware=[Middleware(Authentication)],
         exception_handlers=failures.HANDLERS,
         lifespan=lifespan,
     )

@@ -17,6 +17,7 @@ from gateway.errors import HearthError
 from gateway.events import Failed, Opened
 from gateway.generation import Generation, new_id
 from gateway.idempotency import Idempotency
+from gateway.keys import Key
 from gateway.log.base import Logs, Position, Writer, check
 from gateway.log.local import Log, Reader
 from gateway.metrics import Metrics
@@ -85,7 +86,7 @@ class Gateway:
         model: str,
         prompt: Prompt,
         *,
-        owner: str,
+        key: Key,
         surface: str,
         grace: float | None = 0.0,
         idempotency_key: str | None = None,
@@ -100,7 +101,9 @@ class Gateway:
         if idempotency_key is not None and grace is not None:
             grace = max(grace, self._deadlines.retry_s)
         now = self._clock.wall()
-        generation = Generation(id=new_id("gen"), owner=owner, model=model, prompt=prompt, created=now, grace=grace)
+        generation = Generation(
+            id=new_id("gen"), owner=key.namespace, model=model, prompt=prompt, created=now, grace=grace, key=key.id
+        )
         async with self._idempotency.claimed(idempotency_key, generation, surface) as earlier:
             if earlier is None:
                 await self._begin(generation)
@@ -110,7 +113,7 @@ class Gateway:
                 self._metrics.replayed(model, surface)
         return Call(
             id=generation.id.removeprefix("gen_"),
-            owner=owner,
+            owner=key.namespace,
             surface=surface,
             created=generation.created,
             generation=generation,

@@ -68,6 +68,8 @@ class Generation(msgspec.Struct, kw_only=True):
     created: float
     grace: float | None = 0.0
     """Seconds it may go on with nobody reading; None for as long as it takes."""
+    key: str = "local"
+    """The id of the key that began it, and pays for it."""
     remote: bool = False
     """Whether it is written over HTTP by its owner, and by no engine."""
     state: State = State.QUEUED

@@ -1,8 +1,57 @@
-"""Who asks. There are no keys yet: everybody on this machine is one owner."""
+"""Who asks: a key, what it may do, and on whose behalf."""
 
 from __future__ import annotations
 
-from typing import Final
+from fnmatch import fnmatchcase
+from typing import Final, Literal
 
-LOCAL: Final = "local"
-"""The owner of every call while no keys are configured."""
+import msgspec
+
+Sharing = Literal["off", "deterministic", "all"]
+"""Which answers may be given again: none, those that would come out the same, or any."""
+
+Period = Literal["day", "week", "month", "total"]
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """How much may be spent in each period (UTC; a week begins on Monday), in the currency of the prices."""
+
+    amount: float
+    period: Period = "month"
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One key as it is stored: all but its secret, which nobody can read back. Times are unix seconds.
+
+    What is generated belongs to the `namespace`: keys that share one see each other's generations and cached answers.
+    """
+
+    id: str
+    name: str
+    namespace: str
+    created: float = 0.0
+    expires: float | None = None
+    revoked: float | None = None
+    admin: bool = False
+    """Whether it may use /admin."""
+    models: tuple[str, ...] | None = None
+    """Names it may ask, `*` for any letters in them; None for all."""
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrent: int | None = None
+    """Generations of it that may run at once."""
+    budget: Budget | None = None
+    cache: Sharing | None = None
+    """Its own policy; None for the model's."""
+
+    def may_ask(self, model: str) -> bool:
+        """Whether this model is one of its own."""
+        return self.models is None or any(fnmatchcase(model, each) for each in self.models)
+
+    def stands(self, now: float) -> bool:
+        """Whether it is good at that time."""
+        return self.revoked is None and (self.expires is None or now < self.expires)
+
+
+LOCAL: Final = Key(id="local", name="local", namespace="local", admin=True)
+"""Everybody, while no key is configured."""

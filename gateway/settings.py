@@ -19,16 +19,20 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gateway.keys import Sharing
 from gateway.redis.address import Address
 from gateway.suggest import nearest
+from gateway.tables import ModelTable
 
 FILE: Final = Path("hearth.toml")
 """Read where the server is started, if it is there."""
 
 _PREFIX: Final = "HEARTH_"
 
-_SECRETS: Final = ("redis_url",)
+_SECRETS: Final = ("redis_url", "admin_key", "key")
 """Never repeated in an error."""
+
+_TABLES: Final = ("model", "hardware")
 
 _CUSTOMARY: Final = {"redis_url": "REDIS_URL"}
 """Variables that others gave a name; our own spelling wins."""
@@ -85,17 +89,45 @@ class Settings(BaseSettings):
     lease_s: float = Field(
         10.0, gt=0, description="Seconds after which a silent replica's generations are taken over by another."
     )
+    admin_key: SecretStr | None = Field(None, description="A key that may do everything, /admin too.")
+    open_access: bool = Field(
+        False, description="Answer everybody without a key, on any address: something in front checks who asks."
+    )
+    origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Web pages of other sites that may ask, as https://chat.example.com; * for all."
+    )
+    ticket_s: float = Field(60.0, gt=0, le=3600, description="Seconds a ticket is good for.")
+    state_file: Path = Field(
+        Path("hearth.db"), description="Where keys and usage are kept when there is no Redis; made when first needed."
+    )
+    key: SecretStr | None = Field(None, description="The key that `hearth chat` and the other commands send.")
+    cache: Sharing = Field("deterministic", description="Which answers may be given again: off, deterministic or all.")
+    cache_ttl_s: float = Field(3600.0, gt=0, description="Seconds an answer may be given again.")
+    cache_bytes: int = Field(256 << 20, ge=0, description="Bytes of answers kept to be given again.")
+    requests_per_minute: int | None = Field(None, gt=0, description="Requests of each key without its own limit.")
+    tokens_per_minute: int | None = Field(
+        None, gt=0, description="Tokens, in and out, of each key that has no limit of its own."
+    )
+    concurrent: int | None = Field(
+        None, gt=0, description="Generations at once of each key that has no limit of its own."
+    )
+    hardware: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="Kinds of machines by name, each with what a second of it costs."
+    )
+    model: dict[str, ModelTable] = Field({}, description="What is set for one model: tables `[model.NAME]`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged: debug, info, warning or error."
     )
 
-    @field_validator("models", mode="before")
+    @field_validator("models", "origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         # In an environment variable several models are separated by blanks: commas may stand in knobs.
         return tuple(value.split()) if isinstance(value, str) else value
 
-    @field_validator("redis_url", mode="before")
+    @field_validator(
+        "redis_url", "admin_key", "key", "requests_per_minute", "tokens_per_minute", "concurrent", mode="before"
+    )
     @classmethod
     def _none(cls, value: Any) -> Any:
         # TOML has no other way to write that there is none.
@@ -177,6 +209,8 @@ def variable(field: str) -> str:
 
 def _sentence(fault: Mapping[str, Any], overrides: Mapping[str, Any], path: Path) -> str:
     field = str(fault["loc"][0])
+    if len(fault["loc"]) > 1 and field in _TABLES:
+        return _sentence_of_table(fault, path)
     if fault["type"] == "extra_forbidden":
         return f"{path}: there is no setting {field!r}{nearest(field, Settings.model_fields)}."
     secret = field in _SECRETS
@@ -192,4 +226,15 @@ def _sentence(fault: Mapping[str, Any], overrides: Mapping[str, Any], path: Path
         where = f"{path}: {field} = {given if secret else repr(given)}"
     if fault["type"] == "value_error":
         return f"{where}: {fault['ctx']['error']}"
-    return f"{where}: {fault['msg'][:1].lower()}{fault['msg'][1:]}. {Settings.model_fields[field].description}"
+    return f"{where}: {_told(fault)}. {Settings.model_fields[field].description}"
+
+
+def _sentence_of_table(fault: Mapping[str, Any], path: Path) -> str:
+    *table, line = map(str, fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"{path}: [{'.'.join(table)}] has no line {line!r}{nearest(line, ModelTable.model_fields)}."
+    return f"{path}: [{'.'.join(table)}] {line} = {fault['input']!r}: {_told(fault)}."
+
+
+def _told(fault: Mapping[str, Any]) -> str:
+    return f"{fault['msg'][:1].lower()}{fault['msg'][1:]}"

@@ -21,6 +21,9 @@ from gateway.settings import Settings, load, option
 GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "what it serves": ("models", "preload", "boot_deadline_s", "durable_writes"),
     "where it listens": ("host", "port"),
+    "who may ask": ("admin_key", "open_access", "origins", "ticket_s", "state_file", "key"),
+    "what each key may use": ("requests_per_minute", "tokens_per_minute", "concurrent"),
+    "what it gives again": ("cache", "cache_ttl_s", "cache_bytes"),
     "how long it waits": (
         "abandon_after_s",
         "keep_alive_s",

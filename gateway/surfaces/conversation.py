@@ -12,8 +12,8 @@ from starlette.websockets import WebSocket
 
 from gateway.core import Gateway
 from gateway.errors import HearthError
-from gateway.keys import LOCAL
 from gateway.log.base import Position
+from gateway.surfaces.caller import caller
 from gateway.surfaces.lane import Lane
 from gateway.surfaces.speaker import Speaker
 from gateway.wire import prompt
@@ -38,6 +38,7 @@ class Conversation:
     def __init__(self, gateway: Gateway, websocket: WebSocket, abandon_after_s: float) -> None:
         self._gateway = gateway
         self._websocket = websocket
+        self._key = caller(websocket)
         self._abandon_after_s = abandon_after_s
         self._lanes: dict[str, Lane] = {}
         self._speaker = Speaker(websocket, gateway.draining, self._drop)
@@ -120,7 +121,7 @@ class Conversation:
         call = await self._gateway.start(
             ask.model,
             ask.prompt,
-            owner=LOCAL,
+            key=self._key,
             surface="socket",
             grace=self._abandon_after_s if resumable else 0.0,
             idempotency_key=key,
@@ -137,14 +138,14 @@ class Conversation:
         await self._open(name, generation, Position.parse(after) if after is not None else None)
 
     async def _cancel(self, name: str, frame: dict[str, Any]) -> None:
-        await self._gateway.cancel(self._lane(name).reader.log.generation.id, LOCAL)
+        await self._gateway.cancel(self._lane(name).reader.log.generation.id, self._key.namespace)
 
     async def _detach(self, name: str, frame: dict[str, Any]) -> None:
         self._drop(self._lane(name))
         self._speaker.reply({"t": "detached", "id": name})
 
     async def _open(self, name: str, generation: str, after: Position | None, *, replayed: bool = False) -> None:
-        log = await self._gateway.open(generation, LOCAL, after)
+        log = await self._gateway.open(generation, self._key.namespace, after)
         reader = self._gateway.join(log, after)
         reader.cut = self._speaker.stall.cut
         lane = self._lanes[name] = Lane(name, reader, self._speaker.ready)

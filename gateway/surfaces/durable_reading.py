@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from gateway.core import Gateway
 from gateway.errors import HearthError
-from gateway.keys import LOCAL
 from gateway.log.base import Position
 from gateway.log.local import Reader
 from gateway.remote import RemoteStreams
+from gateway.surfaces.caller import caller
 from gateway.surfaces.durable_headers import SAFE, answer, say_on_errors, standing
 from gateway.surfaces.event_stream import Dialect, EventStream, follow
 from gateway.surfaces.presence import present
@@ -57,10 +57,10 @@ class Reading:
         return self._answer(view, start, portion, query, request)
 
     async def _find(self, request: Request, seen: Position | None) -> View:
-        name = request.path_params["id"]
+        name, owner = request.path_params["id"], caller(request).namespace
         if name.startswith(GENERATION):
-            return GenerationView(await self._gateway.open(name, LOCAL, seen))
-        found = await self._remote.open(name, LOCAL, seen)
+            return GenerationView(await self._gateway.open(name, owner, seen))
+        found = await self._remote.open(name, owner, seen)
         if request.method != "HEAD":
             await self._remote.touch(found)
         return found

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from gateway.core import Gateway
 from gateway.errors import HearthError
-from gateway.keys import LOCAL
 from gateway.remote import RemoteStreams
 from gateway.surfaces.body import BodyLimits, read_body
+from gateway.surfaces.caller import caller
 from gateway.surfaces.durable_headers import SAFE, answer, say_on_errors, standing
 from gateway.surfaces.durable_reading import GENERATION
 from gateway.surfaces.origin import foreign
@@ -52,7 +52,9 @@ class Writing:
             raise HearthError("draining")
         wanted, closes = writes.create(headers, self._now()), writes.closes(headers)
         records = writes.split(wanted.content_type, body)
-        found, fresh = await self._remote.create(request.path_params["id"], LOCAL, wanted, records, closes)
+        found, fresh = await self._remote.create(
+            request.path_params["id"], caller(request).namespace, wanted, records, closes
+        )
         told = standing(found, found.end, found.closed)
         if fresh:
             told["location"] = f"{request.url.scheme}://{request.url.netloc}{request.scope['raw_path'].decode('ascii')}"
@@ -62,7 +64,7 @@ class Writing:
         headers = self._check(request)
         ask = writes.append(headers, await read_body(request, self._limits))
         try:
-            found, fresh = await self._remote.append(request.path_params["id"], LOCAL, ask)
+            found, fresh = await self._remote.append(request.path_params["id"], caller(request).namespace, ask)
         except HearthError as error:
             say_on_errors(request, {_TOLD[name]: str(fact) for name, fact in error.details.items() if name in _TOLD})
             raise
@@ -74,7 +76,7 @@ class Writing:
 
     async def delete(self, request: Request) -> Response:
         self._check(request)
-        await self._remote.delete(request.path_params["id"], LOCAL)
+        await self._remote.delete(request.path_params["id"], caller(request).namespace)
         return Response(status_code=204, headers=SAFE)
 
     def _check(self, request: Request) -> Headers:

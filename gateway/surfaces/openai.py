@@ -14,11 +14,11 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from engines.pool import Seat
-from gateway import keys
 from gateway.core import Gateway
 from gateway.errors import HearthError
 from gateway.log.local import Reader
 from gateway.surfaces.body import BodyLimits, read_json
+from gateway.surfaces.caller import caller
 from gateway.surfaces.event_stream import EventStream, follow
 from gateway.surfaces.failures import TELL
 from gateway.surfaces.presence import present
@@ -81,20 +81,20 @@ class Answers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        headers = _identify(request)
+        headers, key = _identify(request), caller(request)
         ask = self._kind.parse(await read_json(request, self._limits))
         resumable = ask.stream and request.headers.get("x-resumable") == "1"
         call = await self._gateway.start(
             ask.model,
             ask.prompt,
-            owner=keys.LOCAL,
+            key=key,
             surface=self._kind.surface,
             grace=self._grace_s if resumable else 0.0,
             idempotency_key=idempotency_key(request),
         )
         headers |= whereabouts(call)
         response: Response
-        with self._gateway.reading(await self._gateway.open(call.generation.id, keys.LOCAL)) as reader:
+        with self._gateway.reading(await self._gateway.open(call.generation.id, key.namespace)) as reader:
             if ask.stream:
                 async with present(receive):
                     await self._gateway.settle(reader, SETTLE_S)

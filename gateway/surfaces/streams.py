@@ -14,10 +14,10 @@ from starlette.routing import Route
 
 from gateway.core import Gateway
 from gateway.errors import TABLE, HearthError
-from gateway.keys import LOCAL
 from gateway.log.base import Position, check
 from gateway.log.local import Log, Reader
 from gateway.surfaces.body import BodyLimits, read_json
+from gateway.surfaces.caller import caller
 from gateway.surfaces.event_stream import Dialect, EventStream, follow
 from gateway.surfaces.retry import idempotency_key, whereabouts
 from gateway.wire import prompt, watch
@@ -40,7 +40,7 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
         call = await gateway.start(
             ask.model,
             ask.prompt,
-            owner=LOCAL,
+            key=caller(request),
             surface="streams",
             grace=manners.abandon_after_s,
             idempotency_key=idempotency_key(request),
@@ -60,10 +60,10 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
     async def get(request: Request) -> Response:
         after = _position(request)
         if _wants_json(request):
-            seen = await gateway.look(request.path_params["id"], LOCAL)
+            seen = await gateway.look(request.path_params["id"], caller(request).namespace)
             return _json(snapshot(seen), 200, {**_facts(seen), "vary": "accept", "cache-control": "no-cache"})
         try:
-            log = await gateway.open(request.path_params["id"], LOCAL, after)
+            log = await gateway.open(request.path_params["id"], caller(request).namespace, after)
         except HearthError as error:
             if error.row.may_retry and "text/event-stream" in request.headers.get("accept", ""):
                 # A browser's EventSource comes back after a stream that ends, and never after an error's status.
@@ -83,7 +83,7 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
                     yield frame
 
     async def stop(request: Request) -> Response:
-        generation = await gateway.cancel(request.path_params["id"], LOCAL)
+        generation = await gateway.cancel(request.path_params["id"], caller(request).namespace)
         return _json({"id": generation.id, "state": generation.state}, 200, {"x-generation-id": generation.id})
 
     return [

@@ -15,6 +15,7 @@ from gateway.call import Call
 from gateway.claims.memory import MemoryClaims
 from gateway.core import Deadlines, Gateway
 from gateway.events import Event
+from gateway.keys import Key
 from gateway.log.base import Retention
 from gateway.log.local import Log
 from gateway.log.memory import MemoryLogs
@@ -88,6 +89,10 @@ class Puppet:
         return ""
 
 
+ANN = Key(id="key_ann", name="ann", namespace="ann")
+"""Who asks."""
+
+
 class Stage(NamedTuple):
     """A gateway with one puppet behind it."""
 
@@ -99,7 +104,7 @@ class Stage(NamedTuple):
     async def ask(self, prompt: Prompt | None = None, *, grace: float | None = None) -> tuple[Call, Log]:
         """A new generation, and its log."""
         prompt = prompt or Prompt(texts=("once",))
-        call = await self.gateway.start("demo", prompt, owner="ann", surface="test", grace=grace)
+        call = await self.gateway.start("demo", prompt, key=ANN, surface="test", grace=grace)
         return call, await self.gateway.open(call.generation.id, "ann")
 
 

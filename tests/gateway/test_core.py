@@ -12,7 +12,7 @@ from gateway.core import Deadlines
 from gateway.errors import HearthError
 from gateway.events import Canceled, Failed, Finished
 from gateway.log.base import Position
-from tests.gateway.puppet import ACCEPTED, LAST, Puppet, ended, events, staged, word
+from tests.gateway.puppet import ACCEPTED, ANN, LAST, Puppet, ended, events, staged, word
 from tests.waiting import until
 
 QUICK = Deadlines(watch_s=0.005)
@@ -25,7 +25,7 @@ TEXT = Prompt(texts=("once",))
 async def test_an_unknown_model_is_told_with_the_one_that_was_meant() -> None:
     async with staged() as stage:
         with pytest.raises(HearthError, match="did you mean 'demo'") as told:
-            await stage.gateway.start("demoo", TEXT, owner="ann", surface="test")
+            await stage.gateway.start("demoo", TEXT, key=ANN, surface="test")
         assert (told.value.code, told.value.parameter) == ("unknown_model", "model")
         assert stage.logs.held == []
 

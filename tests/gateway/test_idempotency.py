@@ -18,22 +18,24 @@ from gateway.errors import TABLE, HearthError
 from gateway.events import Canceled, Failed, Finished, Opened, Timings, Usage
 from gateway.generation import Generation, new_id
 from gateway.idempotency import Idempotency, digest, name_of, stands
+from gateway.keys import Key
 from gateway.log.base import Retention
 from gateway.log.local import Log
 from gateway.log.memory import MemoryLogs
-from tests.gateway.puppet import KEPT_S, Stage, staged
+from tests.gateway.puppet import ANN, KEPT_S, Stage, staged
 from tests.turning import Turned
 from tests.waiting import until
 
 KEY = "5f2d1c0a"
+BOB = Key(id="key_bob", name="bob", namespace="bob")
 ONCE = Prompt(texts=("once",))
 ANSWER = (Accepted(1), Delta(0, "a", (1,), "stop"), None)
 
 
-async def ask(stage: Stage, key: str | None = KEY, prompt: Prompt = ONCE, **more: Any) -> Call:
-    return await stage.gateway.start(
-        "demo", prompt, **({"owner": "ann", "surface": "test", "idempotency_key": key} | more)
-    )
+async def ask(
+    stage: Stage, key: str | None = KEY, prompt: Prompt = ONCE, by: Key = ANN, surface: str = "test", **more: Any
+) -> Call:
+    return await stage.gateway.start("demo", prompt, key=by, surface=surface, idempotency_key=key, **more)
 
 
 async def ended(stage: Stage, call: Call, *steps: Any) -> Log:
@@ -152,7 +154,7 @@ async def refuse_another(stage: Stage) -> None:
 
 async def test_the_key_of_another_owner_is_another_key() -> None:
     async with staged() as stage:
-        ann, bob = await ask(stage), await ask(stage, owner="bob", prompt=Prompt(texts=("twice",)))
+        ann, bob = await ask(stage), await ask(stage, by=BOB, prompt=Prompt(texts=("twice",)))
         assert ann.id != bob.id and not bob.replayed
 
 
@@ -197,7 +199,7 @@ async def test_a_call_that_was_refused_leaves_its_key_free() -> None:
         with pytest.raises(HearthError, match="overloaded"):
             await ask(stage)
         with pytest.raises(HearthError, match="unknown_model"):
-            await stage.gateway.start("nobody", ONCE, owner="ann", surface="test", idempotency_key=KEY)
+            await stage.gateway.start("nobody", ONCE, key=ANN, surface="test", idempotency_key=KEY)
         await ended(stage, running, *ANSWER)
         assert not (await ask(stage, prompt=Prompt(texts=("twice",)))).replayed
 

@@ -334,7 +334,7 @@ async def test_a_key_of_a_replica_that_died_before_it_began_is_taken_after_a_whi
         claims = RedisClaims(Address.parse(redis_url), time.monotonic, 60)
         ask = parse(CHAT)
         mine = Claim(new_id("gen"), digest("chat", ask.model, ask.prompt))
-        assert await claims.claim(name_of(LOCAL, key), mine) is None
+        assert await claims.claim(name_of(LOCAL.namespace, key), mine) is None
         await claims.close()
         for server in (one, other):
             server.gateway._idempotency._begin_s = 0.5

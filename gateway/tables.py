@@ -1,0 +1,29 @@
+"""What is set for one model, as a table of hearth.toml: `[model.NAME]`."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.keys import Sharing
+
+
+class ModelTable(BaseModel):
+    """Each field is a line under `[model.NAME]`. None means: as the server has it, or no limit, or no price."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cache: Sharing | None = Field(None, description="Which answers may be given again: off, deterministic or all.")
+    cache_ttl_s: float | None = Field(None, gt=0, description="Seconds an answer may be given again.")
+    semantic_model: str | None = Field(None, description="The served model whose embeddings find like questions.")
+    semantic_threshold: float = Field(0.95, gt=0, le=1, description="Cosine similarity from which questions are alike.")
+    hardware: str | None = Field(None, description="A line of `[hardware]`: what its seconds cost.")
+    price_per_second: float | None = Field(None, ge=0, description="For a second of compute, instead of `hardware`.")
+    price_per_million_input: float = Field(0.0, ge=0, description="For a million tokens taken in.")
+    price_per_million_cached_input: float | None = Field(
+        None, ge=0, description="For a million of those that the engine had in its prefix cache; none: as the others."
+    )
+    price_per_million_output: float = Field(0.0, ge=0, description="For a million tokens given out.")
+    requests_per_minute: int | None = Field(None, gt=0, description="Requests of all keys.")
+    tokens_per_minute: int | None = Field(None, gt=0, description="Tokens of all keys, in and out.")
+    concurrent: int | None = Field(None, gt=0, description="Generations at once; more of them wait their turn.")
+    max_queued: int = Field(256, ge=0, description="Generations that may wait; more are refused with 503.")

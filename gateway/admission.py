@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from typing import NamedTuple, Protocol
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Literal, NamedTuple, Protocol
 
-from gateway.events import Terminal
+from gateway.errors import HearthError
+from gateway.events import Terminal, Usage
 from gateway.generation import Generation
 from gateway.keys import Key
 
@@ -17,40 +18,55 @@ class Outcome(NamedTuple):
     seconds: float
 
 
+class Spared(NamedTuple):
+    """An answer that was given without a run of its own: another one's, finished before (hit) or shared (join)."""
+
+    key: Key
+    model: str
+    how: Literal["hit", "join"]
+    usage: Usage
+    seconds: float
+    """For how long an engine worked for the run that gave it."""
+
+
 class Admission(Protocol):
     """One run's place and its reservations."""
+
+    headers: Mapping[str, str]
+    """What the caller is told with the answer."""
+    on_stop: Callable[[HearthError], None]
+    """Called when the run may not go on, with what its readers are told."""
 
     def turn(self) -> AsyncGenerator[str]:
         """Wait until the run may begin; yields what it waits for, at once and when that changes."""
 
     async def close(self, outcome: Outcome | None) -> None:
-        """Give back what was not used, and note what was; None leaves all as it is, for another replica to settle."""
+        """Give back what was not used, and note what was. Called once, whatever became of the run.
+
+        None leaves the books as they are: another replica goes on with the run, and settles it.
+        """
 
 
 class Gate(Protocol):
-    """Lets runs in."""
+    """Lets calls and runs in. Every call enters; only those that need a run of their own are admitted."""
+
+    async def enter(self, key: Key, model: str) -> Mapping[str, str]:
+        """Count a call; the headers of its answer. Raises HearthError `rate_limited`."""
 
     async def admit(self, generation: Generation, key: Key) -> Admission:
-        """Reserve what the run may use at most. Raises HearthError `rate_limited`, `budget_exceeded`, `model_busy`."""
+        """Reserve what a run may use at most.
+
+        Raises HearthError `rate_limited`, `budget_exceeded`, `model_busy`, `state_unavailable`.
+        """
 
     async def inherit(self, generation: Generation) -> Admission:
-        """The admission of a run that another replica let in."""
+        """The admission of a run that another replica let in. Never refuses."""
 
+    def spared(self, spared: Spared) -> None:
+        """Note an answer that needed no run."""
 
-class OpenGate:
-    """Lets everything in, and asks nothing for it."""
+    async def tick(self) -> None:
+        """Renew what runs hold; called every second."""
 
-    async def admit(self, generation: Generation, key: Key) -> Admission:
-        return _Free()
-
-    async def inherit(self, generation: Generation) -> Admission:
-        return _Free()
-
-
-class _Free:
-    async def turn(self) -> AsyncGenerator[str]:
-        return
-        yield
-
-    async def close(self, outcome: Outcome | None) -> None:
-        """Nothing was reserved."""
+    async def close(self) -> None:
+        """Write down what is not written yet, and let go of stores."""

@@ -82,14 +82,26 @@ TABLE: Final[Mapping[str, Row]] = {
 class HearthError(Exception):
     """Anything that a caller is told went wrong, by its code in the table.
 
-    `details` are more facts for machines (epoch, earliest, tail ...); `parameter` is the field at fault, if one is.
+    `details` are more facts for machines (epoch, earliest, tail ...); `parameter` is the field at fault, if one is;
+    `retry_after_s` is when to come back, where that is known; `headers` are said by the answer over HTTP.
     """
 
-    def __init__(self, code: str, message: str | None = None, *, parameter: str | None = None, **details: Any) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str | None = None,
+        *,
+        parameter: str | None = None,
+        retry_after_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        **details: Any,
+    ) -> None:
         self.row = TABLE[code]
         self.code = code
         self.message = message or self.row.sentence
         self.parameter = parameter
+        self.retry_after_s = retry_after_s
+        self.headers = headers or {}
         self.details = details
         super().__init__(f"{code}: {self.message}")
 

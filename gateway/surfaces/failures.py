@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Final
 
 import orjson
@@ -24,8 +25,11 @@ _log = logging.getLogger(__name__)
 def answer(error: HearthError, scope: Scope | None = None) -> Response:
     """The error as a whole response. `x-should-retry` is what the OpenAI clients go by."""
     headers = {"x-should-retry": "true" if error.row.may_retry else "false", **(scope or {}).get(TELL, {})}
-    if error.row.status == 503:
-        headers["retry-after"] = "1"
+    headers |= error.headers
+    again_s = 1.0 if error.retry_after_s is None and error.row.status == 503 else error.retry_after_s
+    if again_s is not None:
+        headers["retry-after"] = str(max(1, math.ceil(again_s)))
+        headers["retry-after-ms"] = str(max(1, math.ceil(again_s * 1000)))
     if error.row.status in (408, 413):
         # What is left of the body is not going to be read.
         headers["connection"] = "close"

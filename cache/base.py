@@ -1,0 +1,87 @@
+"""Which run answers which question: what a store of that promises."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class Unavailable(Exception):
+    """The store cannot be asked just now. Says why, with no secret in it."""
+
+
+class Label(NamedTuple):
+    """What entries can be let go of by: whose they are, and which model's."""
+
+    namespace: str
+    model: str
+
+
+class Entry(NamedTuple):
+    """A run answers this question, since `age_s` seconds, or has answered it so long ago.
+
+    `answer` is None while it runs; then the entry lasts for as long as its run renews it. `ttl_s` is what is left.
+    """
+
+    generation: str
+    age_s: float
+    ttl_s: float
+    answer: bytes | None = None
+
+
+class Fresh(NamedTuple):
+    """Which entries will do: at most so old, and good for at least so long (seconds).
+
+    An age of 0 or less wants nothing that was begun before, not even a run.
+    """
+
+    max_age_s: float | None = None
+    min_ttl_s: float = 0.0
+
+    def suffices(self, entry: Entry) -> bool:
+        """Whether this entry will do. One that runs is as fresh as can be."""
+        if self.max_age_s is not None and self.max_age_s <= 0:
+            return False
+        if entry.answer is None:
+            return True
+        return (self.max_age_s is None or entry.age_s <= self.max_age_s) and entry.ttl_s >= self.min_ttl_s
+
+
+class Totals(NamedTuple):
+    """What a store holds."""
+
+    entries: int
+    bytes: int
+
+
+class Cache(Protocol):
+    """The store of all entries, by fingerprint. Every method but `sweep` raises Unavailable."""
+
+    async def claim(self, key: str, generation: str, fresh: Fresh, instead: str | None = None) -> Entry | None:
+        """Make this run the one that answers, in one step; None when it is.
+
+        Else the entry that stands. One that is not fresh enough, or whose run is `instead`, makes room.
+        """
+
+    async def look(self, key: str) -> Entry | None:
+        """The entry as it stands, claiming nothing."""
+
+    async def keep(self, key: str, generation: str, answer: bytes, ttl_s: float, label: Label) -> bool:
+        """Put the answer in place of the claim, if this run still has it; False when it has not."""
+
+    async def release(self, key: str, generation: str) -> None:
+        """Take a claim back, if this run has it and has not answered; harmless when not."""
+
+    async def renew(self, claims: dict[str, str]) -> None:
+        """Have claims (key to run) last, where they still stand."""
+
+    async def purge(self, *, key: str | None = None, namespace: str | None = None, model: str | None = None) -> int:
+        """Let go of all answers to which everything that is given applies; how many. Runs are left alone."""
+
+    async def totals(self) -> Totals:
+        """What is held now."""
+
+    async def sweep(self) -> None:
+        """Keep to the budget, the least lately asked going first; called every few seconds. Raises nothing."""
+
+    async def close(self) -> None:
+        """Let go of whatever the store holds on to."""

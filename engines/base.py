@@ -98,6 +98,16 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """Names it takes in `Prompt.parameters`; None takes any and passes it on."""
     chat: bool = True
     """Whether it answers `messages`; every engine answers `texts`."""
+    version: str | None = None
+    """What determines its answers (weights, tokenizer, template, settings), as one name; None while not known."""
+    chat_defaults: dict[str, JSON] = {}
+    """What it puts for parameters that are not sent with `messages`."""
+    text_defaults: dict[str, JSON] = {}
+    """What it puts for parameters that are not sent with `texts`."""
+
+    def defaults(self, prompt: Prompt) -> dict[str, JSON]:
+        """What it puts for parameters that are not in a prompt of this kind."""
+        return self.chat_defaults if prompt.is_chat else self.text_defaults
 
 
 Report = Callable[[str], None]

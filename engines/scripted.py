@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import AsyncGenerator
+from typing import Final
 
 import msgspec
 
@@ -76,6 +77,9 @@ def parse(knobs: Knobs) -> Script:
     return script
 
 
+_DEFAULTS: Final = {"frequency_penalty": 0.0, "n": 1, "presence_penalty": 0.0, "temperature": 1.0, "top_p": 1.0}
+
+
 class ScriptedEngine:
     """Speaks by its script. The words are made from the prompt, so that a crossed answer is seen."""
 
@@ -88,7 +92,12 @@ class ScriptedEngine:
 
     @property
     def traits(self) -> Traits:
-        return Traits(context_length=self._script.context_length)
+        return Traits(
+            context_length=self._script.context_length,
+            version=hashlib.sha256(msgspec.msgpack.encode(self._script)).hexdigest()[:32],
+            chat_defaults=_DEFAULTS,
+            text_defaults=_DEFAULTS,
+        )
 
     @property
     def running(self) -> int:

@@ -45,7 +45,14 @@ class VllmEngine:
                 "boot_failed",
                 f"The socket to the engine could not be made: {error}. Set TMPDIR to a folder with room to write in.",
             ) from error
-        self._traits = Traits(context_length=ready.context_length, parameters=ready.parameters, chat=ready.chat)
+        self._traits = Traits(
+            context_length=ready.context_length,
+            parameters=ready.parameters,
+            chat=ready.chat,
+            version=ready.version,
+            chat_defaults=ready.chat_defaults,
+            text_defaults=ready.text_defaults,
+        )
 
     async def _meet(self, link: Link, path: str, report: Report) -> wire.Ready:
         server = await asyncio.get_running_loop().create_unix_server(lambda: link, path)

@@ -35,6 +35,7 @@ from engines.vllm.continuing import Continuing
 from engines.vllm.deltas import Deltas
 from engines.vllm.guests import OWNER, Guests
 from engines.vllm.rendering import REFUSALS, Job, Rendering, parameters, refusal
+from engines.vllm.version import version_of
 
 _BEHIND_THE_CORE = 5
 _UNREAD_BYTES = 64 << 20
@@ -53,7 +54,7 @@ def run(path: str, name: str, source: str, knobs: Mapping[str, str]) -> int:
             # The engine core computes on the same cores, and everybody waits for it: its step comes first.
             os.nice(_BEHIND_THE_CORE)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(engine, arguments, link))
+            runner.run(_serve(engine, arguments, knobs, link))
         return 0
     except Exception as error:  # noqa: BLE001
         # The border of the process: whatever broke, the gateway is told in one sentence, and the log has the rest.
@@ -70,7 +71,7 @@ def _sentence(error: Exception) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-async def _serve(engine: AsyncLLM, arguments: Any, link: socket.socket) -> None:
+async def _serve(engine: AsyncLLM, arguments: Any, knobs: Mapping[str, str], link: socket.socket) -> None:
     made = renderer(engine, arguments)
     rendering = Rendering(made, arguments.served_model_name[0])
     continuing = Continuing(engine.output_processor)
@@ -85,7 +86,16 @@ async def _serve(engine: AsyncLLM, arguments: Any, link: socket.socket) -> None:
     # Without this, full collections of what start-up left behind stall every stream for a third of a second.
     gc.collect()
     gc.freeze()
-    guests.open(wire.Ready(engine.model_config.max_model_len, parameters(), _has_chat_template(engine, made)))
+    guests.open(
+        wire.Ready(
+            engine.model_config.max_model_len,
+            parameters(),
+            _has_chat_template(engine, made),
+            _version(engine, arguments, knobs),
+            rendering.chat_defaults,
+            rendering.text_defaults,
+        )
+    )
     try:
         await guests.over.wait()
     finally:
@@ -95,6 +105,12 @@ async def _serve(engine: AsyncLLM, arguments: Any, link: socket.socket) -> None:
 def _has_chat_template(engine: AsyncLLM, renderer: OnlineRenderer) -> bool:
     tokenizer: Any = engine.renderer.get_tokenizer()
     return bool(renderer.chat_template or getattr(tokenizer, "chat_template", None)) or renderer.use_harmony
+
+
+def _version(engine: AsyncLLM, arguments: Any, knobs: Mapping[str, str]) -> str | None:
+    config: Any = engine.model_config
+    commit = getattr(config.hf_config, "_commit_hash", None)
+    return version_of(arguments.model, commit, knobs, (str(config.dtype), current_platform.device_name))
 
 
 class Lane:

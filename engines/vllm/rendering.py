@@ -26,6 +26,7 @@ _Request: TypeAlias = ChatCompletionRequest | CompletionRequest
 
 # The surfaces' own business, or of no use in a stream of deltas.
 _NOT_TAKEN = frozenset({"messages", "prompt", "model", "stream", "stream_options", "request_id", "use_beam_search"})
+_PENALTIES = {"frequency_penalty": 0.0, "presence_penalty": 0.0}
 _TOO_LONG = frozenset({"input_tokens", "input_text"})
 _LONGEST = 500
 _OPTION = re.compile(r"--([a-z][a-z-]+)")
@@ -104,6 +105,25 @@ class Rendering:
             self._override = config.override_generation_config.get("max_new_tokens")
         else:
             self._override = self._defaults.get("max_tokens")
+
+    @property
+    def chat_defaults(self) -> dict[str, Any]:
+        """What vLLM and the model's own configuration put for what a chat does not say."""
+        return self._put(ChatCompletionRequest)
+
+    @property
+    def text_defaults(self) -> dict[str, Any]:
+        """The same for a completion."""
+        return self._put(CompletionRequest)
+
+    def _put(self, model: type[_Request]) -> dict[str, Any]:
+        plain = {
+            name: field.default
+            for name, field in model.model_fields.items()
+            if name not in _NOT_TAKEN and isinstance(field.default, bool | int | float)
+        }
+        sampling = {**_neutral(model), **_PENALTIES, **self._defaults}
+        return plain | {name: value for name, value in sampling.items() if name in model.model_fields}
 
     async def render(self, prompt: Prompt) -> Rendered:
         """What vLLM takes. Raises EngineError `invalid_request`, `context_length_exceeded`."""
@@ -184,6 +204,12 @@ class Rendering:
         )
         sampling = request.to_sampling_params(room, self._defaults)
         return Job(index * sampling.n, engine_input, sampling, options)
+
+
+def _neutral(model: type[_Request]) -> dict[str, Any]:
+    """What vLLM puts where neither the caller nor the model's configuration says anything."""
+    held: Any = model.__private_attributes__["_DEFAULT_SAMPLING_PARAMS"]
+    return dict(held.default)
 
 
 def refusal(error: Exception) -> EngineError:

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from engines.base import Accepted, Delta, Prompt, Said
+from engines.base import JSON, Accepted, Delta, Prompt, Said
 from engines.errors import Code
 
 
@@ -59,6 +59,9 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
     context_length: int
     parameters: frozenset[str]
     chat: bool
+    version: str | None = None
+    chat_defaults: dict[str, JSON] = {}
+    text_defaults: dict[str, JSON] = {}
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True, tag="step"):

@@ -191,6 +191,8 @@ def _agree_on_tools(read: dict[str, JSON]) -> None:
         elif choice is not None:
             raise refuse("tool_choice", "`tool_choice` needs `tools` to choose from.")
         return
+    if choice == "auto":
+        del read["tool_choice"]
     if isinstance(choice, dict):
         named = choice["function"]["name"]
         if all(tool["function"]["name"] != named for tool in read["tools"]):

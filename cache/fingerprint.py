@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -23,7 +23,12 @@ _EXACT: Final = 2.0**63
 
 
 def fingerprint(
-    namespace: str, model: str, version: str, asked: JSON, parameters: Mapping[str, JSON], defaults: Mapping[str, JSON]
+    namespace: Sequence[str],
+    model: str,
+    version: str,
+    asked: JSON,
+    parameters: Mapping[str, JSON],
+    defaults: Mapping[str, JSON],
 ) -> str:
     """The name of an ask: the same for two exactly if either's answer is an answer to the other.
 
@@ -33,7 +38,7 @@ def fingerprint(
     full = {name: value for name, value in {**defaults, **parameters}.items() if name not in NEUTRAL}
     if full.get("temperature") == 0:
         full = {name: value for name, value in full.items() if name not in _CHANCE}
-    whole = [VERSION, namespace, model, version, asked, full]
+    whole = [VERSION, list(namespace), model, version, asked, full]
     return hashlib.sha256(orjson.dumps(canonical(whole), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Final, Literal, NamedTuple, Protocol
 
 from gateway.errors import HearthError
-from gateway.events import Terminal, Usage
+from gateway.events import Canceled, Terminal, Timings, Usage
 from gateway.generation import Generation
 from gateway.keys import Key
 
@@ -70,3 +71,77 @@ class Gate(Protocol):
 
     async def close(self) -> None:
         """Write down what is not written yet, and let go of stores."""
+
+
+NEVER_BEGAN: Final = Outcome(Canceled("shutdown", Usage(), Timings()), 0.0)
+"""Of a run that was admitted, and then could not begin."""
+
+
+class Gates:
+    """Several gates, one behind the other; none of them is an open door."""
+
+    def __init__(self, gates: Sequence[Gate] = ()) -> None:
+        self._gates = gates
+
+    async def enter(self, key: Key, model: str) -> Mapping[str, str]:
+        headers: dict[str, str] = {}
+        for gate in self._gates:
+            headers |= await gate.enter(key, model)
+        return headers
+
+    async def admit(self, generation: Generation, key: Key) -> Admission:
+        admitted: list[Admission] = []
+        try:
+            for gate in self._gates:
+                admitted.append(await gate.admit(generation, key))
+        except BaseException:
+            for admission in reversed(admitted):
+                await admission.close(NEVER_BEGAN)
+            raise
+        return _Admitted(admitted)
+
+    async def inherit(self, generation: Generation) -> Admission:
+        return _Admitted([await gate.inherit(generation) for gate in self._gates])
+
+    def spared(self, spared: Spared) -> None:
+        for gate in self._gates:
+            gate.spared(spared)
+
+    async def tick(self) -> None:
+        for gate in self._gates:
+            await gate.tick()
+
+    async def close(self) -> None:
+        for gate in self._gates:
+            await gate.close()
+
+
+class _Admitted:
+    """What several gates let in."""
+
+    def __init__(self, admitted: Sequence[Admission]) -> None:
+        self._admitted = admitted
+        self.headers: Mapping[str, str] = {name: value for each in admitted for name, value in each.headers.items()}
+
+    @property
+    def on_stop(self) -> Callable[[HearthError], None]:
+        raise AttributeError("it is set, and called by those inside")
+
+    @on_stop.setter
+    def on_stop(self, stop: Callable[[HearthError], None]) -> None:
+        for each in self._admitted:
+            each.on_stop = stop
+
+    async def turn(self) -> AsyncGenerator[str]:
+        for each in self._admitted:
+            async with aclosing(each.turn()) as waiting:
+                async for told in waiting:
+                    yield told
+
+    async def close(self, outcome: Outcome | None) -> None:
+        for each in reversed(self._admitted):
+            await each.close(outcome)
+
+
+FREE: Final[Admission] = _Admitted(())
+"""Of a run that needs no engine."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from cache.base import Cache
+from cache.memory import MemoryCache
 from engines import registry
 from engines.pool import Pool
 from engines.vllm.hosting import Hosting
+from gateway.admission import Gates
+from gateway.caching import Caching, Policy
 from gateway.claims.base import Claims
 from gateway.claims.memory import MemoryClaims
 from gateway.clock import Clock
@@ -25,6 +29,9 @@ from gateway.remote import Bounds, RemoteStreams
 from gateway.settings import Settings
 from gateway.surfaces import durable, failures, openai, operations, page, socket, streams
 from gateway.surfaces.body import BodyLimits
+
+_CACHE_S: Final = 0.5
+"""How long a call waits for the cache before it goes on without it."""
 
 
 class Company(NamedTuple):
@@ -44,10 +51,15 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     engines = registry.build(sources, company.hosting if company else None)
     pool = Pool(engines, clock.steady, settings.boot_deadline_s)
     logs, claims = _stores(settings, clock)
+    caching = Caching(
+        _cache(settings, clock), _policies(settings), Policy(settings.cache, settings.cache_ttl_s), metrics
+    )
     gateway = Gateway(
         pool,
         logs,
         claims,
+        caching,
+        Gates(),
         clock,
         metrics,
         Deadlines(
@@ -103,6 +115,27 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     )
     app.state.gateway = gateway
     return app
+
+
+def _policies(settings: Settings) -> dict[str, Policy]:
+    """What is given again of each model that has settings of its own."""
+    return {
+        name: Policy(table.cache or settings.cache, table.cache_ttl_s or settings.cache_ttl_s)
+        for name, table in settings.model.items()
+    }
+
+
+def _cache(settings: Settings, clock: Clock) -> Cache:
+    """Where answers are kept to be given again."""
+    if settings.redis_url is None:
+        return MemoryCache(clock.steady, settings.cache_bytes)
+    from cache.redis import RedisCache
+    from gateway.redis.address import Address
+    from gateway.redis.lending import Lent
+    from gateway.redis.link import Link
+
+    client = Address.parse(settings.redis_url.get_secret_value()).client(connections=4, timeout_s=_CACHE_S)
+    return RedisCache(Lent(Link("cache", client, clock.steady, _CACHE_S)), settings.cache_bytes)
 
 
 def _stores(settings: Settings, clock: Clock) -> tuple[Logs, Claims]:

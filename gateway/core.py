@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from engines.base import Prompt
 from engines.pool import Pool, Seat
+from gateway.admission import FREE, NEVER_BEGAN, Admission, Gate
+from gateway.caching import Bypass, Caching
 from gateway.call import Call
 from gateway.claims.base import Claims
 from gateway.clock import Clock
 from gateway.errors import HearthError
-from gateway.events import Failed, Opened
+from gateway.events import Event, Failed, Opened
 from gateway.generation import Generation, new_id
 from gateway.idempotency import Idempotency
 from gateway.keys import Key
 from gateway.log.base import Logs, Position, Writer, check
 from gateway.log.local import Log, Reader
 from gateway.metrics import Metrics
-from gateway.runner import Runner
+from gateway.runner import Parts, Runner
+from gateway.sharing import Found, Sharing, may_ask_again
 from gateway.suggest import nearest, shown
+from gateway.wire import cache_control
+from gateway.wire.cache_control import Control, Told
 
 _log = logging.getLogger(__name__)
 
@@ -46,13 +51,31 @@ class Deadlines(NamedTuple):
     """Generations at once."""
 
 
+class Started(NamedTuple):
+    """A call, and what answers it."""
+
+    call: Call
+    found: Found
+
+
 class Gateway:
     """The one door between the surfaces and everything else. Owns the runners and the watch over them."""
 
     def __init__(
-        self, pool: Pool, logs: Logs, claims: Claims, clock: Clock, metrics: Metrics, deadlines: Deadlines
+        self,
+        pool: Pool,
+        logs: Logs,
+        claims: Claims,
+        caching: Caching,
+        gate: Gate,
+        clock: Clock,
+        metrics: Metrics,
+        deadlines: Deadlines,
     ) -> None:
         self.pool = pool
+        self.caching = caching
+        self._gate = gate
+        self._sharing = Sharing(caching, logs, gate)
         self._logs = logs
         self._idempotency = Idempotency(claims, logs)
         self._clock = clock
@@ -89,44 +112,118 @@ class Gateway:
         key: Key,
         surface: str,
         grace: float | None = 0.0,
+        addressed: bool = False,
         idempotency_key: str | None = None,
-    ) -> Call:
-        """Begin to answer a prompt, or find the generation that answers it since an earlier call with the same key.
+        control: Control = cache_control.PLAIN,
+    ) -> Started:
+        """Begin to answer a prompt, or find the log that answers it: an earlier call's, a kept one, another one's.
 
-        `grace` is for how many seconds it goes on with nobody reading (None: to its end).
-        Raises HearthError `unknown_model`, `invalid_request`, `overloaded`, `draining`; with a key
-        `idempotency_mismatch`, `expired`, `log_unavailable` as well.
+        `grace` is for how many seconds it goes on with nobody reading (None: to its end). A call that is `addressed`
+        by its id later (to resume, to stop) has a log of its own, whoever answers.
+        Raises HearthError `unknown_model`, `invalid_request`, `overloaded`, `draining`, what the gate raises, and
+        `not_cached`; with an idempotency key `idempotency_mismatch`, `expired`, `log_unavailable` as well.
         """
-        _check_parameters(self.seat(model), prompt)
+        seat = self.seat(model)
+        _check_parameters(seat, prompt)
+        headers = dict(await self._gate.enter(key, model))
         if idempotency_key is not None and grace is not None:
             grace = max(grace, self._deadlines.retry_s)
         now = self._clock.wall()
-        generation = Generation(
-            id=new_id("gen"), owner=key.namespace, model=model, prompt=prompt, created=now, grace=grace, key=key.id
-        )
+        generation = self._generation(model, prompt, key, grace)
         async with self._idempotency.claimed(idempotency_key, generation, surface) as earlier:
-            if earlier is None:
-                await self._begin(generation)
-                self._metrics.started(model, surface)
-            else:
-                generation = earlier
+            if earlier is not None:
                 self._metrics.replayed(model, surface)
-        return Call(
-            id=generation.id.removeprefix("gen_"),
-            owner=key.namespace,
+                found = Found(await self.open(earlier.id, key.namespace), "run", None)
+            else:
+                found = await self._answer(
+                    seat, generation, key, control, addressed=addressed or idempotency_key is not None
+                )
+                self._metrics.started(model, surface)
+        headers |= found.headers
+        if found.told is not None:
+            self._metrics.cache(model, found.told.how)
+            headers |= cache_control.headers(found.told)
+        generation = found.log.generation
+        call = Call(
+            id=(generation.id if found.own else new_id("gen")).removeprefix("gen_"),
+            key=key,
             surface=surface,
-            created=generation.created,
+            created=generation.created if found.own else now,
             generation=generation,
+            how=found.how,
+            headers=headers,
             replayed=earlier is not None,
         )
+        return Started(call, found)
 
-    async def _begin(self, generation: Generation) -> None:
+    def _generation(self, model: str, prompt: Prompt, key: Key, grace: float | None) -> Generation:
+        return Generation(
+            id=new_id("gen"),
+            owner=key.namespace,
+            model=model,
+            prompt=prompt,
+            created=self._clock.wall(),
+            grace=grace,
+            key=key.id,
+        )
+
+    async def _answer(
+        self, seat: Seat, generation: Generation, key: Key, control: Control, *, addressed: bool
+    ) -> Found:
+        """The log that answers: this generation's own, or another one that says the same."""
+        question = self.caching.question(seat.name, seat.engine.traits, generation.prompt, key, control)
+        if isinstance(question, Bypass):
+            if control.only_if_cached:
+                raise HearthError("not_cached")
+            found = await self._begin(generation, key)
+            return found._replace(told=Told("BYPASS", why=question.why))
+
+        async def find(run: Generation) -> Found:
+            if control.only_if_cached:
+                return await self._sharing.find_kept(question, run)
+            return await self._sharing.find(question, run, lambda run: self._begin(run, key))
+
+        if not addressed:
+            # Whoever follows it keeps it going, be it this call or another.
+            generation.grace = 0.0
+            return await find(generation)
+
+        def again() -> Awaitable[Found]:
+            return find(self._generation(seat.name, generation.prompt, key, 0.0))
+
+        found = await again()
+        source = self._sharing.follow(found, key, self.reading, again)
+        followed = await self._begin(generation, key, source)
+        return found._replace(log=followed.log, copied=True)
+
+    async def _begin(self, generation: Generation, key: Key, source: AsyncGenerator[Event] | None = None) -> Found:
+        """Begin a run: on an engine, or of what the source says."""
         if self.closing:
             raise HearthError("draining")
         if len(self._runners) >= self._deadlines.running:
             raise HearthError("overloaded")
-        opened = Opened(generation.id, generation.model, generation.created)
-        self._run(await self._logs.create(generation, opened))
+        admission = await self._gate.admit(generation, key) if source is None else FREE
+        try:
+            opened = Opened(generation.id, generation.model, generation.created)
+            writer = await self._logs.create(generation, opened)
+        except BaseException:
+            await admission.close(NEVER_BEGAN)
+            raise
+        self._run(writer, admission, source=source)
+        return Found(writer.log, "run", None, admission.headers)
+
+    @contextmanager
+    def answering(self, started: Started) -> Iterator[Reader]:
+        """A reader of what answers a call, as `reading`."""
+        call, found = started
+        with self.reading(found.log) as reader:
+            yield reader
+        if found.log.ended and not found.own:
+            self._sharing.shared(found, call.key)
+
+    def may_ask_again(self, started: Started, error: HearthError) -> bool:
+        """Whether a call that was told nothing yet should start once more: the run that it followed failed."""
+        return may_ask_again(started.found, error)
 
     @contextmanager
     def reading(self, log: Log, after: Position | None = None) -> Iterator[Reader]:
@@ -162,11 +259,17 @@ class Gateway:
         """A generation as it is now, for one look: that makes nobody a reader. Raises as `open`."""
         return await self._logs.look(id, owner)
 
-    def _run(self, writer: Writer, *, inherited: bool = False) -> None:
+    def _run(
+        self,
+        writer: Writer,
+        admission: Admission,
+        *,
+        source: AsyncGenerator[Event] | None = None,
+        inherited: bool = False,
+    ) -> None:
         id = writer.log.generation.id
-        runner = self._runners[id] = Runner(
-            writer, self._logs, self.pool, self._clock, self._metrics, inherited=inherited
-        )
+        parts = Parts(self._logs, self.pool, self.caching, self._clock, self._metrics)
+        runner = self._runners[id] = Runner(writer, parts, admission, source=source, inherited=inherited)
         task = self._tasks[id] = runner.start()
         task.add_done_callback(lambda task: self._forget(id))
 
@@ -230,7 +333,13 @@ class Gateway:
     def count(self) -> None:
         """Have the metrics show what runs now."""
         states = {name: seat.state for name, seat in self.pool.seats.items()}
-        self._metrics.show(running=self.running, readers=self.readers, states=states, store=self.trouble is None)
+        self._metrics.show(
+            running=self.running,
+            readers=self.readers,
+            states=states,
+            store=self.trouble is None,
+            cache=self.caching.available,
+        )
 
     async def begin(self) -> None:
         """Open the store of logs, and start the watch."""
@@ -269,6 +378,8 @@ class Gateway:
             self._watch.cancel()
             await asyncio.wait([self._watch])
         await self.pool.close()
+        await self._gate.close()
+        await self.caching.close()
         await self._idempotency.close()
         await self._logs.close()
 
@@ -283,6 +394,8 @@ class Gateway:
                 self._fail_silent_runs()
                 await self._logs.sweep()
                 await self._idempotency.sweep()
+                await self.caching.renew([each.generation for each in self._runners.values()], self._clock.steady())
+                await self._gate.tick()
                 # Another process may be asked for what all of them run.
                 self.count()
             except Exception:  # noqa: BLE001
@@ -295,7 +408,7 @@ class Gateway:
             try:
                 for writer in await self._logs.orphans(self.pool.seats):
                     _log.info("%s is gone on with here", writer.log.generation.id)
-                    self._run(writer, inherited=True)
+                    self._run(writer, await self._gate.inherit(writer.log.generation), inherited=True)
             except Exception:  # noqa: BLE001
                 # It must outlive whatever one round of it meets.
                 _log.exception("orphans could not be taken")

@@ -41,7 +41,7 @@ MOVES: Final[Mapping[State, frozenset[State]]] = {
 def state_after(state: State, event: Event) -> State:
     """Where a run stands after this event of its log."""
     match event:
-        case Progress() if state is State.QUEUED:
+        case Progress(stage) if state is State.QUEUED and stage != "queued":
             return State.BOOTING
         case Accepted():
             return State.RUNNING
@@ -58,6 +58,13 @@ class IllegalMove(Exception):
     """A run was moved in a way that the table does not know: a fault of the program."""
 
 
+class Shared(msgspec.Struct, frozen=True):
+    """A run that answers everybody who asks the same: by what name, and for how many seconds its answer is kept."""
+
+    key: str
+    ttl_s: float
+
+
 class Generation(msgspec.Struct, kw_only=True):
     """One run: what was asked of which model, by whom, since when (unix seconds), and where it stands."""
 
@@ -70,6 +77,8 @@ class Generation(msgspec.Struct, kw_only=True):
     """Seconds it may go on with nobody reading; None for as long as it takes."""
     key: str = "local"
     """The id of the key that began it, and pays for it."""
+    shared: Shared | None = None
+    """Set on a run that others may follow, or be given the answer of."""
     remote: bool = False
     """Whether it is written over HTTP by its owner, and by no engine."""
     state: State = State.QUEUED

@@ -30,6 +30,21 @@ class Metrics:
             ["model", "surface"],
             registry=on,
         )
+        self._cache = Counter(
+            "hearth_cache",
+            "Calls by what the cache had for them: hit, join, miss or bypass.",
+            ["model", "outcome"],
+            registry=on,
+        )
+        self._not_kept = Counter(
+            "hearth_cache_rejects", "Answers that are not given again, by why.", ["model", "reason"], registry=on
+        )
+        self._cache_up = Gauge(
+            "hearth_cache_up",
+            "1 while the cache can be asked, 0 while calls go on without it.",
+            registry=on,
+            multiprocess_mode="livemin",
+        )
         self._ended = Counter(
             "hearth_generations_ended", "Generations ended, by final state.", ["model", "state"], registry=on
         )
@@ -76,6 +91,12 @@ class Metrics:
     def replayed(self, model: str, surface: str) -> None:
         self._replayed.labels(model, surface).inc()
 
+    def cache(self, model: str, outcome: str) -> None:
+        self._cache.labels(model, outcome.lower()).inc()
+
+    def answer_not_kept(self, model: str, reason: str) -> None:
+        self._not_kept.labels(model, reason).inc()
+
     def first_token(self, model: str, seconds: float) -> None:
         self._first.labels(model).observe(seconds)
 
@@ -91,11 +112,12 @@ class Metrics:
     def slow_reader_cut(self) -> None:
         self._cut.inc()
 
-    def show(self, *, running: int, readers: int, states: Mapping[str, str], store: bool) -> None:
+    def show(self, *, running: int, readers: int, states: Mapping[str, str], store: bool, cache: bool) -> None:
         """Set the gauges; they are given by whoever knows them."""
         self._running.set(running)
         self._readers.set(readers)
         self._store.set(store)
+        self._cache_up.set(cache)
         for model, now in states.items():
             for state in State:
                 self._warm.labels(model, state).set(state == now)

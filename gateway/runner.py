@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from engines.base import Said
 from engines.errors import EngineError
 from engines.pool import Pool
+from gateway.admission import Admission, Outcome
+from gateway.caching import Caching
 from gateway.clock import Clock
 from gateway.errors import HearthError, from_engine
 from gateway.events import (
     Accepted,
     Canceled,
     Delta,
+    Event,
     Failed,
     Finished,
     Note,
@@ -42,22 +46,39 @@ _MOST_DEATHS = 2
 _log = logging.getLogger(__name__)
 
 
+class Parts(NamedTuple):
+    """What all runners have in common."""
+
+    logs: Logs
+    pool: Pool
+    caching: Caching
+    clock: Clock
+    metrics: Metrics
+
+
 class Runner:
     """The only writer of one generation's log. `stop` and `fail` end it early.
 
-    An `inherited` log, which another replica began, is gone on with from where it stands.
+    With a `source` it asks no engine: that says what there is to say. An `inherited` log, which another replica began,
+    is gone on with from where it stands.
     """
 
     def __init__(
-        self, writer: Writer, logs: Logs, pool: Pool, clock: Clock, metrics: Metrics, *, inherited: bool = False
+        self,
+        writer: Writer,
+        parts: Parts,
+        admission: Admission,
+        *,
+        source: AsyncGenerator[Event] | None = None,
+        inherited: bool = False,
     ) -> None:
         self.generation = generation = writer.log.generation
         self._writer = writer
-        self._logs = logs
-        self._inherited = inherited
-        self._pool = pool
+        self._logs, self._pool, self._caching, clock, self._metrics = parts
         self._clock = clock
-        self._metrics = metrics
+        self._admission = admission
+        self._source = source
+        self._inherited = inherited
         self._began = clock.steady() - max(0.0, clock.wall() - generation.created)
         self._task: asyncio.Task[None] | None = None
         self._stopped: Reason | HearthError | None = None
@@ -72,6 +93,8 @@ class Runner:
         self._first_token: float | None = None
         self._reason = "stop"
         self._choices_left = generation.prompt.choices
+        self._busy_s = 0.0
+        """For how long an engine has worked for it, as far as is known here."""
         self._died: EngineError | None = None
         self._deaths = 0
         self.heard_at: float | None = None
@@ -82,6 +105,7 @@ class Runner:
         self._task = asyncio.create_task(self._run(), name=f"runner {self.generation.id}")
         log = self._writer.log
         log.on_readers = self._readers_changed
+        self._admission.on_stop = self.fail
         self._writer.on_cancel = lambda: self.stop("caller")
         self._writer.on_fenced = self._give_way
         if not log.readers and self.generation.grace is not None:
@@ -117,13 +141,19 @@ class Runner:
             self._task.cancel()
 
     async def _run(self) -> None:
-        terminal = await self._outcome()
-        if terminal is not None:
-            await self._close(terminal)
-        else:
-            self._leave_alone()
-            if self._handed_over:
-                await self._logs.let_go(self._writer)
+        terminal = None
+        try:
+            terminal = await self._outcome()
+            if terminal is not None:
+                await self._close(terminal)
+            else:
+                self._leave_alone()
+                if self._handed_over:
+                    await self._logs.let_go(self._writer)
+        finally:
+            await self._admission.close(None if terminal is None else Outcome(terminal, self._busy_s))
+            if terminal is not None:
+                await self._caching.ended(self._writer.log)
 
     async def _outcome(self) -> Terminal | None:
         """Run to the end, whichever it is; None when another writer has the log, or is to have it."""
@@ -155,6 +185,12 @@ class Runner:
         if self._stopped is not None or self._handed_over:
             raise asyncio.CancelledError
         self._cancellable = True
+        if self._source is not None:
+            await self._copy(self._source)
+            return
+        async with aclosing(self._admission.turn()) as waiting:
+            async for told in waiting:
+                await self._writer.append(Progress("queued", told))
         boot: int | None = None
         while self._choices_left:
             try:
@@ -222,24 +258,53 @@ class Runner:
         chunks = seat.engine.generate(self.generation.id, self.generation.prompt, said)
         # Not waited for: what comes while Redis is asked goes with the next question.
         stage = self._writer.stage
+        accepted_at: float | None = None
         # Closing the iterator is what aborts in the engine, so it is closed whatever happens.
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                self.heard_at = now = self._clock.steady()
-                if isinstance(chunk, Delta):
-                    if self._first_token is None:
-                        self._first_token = now
-                        self._metrics.first_token(self.generation.model, now - self._began)
-                    self._tokens += len(chunk.tokens)
-                    if chunk.finish is not None:
-                        self._choices_left -= 1
-                        if chunk.choice == 0:
-                            self._reason = chunk.finish
-                    stage(chunk)
-                elif self._accept(chunk, now):
-                    stage(chunk)
+        try:
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    self.heard_at = now = self._clock.steady()
+                    if isinstance(chunk, Delta):
+                        if self._first_token is None:
+                            self._metrics.first_token(self.generation.model, now - self._began)
+                        self._count(chunk, now)
+                        stage(chunk)
+                    else:
+                        accepted_at = now
+                        if self._accept(chunk, now):
+                            stage(chunk)
+        finally:
+            if accepted_at is not None:
+                self._busy_s += self._clock.steady() - accepted_at
         if self._choices_left:
             raise EngineError("engine_failed", "The engine ended before its answer did.")
+
+    async def _copy(self, source: AsyncGenerator[Event]) -> None:
+        """Carry everything from another log into this one."""
+        async with aclosing(source):
+            async for event in source:
+                if isinstance(event, Progress):
+                    if event.stage == "booting" and self.generation.state is State.QUEUED:
+                        self.generation.move(State.BOOTING)
+                    await self._writer.append(event)
+                    continue
+                now = self._clock.steady()
+                if isinstance(event, Delta):
+                    self._count(event, now)
+                elif isinstance(event, Accepted) and not self._accept(event, now):
+                    continue
+                self._writer.stage(event)
+        if self._choices_left:
+            raise EngineError("engine_failed", "The answer that was followed ended before its end.")
+
+    def _count(self, delta: Delta, now: float) -> None:
+        if self._first_token is None:
+            self._first_token = now
+        self._tokens += len(delta.tokens)
+        if delta.finish is not None:
+            self._choices_left -= 1
+            if delta.choice == 0:
+                self._reason = delta.finish
 
     def _accept(self, chunk: Accepted, now: float) -> bool:
         """Note that the engine took the prompt; whether the readers do not know that yet."""
@@ -258,7 +323,8 @@ class Runner:
             await self._writer.append(terminal)
         except Fenced:
             _log.info("%s was taken over before its end was written", self.generation.id)
-        self._metrics.ended(self.generation.model, final, self._prompt_tokens, self._tokens, self._elapsed())
+        prompt_tokens, tokens = (self._prompt_tokens, self._tokens) if self._source is None else (0, 0)
+        self._metrics.ended(self.generation.model, final, prompt_tokens, tokens, self._elapsed())
 
     def _leave_alone(self) -> None:
         # Whoever reads the log from now on is no concern of its writer, which the log would keep in memory.

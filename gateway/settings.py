@@ -32,7 +32,8 @@ _PREFIX: Final = "HEARTH_"
 _SECRETS: Final = ("redis_url", "admin_key", "key")
 """Never repeated in an error."""
 
-_TABLES: Final = ("model", "hardware")
+TABLES: Final = ("hardware", "model")
+"""Settings that are tables of the file, and no options."""
 
 _CUSTOMARY: Final = {"redis_url": "REDIS_URL"}
 """Variables that others gave a name; our own spelling wins."""
@@ -209,7 +210,7 @@ def variable(field: str) -> str:
 
 def _sentence(fault: Mapping[str, Any], overrides: Mapping[str, Any], path: Path) -> str:
     field = str(fault["loc"][0])
-    if len(fault["loc"]) > 1 and field in _TABLES:
+    if len(fault["loc"]) > 1 and field in TABLES:
         return _sentence_of_table(fault, path)
     if fault["type"] == "extra_forbidden":
         return f"{path}: there is no setting {field!r}{nearest(field, Settings.model_fields)}."

@@ -118,13 +118,15 @@ class Conversation:
         if key is not None and not isinstance(key, str):
             raise HearthError("invalid_request", "`idempotency_key` must be a string.", parameter="idempotency_key")
         ask = prompt.parse({**request, "stream": True})
-        call = await self._gateway.start(
+        call, _ = await self._gateway.start(
             ask.model,
             ask.prompt,
             key=self._key,
             surface="socket",
             grace=self._abandon_after_s if resumable else 0.0,
+            addressed=True,
             idempotency_key=key,
+            control=ask.cache,
         )
         await self._open(name, call.generation.id, None, replayed=call.replayed)
 

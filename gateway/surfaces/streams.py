@@ -17,9 +17,9 @@ from gateway.errors import TABLE, HearthError
 from gateway.log.base import Position, check
 from gateway.log.local import Log, Reader
 from gateway.surfaces.body import BodyLimits, read_json
+from gateway.surfaces.call_headers import cache_control, idempotency_key, whereabouts
 from gateway.surfaces.caller import caller
 from gateway.surfaces.event_stream import Dialect, EventStream, follow
-from gateway.surfaces.retry import idempotency_key, whereabouts
 from gateway.wire import prompt, watch
 from gateway.wire.snapshot import snapshot
 
@@ -37,13 +37,15 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
     async def start(request: Request) -> Response:
         body = await read_json(request, limits)
         ask = prompt.parse({**body, "stream": True})
-        call = await gateway.start(
+        call, _ = await gateway.start(
             ask.model,
             ask.prompt,
             key=caller(request),
             surface="streams",
             grace=manners.abandon_after_s,
+            addressed=True,
             idempotency_key=idempotency_key(request),
+            control=cache_control(request, ask.cache),
         )
         generation = call.generation
         headers = whereabouts(call)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from engines.base import JSON, Prompt
+from gateway.wire.cache_control import Control
 from gateway.wire.check import boolean, mapping, refuse, text
 
 TRANSPORT: Final = frozenset(
     {
+        "cache",
         "metadata",
         "model",
         "prompt_cache_key",
@@ -34,6 +36,7 @@ class Ask(NamedTuple):
     prompt: Prompt
     stream: bool = False
     include_usage: bool = False
+    cache: Control = Control()
 
 
 def model(body: dict[str, JSON]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engines.base import JSON, Prompt
 from gateway.wire import ask, conversation, parameters
 from gateway.wire.ask import Ask
+from gateway.wire.cache_control import of_body
 from gateway.wire.check import refuse, shallow
 
 
@@ -17,4 +18,4 @@ def parse(body: dict[str, JSON]) -> Ask:
     messages = conversation.read(body.get("messages"))
     stream, include_usage = ask.travel(body)
     prompt = Prompt(messages=messages, parameters=parameters.read(body, chat=True))
-    return Ask(model, prompt, stream, include_usage)
+    return Ask(model, prompt, stream, include_usage, of_body(body.get("cache")))

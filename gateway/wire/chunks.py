@@ -5,6 +5,7 @@ A token costs one small encoding: what is the same in every chunk of a call is e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -32,6 +33,8 @@ class Chunks:
     def __init__(self, call: Call, ask: Ask, *, resumable: bool = False) -> None:
         self._model = ask.model
         self._resumable = resumable
+        # What another one's run said is said again as that was: in pieces.
+        self._piecewise = call.how != "run"
         self._include_usage = ask.include_usage
         self._epoch = b""
         self._said_to = 0
@@ -48,10 +51,14 @@ class Chunks:
         """Take what the reader has and say it; empty when nothing of it is for this surface."""
         self._epoch = reader.log.epoch.encode()
         said = []
-        for offset, event in fold(reader.next, reader.take(), exact=self._resumable):
+        for offset, event in self._portion(reader):
             said.append(self._say(offset, event))
             self._said_to = offset
         return b"".join(said)
+
+    def _portion(self, reader: Reader) -> Sequence[tuple[int, Event]]:
+        start, events = reader.next, reader.take()
+        return list(enumerate(events, start)) if self._piecewise else fold(start, events, exact=self._resumable)
 
     def cut(self, code: str) -> bytes:
         """Say that this connection ends early (`draining`, `slow_reader`)."""

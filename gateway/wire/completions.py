@@ -7,6 +7,7 @@ from typing import Final
 from engines.base import JSON, Prompt
 from gateway.wire import ask, parameters
 from gateway.wire.ask import Ask
+from gateway.wire.cache_control import of_body
 from gateway.wire.check import INT64, refuse, shallow, wrong
 
 MOST_CHOICES: Final = 1024
@@ -31,7 +32,7 @@ def parse(body: dict[str, JSON]) -> Ask:
     prompt = Prompt(texts=texts, parameters=asked)
     if prompt.choices > MOST_CHOICES:
         raise refuse("prompt", f"At most {MOST_CHOICES} answers may be asked for at once: texts times `n`.")
-    return Ask(model, prompt, stream, include_usage)
+    return Ask(model, prompt, stream, include_usage, of_body(body.get("cache")))
 
 
 def _texts(value: JSON) -> tuple[str | tuple[int, ...], ...]:

@@ -8,9 +8,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from cache.memory import MemoryCache
 from engines.base import Accepted, Chunk, Delta, Prompt, Report, Said, Traits
 from engines.errors import EngineError
 from engines.pool import Pool
+from gateway.admission import Gate, Gates
+from gateway.caching import Caching, Policy
 from gateway.call import Call
 from gateway.claims.memory import MemoryClaims
 from gateway.core import Deadlines, Gateway
@@ -104,19 +107,34 @@ class Stage(NamedTuple):
     async def ask(self, prompt: Prompt | None = None, *, grace: float | None = None) -> tuple[Call, Log]:
         """A new generation, and its log."""
         prompt = prompt or Prompt(texts=("once",))
-        call = await self.gateway.start("demo", prompt, key=ANN, surface="test", grace=grace)
-        return call, await self.gateway.open(call.generation.id, "ann")
+        call, found = await self.gateway.start("demo", prompt, key=ANN, surface="test", grace=grace)
+        return call, found.log
 
 
 @asynccontextmanager
 async def staged(
-    puppet: Puppet | None = None, deadlines: Deadlines | None = None, retention: Retention | None = None
+    puppet: Puppet | None = None,
+    deadlines: Deadlines | None = None,
+    retention: Retention | None = None,
+    gate: Gate | None = None,
+    policy: Policy | None = None,
 ) -> AsyncIterator[Stage]:
     """The gateway without a server."""
     clock, puppet = Turned(), puppet or Puppet()
     pool = Pool({"demo": puppet}, clock)
     logs = MemoryLogs(clock, retention)
-    gateway = Gateway(pool, logs, MemoryClaims(clock, KEPT_S), clock.clock, Metrics(), deadlines or Deadlines())
+    metrics = Metrics()
+    caching = Caching(MemoryCache(clock, 1 << 20), {}, policy or Policy(), metrics)
+    gateway = Gateway(
+        pool,
+        logs,
+        MemoryClaims(clock, KEPT_S),
+        caching,
+        gate or Gates(),
+        clock.clock,
+        metrics,
+        deadlines or Deadlines(),
+    )
     await gateway.begin()
     try:
         yield Stage(gateway, puppet, logs, clock)

@@ -35,13 +35,14 @@ ANSWER = (Accepted(1), Delta(0, "a", (1,), "stop"), None)
 async def ask(
     stage: Stage, key: str | None = KEY, prompt: Prompt = ONCE, by: Key = ANN, surface: str = "test", **more: Any
 ) -> Call:
-    return await stage.gateway.start("demo", prompt, key=by, surface=surface, idempotency_key=key, **more)
+    call, _ = await stage.gateway.start("demo", prompt, key=by, surface=surface, idempotency_key=key, **more)
+    return call
 
 
 async def ended(stage: Stage, call: Call, *steps: Any) -> Log:
     """Let the puppet do that, and wait for the end."""
     stage.puppet.says(call.generation.id, *steps)
-    log = await stage.gateway.open(call.generation.id, call.owner)
+    log = await stage.gateway.open(call.generation.id, call.key.namespace)
     await until(lambda: log.ended and stage.gateway.running == 0)
     return log
 

@@ -19,7 +19,7 @@ from engines.registry import _MAKERS
 from engines.scripted import Script
 from gateway.__main__ import main
 from gateway.cli.serve import GROUPS, parser
-from gateway.settings import Settings, option
+from gateway.settings import TABLES, Settings, option
 from tests.gateway.cli.keyboard import CTRL_C, terminal
 from tests.serving import process
 
@@ -170,7 +170,7 @@ def test_a_model_that_vllm_is_not_there_for_is_refused(
 
 
 def test_the_help_has_every_setting_every_engine_and_every_knob() -> None:
-    assert sorted(name for names in GROUPS.values() for name in names) == sorted(Settings.model_fields)
+    assert sorted([*TABLES, *(name for names in GROUPS.values() for name in names)]) == sorted(Settings.model_fields)
     text = parser().format_help()
     assert not [name for name in Settings.model_fields if option(name) not in text]
     assert not [engine for engine in _MAKERS if f"\n  {engine} " not in text]

@@ -10,6 +10,7 @@ from engines.base import Prompt
 from gateway.call import Call
 from gateway.events import Event
 from gateway.generation import Generation
+from gateway.keys import LOCAL
 from gateway.log.local import Log
 
 EPOCH = "k3f9a2xq"
@@ -17,7 +18,7 @@ EPOCH = "k3f9a2xq"
 
 def call_of(prompt: Prompt | None = None) -> Call:
     generation = Generation(id="gen_7", owner="local", model="m", prompt=prompt or Prompt(texts=("a",)), created=5.5)
-    return Call(id="7", owner="local", surface="test", created=5.5, generation=generation)
+    return Call(id="7", key=LOCAL, surface="test", created=5.5, generation=generation)
 
 
 def log_of(events: Sequence[Event] = ()) -> Log:

@@ -129,7 +129,7 @@ class Gateway:
         if idempotency_key is not None and grace is not None:
             grace = max(grace, self._deadlines.retry_s)
         now = self._clock.wall()
-        generation = self._generation(model, prompt, key, grace)
+        generation = self._generation(model, prompt, key, surface, grace)
         async with self._idempotency.claimed(idempotency_key, generation, surface) as earlier:
             if earlier is not None:
                 self._metrics.replayed(model, surface)
@@ -138,7 +138,6 @@ class Gateway:
                 found = await self._answer(
                     seat, generation, key, control, addressed=addressed or idempotency_key is not None
                 )
-                self._metrics.started(model, surface)
         headers |= found.headers
         if found.told is not None:
             self._metrics.cache(model, found.told.how)
@@ -156,7 +155,7 @@ class Gateway:
         )
         return Started(call, found)
 
-    def _generation(self, model: str, prompt: Prompt, key: Key, grace: float | None) -> Generation:
+    def _generation(self, model: str, prompt: Prompt, key: Key, surface: str, grace: float | None) -> Generation:
         return Generation(
             id=new_id("gen"),
             owner=key.namespace,
@@ -164,6 +163,7 @@ class Gateway:
             prompt=prompt,
             created=self._clock.wall(),
             grace=grace,
+            surface=surface,
             key=key.id,
         )
 
@@ -189,7 +189,7 @@ class Gateway:
             return await find(generation)
 
         def again() -> Awaitable[Found]:
-            return find(self._generation(seat.name, generation.prompt, key, 0.0))
+            return find(self._generation(seat.name, generation.prompt, key, generation.surface, 0.0))
 
         found = await again()
         source = self._sharing.follow(found, key, self.reading, again)
@@ -209,6 +209,7 @@ class Gateway:
         except BaseException:
             await admission.close(NEVER_BEGAN)
             raise
+        self._metrics.started(generation.model, generation.surface)
         self._run(writer, admission, source=source)
         return Found(writer.log, "run", None, admission.headers)
 
@@ -295,10 +296,12 @@ class Gateway:
     async def cancel(self, id: str, owner: str) -> Generation:
         """Stop a generation, wherever it runs, and wait until that is written; an ended one stays as it is.
 
-        Raises HearthError `unknown_generation`, `expired`, `log_unavailable`.
+        Raises HearthError `unknown_generation`, `expired`, `log_unavailable`, `shared_run`.
         """
         log = await self._logs.open(id, owner)
         runner = self._runners.get(id)
+        if log.generation.shared is not None and not log.ended:
+            raise HearthError("shared_run")
         if runner is not None:
             runner.stop("caller")
             await asyncio.wait([self._tasks[id]])

@@ -64,6 +64,9 @@ TABLE: Final[Mapping[str, Row]] = {
     "engine_stalled": Row(504, _OUR, 1013, True, "The engine gave no token for too long."),
     "log_full": Row(500, _OUR, 1011, False, "The answer grew past what one generation may hold."),
     "canceled": Row(409, _BAD, 1000, False, "The generation was stopped."),
+    "shared_run": Row(
+        409, _BAD, 4409, False, "Others may follow this run too; it ends when the last leaves: close your connection."
+    ),
     "idempotency_mismatch": Row(422, _BAD, 4400, False, "This Idempotency-Key is another request's; use a new one."),
     "read_only": Row(405, _BAD, 4400, False, "This stream is not written over HTTP; see `durable_writes`."),
     "stream_exists": Row(409, _BAD, 4400, False, "A stream of this name is there, and it is another kind of stream."),

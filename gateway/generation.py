@@ -75,6 +75,7 @@ class Generation(msgspec.Struct, kw_only=True):
     created: float
     grace: float | None = 0.0
     """Seconds it may go on with nobody reading; None for as long as it takes."""
+    surface: str = ""
     key: str = "local"
     """The id of the key that began it, and pays for it."""
     shared: Shared | None = None

@@ -99,6 +99,7 @@ class Conversation:
                 "message": error.message,
                 "param": error.parameter,
                 "retry": error.row.may_retry,
+                **({} if error.retry_after_s is None else {"retry_after_s": error.retry_after_s}),
                 **error.details,
             }
         )
@@ -128,7 +129,10 @@ class Conversation:
             idempotency_key=key,
             control=ask.cache,
         )
-        await self._open(name, call.generation.id, None, replayed=call.replayed)
+        told: dict[str, Any] = {"cache": call.headers["x-cache"].lower()} if "x-cache" in call.headers else {}
+        if call.replayed:
+            told["idempotent_replayed"] = True
+        await self._open(name, call.generation.id, None, told)
 
     async def _attach(self, name: str, frame: dict[str, Any]) -> None:
         self._check_free(name)
@@ -146,12 +150,14 @@ class Conversation:
         self._drop(self._lane(name))
         self._speaker.reply({"t": "detached", "id": name})
 
-    async def _open(self, name: str, generation: str, after: Position | None, *, replayed: bool = False) -> None:
+    async def _open(
+        self, name: str, generation: str, after: Position | None, told: Mapping[str, Any] | None = None
+    ) -> None:
         log = await self._gateway.open(generation, self._key.namespace, after)
         reader = self._gateway.join(log, after)
         reader.cut = self._speaker.stall.cut
         lane = self._lanes[name] = Lane(name, reader, self._speaker.ready)
-        self._speaker.reply(lane.attached() | ({"idempotent_replayed": True} if replayed else {}))
+        self._speaker.reply(lane.attached() | dict(told or {}))
         if reader.done:
             # Its end was seen before: there is nothing left to say.
             await self._detach(name, {})

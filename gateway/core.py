@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from engines.base import Prompt
 from engines.pool import Pool, Seat
-from gateway.admission import FREE, NEVER_BEGAN, Admission, Gate
+from gateway.admission import Gate
 from gateway.caching import Bypass, Caching
 from gateway.call import Call
 from gateway.claims.base import Claims
@@ -20,10 +20,12 @@ from gateway.events import Event, Failed, Opened
 from gateway.generation import Generation, new_id
 from gateway.idempotency import Idempotency
 from gateway.keys import Key
-from gateway.log.base import Logs, Position, Writer, check
+from gateway.log.base import Logs, Position
 from gateway.log.local import Log, Reader
 from gateway.metrics import Metrics
-from gateway.runner import Parts, Runner
+from gateway.readers import Readers
+from gateway.runner import Parts
+from gateway.runs import Runs
 from gateway.sharing import Found, Sharing, may_ask_again
 from gateway.suggest import nearest, shown
 from gateway.wire import cache_control
@@ -81,15 +83,13 @@ class Gateway:
         self._clock = clock
         self._metrics = metrics
         self._deadlines = deadlines
-        self._runners: dict[str, Runner] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._readers: set[Reader] = set()
+        self._runs = Runs(Parts(logs, pool, caching, clock, metrics), gate, deadlines.running)
+        self._readers = Readers(deadlines.reader_stall_s, deadlines.reader_lag_bytes, metrics)
+        self.reading = self._readers.reading
+        self.join, self.leave = self._readers.join, self._readers.leave
         self._watch: asyncio.Task[None] | None = None
-        self._adopting: asyncio.Task[None] | None = None
         self.draining = asyncio.Event()
         """Set when the server is going down: surfaces end their streams with a resumable `draining`."""
-        self.closing = False
-        """Whether new work is refused because the server is going down."""
         self.on_draining: set[Callable[[], None]] = set()
         """Called when `draining` is set: for connections that wait for more than one log."""
 
@@ -192,32 +192,19 @@ class Gateway:
             return find(self._generation(seat.name, generation.prompt, key, generation.surface, 0.0))
 
         found = await again()
-        source = self._sharing.follow(found, key, self.reading, again)
+        source = self._sharing.follow(found, key, self._readers.reading, again)
         followed = await self._begin(generation, key, source)
         return found._replace(log=followed.log, copied=True)
 
     async def _begin(self, generation: Generation, key: Key, source: AsyncGenerator[Event] | None = None) -> Found:
-        """Begin a run: on an engine, or of what the source says."""
-        if self.closing:
-            raise HearthError("draining")
-        if len(self._runners) >= self._deadlines.running:
-            raise HearthError("overloaded")
-        admission = await self._gate.admit(generation, key) if source is None else FREE
-        try:
-            opened = Opened(generation.id, generation.model, generation.created)
-            writer = await self._logs.create(generation, opened)
-        except BaseException:
-            await admission.close(NEVER_BEGAN)
-            raise
-        self._metrics.started(generation.model, generation.surface)
-        self._run(writer, admission, source=source)
-        return Found(writer.log, "run", None, admission.headers)
+        log, admission = await self._runs.begin(generation, key, source)
+        return Found(log, "run", None, admission.headers)
 
     @contextmanager
     def answering(self, started: Started) -> Iterator[Reader]:
         """A reader of what answers a call, as `reading`."""
         call, found = started
-        with self.reading(found.log) as reader:
+        with self._readers.reading(found.log) as reader:
             yield reader
         if found.log.ended and not found.own:
             self._sharing.shared(found, call.key)
@@ -225,29 +212,6 @@ class Gateway:
     def may_ask_again(self, started: Started, error: HearthError) -> bool:
         """Whether a call that was told nothing yet should start once more: the run that it followed failed."""
         return may_ask_again(started.found, error)
-
-    @contextmanager
-    def reading(self, log: Log, after: Position | None = None) -> Iterator[Reader]:
-        """A reader of a log from after that position, watched for stalls, closed at the end of the block.
-
-        Raises HearthError `epoch_mismatch`, `trimmed`, `past_the_end`.
-        """
-        reader = self.join(log, after)
-        try:
-            yield reader
-        finally:
-            self.leave(reader)
-
-    def join(self, log: Log, after: Position | None = None) -> Reader:
-        """A reader as in `reading`, for one who calls `leave` when it is done. Raises as `reading`."""
-        reader = log.read(check(log, after))
-        self._readers.add(reader)
-        return reader
-
-    def leave(self, reader: Reader) -> None:
-        """Close a reader; harmless the second time."""
-        self._readers.discard(reader)
-        reader.close()
 
     async def open(self, id: str, owner: str, after: Position | None = None) -> Log:
         """The log of a generation, at least up to there if it has that much.
@@ -259,20 +223,6 @@ class Gateway:
     async def look(self, id: str, owner: str) -> Log:
         """A generation as it is now, for one look: that makes nobody a reader. Raises as `open`."""
         return await self._logs.look(id, owner)
-
-    def _run(
-        self,
-        writer: Writer,
-        admission: Admission,
-        *,
-        source: AsyncGenerator[Event] | None = None,
-        inherited: bool = False,
-    ) -> None:
-        id = writer.log.generation.id
-        parts = Parts(self._logs, self.pool, self.caching, self._clock, self._metrics)
-        runner = self._runners[id] = Runner(writer, parts, admission, source=source, inherited=inherited)
-        task = self._tasks[id] = runner.start()
-        task.add_done_callback(lambda task: self._forget(id))
 
     async def settle(self, reader: Reader, seconds: float) -> None:
         """Wait until a fresh generation was taken or refused by its engine, or began to wait for a boot.
@@ -299,24 +249,27 @@ class Gateway:
         Raises HearthError `unknown_generation`, `expired`, `log_unavailable`, `shared_run`.
         """
         log = await self._logs.open(id, owner)
-        runner = self._runners.get(id)
         if log.generation.shared is not None and not log.ended:
             raise HearthError("shared_run")
-        if runner is not None:
-            runner.stop("caller")
-            await asyncio.wait([self._tasks[id]])
+        if self._runs.get(id) is not None:
+            await self._runs.stop(id)
         elif not log.ended:
             await self._cancel_elsewhere(log)
         return log.generation
 
     async def _cancel_elsewhere(self, log: Log) -> None:
-        with self.reading(log) as reader:
+        with self._readers.reading(log) as reader:
             await self._logs.cancel(log.generation.id)
             try:
                 async with asyncio.timeout(self._deadlines.cancel_s):
                     await reader.end()
             except TimeoutError:
                 raise HearthError("log_unavailable") from None
+
+    @property
+    def closing(self) -> bool:
+        """Whether new work is refused because the server is going down."""
+        return self._runs.closing
 
     @property
     def trouble(self) -> str | None:
@@ -326,7 +279,7 @@ class Gateway:
     @property
     def running(self) -> int:
         """How many generations have not ended."""
-        return len(self._runners)
+        return len(self._runs)
 
     @property
     def readers(self) -> int:
@@ -348,31 +301,20 @@ class Gateway:
         """Open the store of logs, and start the watch."""
         await self._logs.start()
         self._watch = asyncio.create_task(self._keep_watch(), name="watch")
-        self._adopting = asyncio.create_task(self._adopt_orphans(), name="adopt orphans")
+        self._runs.adopt()
 
     async def drain(self, seconds: float) -> None:
         """Take no more work, let what runs end within that time; then send readers away resumably.
 
         What still runs is handed over to another replica, or stopped where there is none.
         """
-        self.closing = True
-        if self._adopting is not None:
-            self._adopting.cancel()
-        tasks = list(self._tasks.values())
-        if tasks and not self.draining.is_set():
-            await asyncio.wait(tasks, timeout=seconds)
+        if not self.draining.is_set():
+            await self._runs.settle(seconds)
         self.draining.set()
-        for reader in list(self._readers):
-            reader.wake()
+        self._readers.wake()
         for told in list(self.on_draining):
             told()
-        for runner in list(self._runners.values()):
-            if self._logs.shared:
-                runner.hand_over()
-            else:
-                runner.stop("shutdown")
-        if self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        await self._runs.part()
 
     async def close(self) -> None:
         """End the watch, the runners that are left, and every engine."""
@@ -386,55 +328,21 @@ class Gateway:
         await self._idempotency.close()
         await self._logs.close()
 
-    def _forget(self, id: str) -> None:
-        del self._runners[id], self._tasks[id]
-
     async def _keep_watch(self) -> None:
         while True:
             await asyncio.sleep(self._deadlines.watch_s)
             try:
-                self._cut_stalled_readers()
-                self._fail_silent_runs()
+                self._readers.cut_stalled()
+                self._runs.fail_silent(self._clock.steady() - self._deadlines.engine_silence_s)
                 await self._logs.sweep()
                 await self._idempotency.sweep()
-                await self.caching.renew([each.generation for each in self._runners.values()], self._clock.steady())
+                await self.caching.renew(self._runs.generations, self._clock.steady())
                 await self._gate.tick()
                 # Another process may be asked for what all of them run.
                 self.count()
             except Exception:  # noqa: BLE001
                 # The watch must outlive whatever one round of it meets.
                 _log.exception("a round of the watch broke")
-
-    async def _adopt_orphans(self) -> None:
-        """Go on with what other replicas have left behind."""
-        while True:
-            try:
-                for writer in await self._logs.orphans(self.pool.seats):
-                    _log.info("%s is gone on with here", writer.log.generation.id)
-                    self._run(writer, await self._gate.inherit(writer.log.generation), inherited=True)
-            except Exception:  # noqa: BLE001
-                # It must outlive whatever one round of it meets.
-                _log.exception("orphans could not be taken")
-                await asyncio.sleep(self._deadlines.watch_s)
-
-    def _cut_stalled_readers(self) -> None:
-        now = asyncio.get_running_loop().time()
-        patience = self._deadlines.reader_stall_s
-        for reader in list(self._readers):
-            if reader.sending_since is None or reader.cut is None:
-                continue
-            waited = now - reader.sending_since
-            # Being far behind alone is no fault: whoever joins a long log late is. It is while a write stands still.
-            if waited > patience or (waited > patience / 10 and reader.lag > self._deadlines.reader_lag_bytes):
-                self._metrics.slow_reader_cut()
-                cut, reader.cut = reader.cut, None
-                cut()
-
-    def _fail_silent_runs(self) -> None:
-        oldest = self._clock.steady() - self._deadlines.engine_silence_s
-        for runner in list(self._runners.values()):
-            if runner.heard_at is not None and runner.heard_at < oldest:
-                runner.fail(HearthError("engine_stalled"))
 
 
 def _check_parameters(seat: Seat, prompt: Prompt) -> None:

@@ -144,7 +144,7 @@ async def test_of_two_ends_in_one_moment_there_is_one() -> None:
         id = call.generation.id
         stage.puppet.says(id, ACCEPTED)
         await until(lambda: log.tail == 2)
-        running = stage.gateway._runners[id]
+        running = stage.gateway._runs._runners[id]
         stage.puppet.says(id, LAST, None)
         running.stop("caller")
         running.fail(HearthError("engine_stalled"))
@@ -208,7 +208,7 @@ async def test_a_reader_who_comes_back_within_the_grace_finds_it_running() -> No
         for _ in range(3):
             with stage.gateway.reading(log):
                 await until(lambda: stage.puppet.running == 1)
-        timer = stage.gateway._runners[id]._leaving
+        timer = stage.gateway._runs._runners[id]._leaving
         assert timer is not None
         with stage.gateway.reading(log):
             assert timer.cancelled()
@@ -241,7 +241,7 @@ async def test_what_needs_no_reader_runs_to_its_end() -> None:
         call, log = await stage.ask(grace=None)
         with stage.gateway.reading(log):
             await until(lambda: stage.puppet.running == 1)
-        assert stage.gateway._runners[call.generation.id]._leaving is None
+        assert stage.gateway._runs._runners[call.generation.id]._leaving is None
         stage.puppet.says(call.generation.id, ACCEPTED, LAST, None)
         assert isinstance(await ended_unread(stage), Finished)
 

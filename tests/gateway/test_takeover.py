@@ -114,7 +114,7 @@ async def test_whoever_lost_half_an_answer_with_its_replica_is_told_to_ask_again
         generation = Generation(id=new_id("gen"), owner="ann", model="demo", prompt=prompt, created=1.0, grace=0.0)
         writer = await stage.logs.create(generation)
         await writer.append(Opened(generation.id, "demo", 1.0), ACCEPTED, word("a"))
-        stage.gateway._run(writer, FREE, inherited=True)
+        stage.gateway._runs.run(writer, FREE, inherited=True)
         await until(lambda: writer.log.ended)
         end = events(writer.log)[-1]
         assert isinstance(end, Failed) and end.code == "cannot_continue"

@@ -1,0 +1,131 @@
+"""Every run of this process: begun here, or gone on with after another replica."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from typing import Final
+
+from gateway.admission import FREE, NEVER_BEGAN, Admission, Gate
+from gateway.errors import HearthError
+from gateway.events import Event, Opened
+from gateway.generation import Generation
+from gateway.keys import Key
+from gateway.log.base import Writer
+from gateway.log.local import Log
+from gateway.runner import Parts, Runner
+
+_PAUSE_S: Final = 1.0
+"""After a failure to take what others left, before the next try."""
+
+_log = logging.getLogger(__name__)
+
+
+class Runs:
+    """Owns the runners. At most `most` of them at once."""
+
+    def __init__(self, parts: Parts, gate: Gate, most: int) -> None:
+        self._parts = parts
+        self._gate = gate
+        self._most = most
+        self._runners: dict[str, Runner] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._adopting: asyncio.Task[None] | None = None
+        self.closing = False
+        """Whether new runs are refused because the server is going down."""
+
+    def __len__(self) -> int:
+        return len(self._runners)
+
+    def get(self, id: str) -> Runner | None:
+        """The runner of that generation, if it runs here."""
+        return self._runners.get(id)
+
+    @property
+    def generations(self) -> Sequence[Generation]:
+        """What runs here."""
+        return [runner.generation for runner in self._runners.values()]
+
+    async def begin(
+        self, generation: Generation, key: Key, source: AsyncGenerator[Event] | None = None
+    ) -> tuple[Log, Admission]:
+        """Begin a run: on an engine, or of what the source says. Raises HearthError `draining`, `overloaded`, and as
+        `Gate.admit`.
+        """
+        if self.closing:
+            raise HearthError("draining")
+        if len(self) >= self._most:
+            raise HearthError("overloaded")
+        admission = await self._gate.admit(generation, key) if source is None else FREE
+        try:
+            opened = Opened(generation.id, generation.model, generation.created)
+            writer = await self._parts.logs.create(generation, opened)
+        except BaseException:
+            await admission.close(NEVER_BEGAN)
+            raise
+        self._parts.metrics.started(generation.model, generation.surface)
+        self.run(writer, admission, source=source)
+        return writer.log, admission
+
+    def run(
+        self,
+        writer: Writer,
+        admission: Admission,
+        *,
+        source: AsyncGenerator[Event] | None = None,
+        inherited: bool = False,
+    ) -> None:
+        """Have a log written to its end."""
+        id = writer.log.generation.id
+        runner = self._runners[id] = Runner(writer, self._parts, admission, source=source, inherited=inherited)
+        task = self._tasks[id] = runner.start()
+        task.add_done_callback(lambda task: self._forget(id))
+
+    def adopt(self) -> None:
+        """Begin to go on with what other replicas leave behind."""
+        self._adopting = asyncio.create_task(self._adopt_orphans(), name="adopt orphans")
+
+    async def stop(self, id: str) -> None:
+        """End a run that is one of ours as canceled, and wait until that is written."""
+        self._runners[id].stop("caller")
+        await asyncio.wait([self._tasks[id]])
+
+    def fail_silent(self, since: float) -> None:
+        """End as stalled whatever has heard nothing from its engine since then (steady clock)."""
+        for runner in list(self._runners.values()):
+            if runner.heard_at is not None and runner.heard_at < since:
+                runner.fail(HearthError("engine_stalled"))
+
+    async def settle(self, seconds: float) -> None:
+        """Begin no more, and let what runs end within that time."""
+        self.closing = True
+        if self._adopting is not None:
+            self._adopting.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()), timeout=seconds)
+
+    async def part(self) -> None:
+        """Hand what still runs over to another replica, or stop it where there is none."""
+        for runner in list(self._runners.values()):
+            if self._parts.logs.shared:
+                runner.hand_over()
+            else:
+                runner.stop("shutdown")
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    def _forget(self, id: str) -> None:
+        del self._runners[id], self._tasks[id]
+
+    async def _adopt_orphans(self) -> None:
+        while True:
+            try:
+                for writer in await self._parts.logs.orphans(self._parts.pool.seats):
+                    generation = writer.log.generation
+                    _log.info("%s is gone on with here", generation.id)
+                    self.run(writer, await self._gate.inherit(generation), inherited=True)
+            except Exception:  # noqa: BLE001
+                # It must outlive whatever one round of it meets.
+                _log.exception("orphans could not be taken")
+                await asyncio.sleep(_PAUSE_S)

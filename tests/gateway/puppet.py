@@ -35,7 +35,7 @@ class Puppet:
     """Boots when `boots` is set, says what `says` is given, and dies when `dies` is set."""
 
     def __init__(self, *, booted: bool = True, traits: Traits | None = None) -> None:
-        self.traits = traits or Traits()
+        self.traits = traits or Traits(version="1")
         self.boots = asyncio.Event()
         self.boot_error: Exception | None = None
         self.dies = asyncio.Event()

@@ -10,10 +10,11 @@ class Unavailable(Exception):
 
 
 class Label(NamedTuple):
-    """What entries can be let go of by: whose they are, and which model's."""
+    """What answers can be let go of by: whose they are, which model's, and which key had them made."""
 
     namespace: str
     model: str
+    key: str
 
 
 class Entry(NamedTuple):
@@ -74,7 +75,14 @@ class Cache(Protocol):
     async def renew(self, claims: dict[str, str]) -> None:
         """Have claims (key to run) last, where they still stand."""
 
-    async def purge(self, *, key: str | None = None, namespace: str | None = None, model: str | None = None) -> int:
+    async def purge(
+        self,
+        *,
+        fingerprint: str | None = None,
+        namespace: str | None = None,
+        model: str | None = None,
+        key: str | None = None,
+    ) -> int:
         """Let go of all answers to which everything that is given applies; how many. Runs are left alone."""
 
     async def totals(self) -> Totals:

@@ -15,6 +15,11 @@ OVERHEAD: Final = 500
 """Bytes that an entry takes beside its answer, roughly."""
 
 
+def fits(label: Label, wanted: tuple[str | None, ...]) -> bool:
+    """Whether a label is what is wanted of it; None for anything."""
+    return all(want in (None, has) for has, want in zip(label, wanted, strict=True))
+
+
 class _Kept:
     __slots__ = ("answer", "generation", "label", "since", "until")
 
@@ -77,14 +82,18 @@ class MemoryCache:
             if entry is not None and entry.generation == generation and entry.answer is None:
                 self._entries[key].until = self._clock() + self._claim_s
 
-    async def purge(self, *, key: str | None = None, namespace: str | None = None, model: str | None = None) -> int:
+    async def purge(
+        self,
+        *,
+        fingerprint: str | None = None,
+        namespace: str | None = None,
+        model: str | None = None,
+        key: str | None = None,
+    ) -> int:
         gone = [
             name
             for name, kept in self._entries.items()
-            if kept.label is not None
-            and key in (None, name)
-            and namespace in (None, kept.label.namespace)
-            and model in (None, kept.label.model)
+            if kept.label is not None and fingerprint in (None, name) and fits(kept.label, (namespace, model, key))
         ]
         for name in gone:
             self._drop(name)

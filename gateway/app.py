@@ -27,7 +27,7 @@ from gateway.metrics import Metrics
 from gateway.middleware import Authentication
 from gateway.remote import Bounds, RemoteStreams
 from gateway.settings import Settings
-from gateway.surfaces import durable, failures, openai, operations, page, socket, streams
+from gateway.surfaces import admin_cache, durable, failures, openai, operations, page, socket, streams
 from gateway.surfaces.body import BodyLimits
 
 _CACHE_S: Final = 0.5
@@ -100,6 +100,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
             ),
             *streams.routes(gateway, limits, streams.Manners(settings.keep_alive_s, settings.abandon_after_s)),
             *socket.routes(gateway, settings.abandon_after_s),
+            *admin_cache.routes(caching.store),
             *page.routes(),
             *openai.routes(
                 gateway,

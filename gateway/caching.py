@@ -138,7 +138,7 @@ class Caching:
             return
         why = incomplete(log)
         if why is None and shared.ttl_s > 0:
-            label = Label(generation.owner, generation.model)
+            label = Label(generation.owner, generation.model, generation.key)
             try:
                 answer = self._folding.fold(log)
                 await self._ask(self.store.keep(shared.key, generation.id, answer, shared.ttl_s, label))

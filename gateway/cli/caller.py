@@ -13,6 +13,7 @@ from gateway.cli.terminal import Trouble
 
 _LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
 _CONNECT_S: Final = 5.0
+_ANSWER_S: Final = 30.0
 
 
 class Piece(NamedTuple):
@@ -40,6 +41,16 @@ class Caller:
         try:
             return list(response.json()["data"])
         except (ValueError, KeyError, TypeError):
+            raise Trouble(f"What answers at {self.url} is not Hearth.", 1) from None
+
+    def ask(self, method: str, path: str, query: dict[str, str] | None = None) -> dict[str, Any]:
+        """What one of the server's own routes answers."""
+        with self._border():
+            response = self._http.request(method, path, params=query, timeout=_ANSWER_S)
+        self._check(response)
+        try:
+            return dict(response.json())
+        except (ValueError, TypeError):
             raise Trouble(f"What answers at {self.url} is not Hearth.", 1) from None
 
     def chat(self, model: str, messages: list[dict[str, str]]) -> Generator[Piece]:

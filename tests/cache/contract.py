@@ -12,7 +12,7 @@ ANY = Fresh()
 TTL_S = 100.0
 CLAIM_S = 50.0
 MOST_BYTES = 10_000
-ANNS = Label("ann", "demo")
+ANNS = Label("ann", "demo", "key_ann")
 
 
 @dataclass
@@ -126,15 +126,16 @@ class CacheContract:
         assert await bench.elsewhere.look("k") is None
         assert (await bench.here.totals()).bytes == 0
 
-    async def test_answers_are_let_go_of_by_key_by_namespace_and_by_model(self, bench: Bench) -> None:
-        for key, label in {"a": ANNS, "b": Label("ann", "other"), "c": Label("bob", "demo")}.items():
+    async def test_answers_are_let_go_of_by_name_by_namespace_by_model_and_by_key(self, bench: Bench) -> None:
+        for key, label in {"a": ANNS, "b": Label("ann", "other", "key_1"), "c": Label("bob", "demo", "key_2")}.items():
             await answered(bench.here, key, label=label)
         assert await bench.elsewhere.purge(namespace="nobody") == 0
-        assert await bench.elsewhere.purge(key="a", namespace="bob") == 0
+        assert await bench.elsewhere.purge(fingerprint="a", namespace="bob") == 0
         assert await bench.elsewhere.purge(model="demo", namespace="bob") == 1
         assert [await bench.here.look(key) is not None for key in "abc"] == [True, True, False]
-        assert await bench.here.purge(key="a") == 1
-        assert await bench.here.purge(namespace="ann") == 1
+        assert await bench.here.purge(fingerprint="a") == 1
+        assert await bench.here.purge(key="key_2") == 0
+        assert await bench.here.purge(key="key_1") == 1
         assert await bench.here.totals() == (0, 0)
 
     async def test_a_run_goes_on_when_everything_is_let_go_of(self, bench: Bench) -> None:

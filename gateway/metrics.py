@@ -61,6 +61,21 @@ class Metrics:
             "hearth_generation_seconds", "From the call to its end.", ["model"], buckets=_SECONDS, registry=on
         )
         self._cut = Counter("hearth_slow_reader_disconnects", "Readers cut because they stalled.", registry=on)
+        self._limited = Counter("hearth_limited", "Calls refused by a limit.", ["limit"], registry=on)
+        self._queued = Gauge(
+            "hearth_queued",
+            "Generations that wait for one of their model's slots.",
+            ["model"],
+            registry=on,
+            multiprocess_mode="livesum",
+        )
+        self._waited = Histogram(
+            "hearth_queue_seconds",
+            "What those that had to wait have waited for a slot.",
+            ["model"],
+            buckets=_SECONDS,
+            registry=on,
+        )
         self._took_over = Counter(
             "hearth_takeovers",
             "Generations gone on with after their replica or their engine was gone.",
@@ -108,6 +123,15 @@ class Metrics:
 
     def took_over(self, model: str, gone: str) -> None:
         self._took_over.labels(model, gone).inc()
+
+    def limited(self, limit: str) -> None:
+        self._limited.labels(limit).inc()
+
+    def queued(self, model: str, count: int) -> None:
+        self._queued.labels(model).set(count)
+
+    def waited(self, model: str, seconds: float) -> None:
+        self._waited.labels(model).observe(seconds)
 
     def slow_reader_cut(self) -> None:
         self._cut.inc()

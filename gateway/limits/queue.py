@@ -1,0 +1,141 @@
+"""Waiting for one of a model's slots, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Final
+
+from gateway.errors import HearthError
+from gateway.limits.line import Line
+from gateway.metrics import Metrics
+
+_LOOK_MS: Final = 100
+"""How often the next one looks for a slot that another replica gave back, roughly."""
+_PATIENCE_S: Final = 1.0
+"""How long the others sleep when nothing changes."""
+_UNKNOWN_S: Final = 5.0
+"""When to come back while it is not known how fast places come free."""
+_LONGEST_S: Final = 60.0
+_REMEMBERED: Final = 16
+
+
+class Queue:
+    """The queue of one model. `hold` takes a slot for a generation, if there is one; `clock` gives steady seconds.
+
+    Slots are counted for all replicas; turns are taken among those who wait here.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        most: int,
+        hold: Callable[[str], Awaitable[bool]],
+        clock: Callable[[], float],
+        metrics: Metrics,
+    ) -> None:
+        self._model = model
+        self._most = most
+        self._hold = hold
+        self._clock = clock
+        self._metrics = metrics
+        self._line = Line()
+        self._places: dict[str, _Place] = {}
+        self._freed: deque[float] = deque(maxlen=_REMEMBERED)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    async def enter(self, holder: str, key: str, *, refuse: bool = True) -> None:
+        """Take a slot if there is one and nobody waits, and else a place in the line.
+
+        Raises HearthError `model_busy` when as many wait as may, unless it may not refuse.
+        """
+        if not self._places and await self._hold(holder):
+            self._line.note_turn(key)
+            return
+        if refuse and len(self._places) >= self._most:
+            raise HearthError(
+                "model_busy", f"{self._most} wait for {self._model}, as many as may.", retry_after_s=self._pace()
+            )
+        self._places[holder] = _Place(key)
+        self._line.join(holder, key)
+        self._arrange()
+
+    async def turn(self, holder: str) -> AsyncGenerator[str]:
+        """Wait for a slot, unless it has one; yields how many are ahead, at once and when that changes.
+
+        However it ends, it is in the line no longer. Ended early, it may have a slot all the same.
+        """
+        place = self._places.get(holder)
+        if place is None:
+            return
+        place.waits = True
+        self._arrange()
+        began, told = self._clock(), -1
+        try:
+            while True:
+                place.changed.clear()
+                if place.is_next and await self._hold(holder):
+                    self._line.note_turn(place.key)
+                    self._metrics.waited(self._model, self._clock() - began)
+                    return
+                if place.ahead != told:
+                    told = place.ahead
+                    yield f"{told} ahead of you" if told else "you are next"
+                await place.sleep()
+        finally:
+            self.leave(holder)
+
+    def leave(self, holder: str) -> None:
+        """Give a place in the line up; harmless when there is none."""
+        if self._places.pop(holder, None) is not None:
+            self._line.leave(holder)
+            self._arrange()
+
+    def freed(self) -> None:
+        """A slot was given back here."""
+        self._freed.append(self._clock())
+        for place in self._places.values():
+            if place.is_next:
+                place.changed.set()
+
+    def _arrange(self) -> None:
+        """Tell all where they stand. The next one is the first who has begun to wait: another may never do so."""
+        found = False
+        for ahead, holder in enumerate(self._line.order()):
+            place = self._places[holder]
+            is_next = place.waits and not found
+            found = found or is_next
+            if (ahead, is_next) != (place.ahead, place.is_next):
+                place.ahead, place.is_next = ahead, is_next
+                place.changed.set()
+        self._metrics.queued(self._model, len(self._places))
+
+    def _pace(self) -> float:
+        """Seconds in which one place comes free, by the last ones that did."""
+        if not self._freed:
+            return _UNKNOWN_S
+        return min(max(1.0, (self._clock() - self._freed[0]) / len(self._freed)), _LONGEST_S)
+
+
+class _Place:
+    """Where one who waits stands."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.waits = False
+        self.ahead = -1
+        self.is_next = False
+        self.changed = asyncio.Event()
+
+    async def sleep(self) -> None:
+        # Not all replicas at the same moment.
+        seconds = _LOOK_MS * (750 + secrets.randbelow(500)) / 1e6 if self.is_next else _PATIENCE_S
+        try:
+            async with asyncio.timeout(seconds):
+                await self.changed.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,144 @@
+"""Limits in Redis: exact for all replicas together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.limits.base import Rate, Standing, Subject, Unit
+from gateway.limits.bucket import standing
+from gateway.limits.memory import KEEP_S, MemoryLimiter
+from gateway.redis.address import Address
+from gateway.redis.link import Away, Link, Script
+
+_DEADLINE_S: Final = 0.5
+"""How long a call waits for Redis before it goes on without it."""
+_AGAIN_S: Final = 1.0
+"""How long after that nobody waits for it again."""
+_CONNECTIONS: Final = 4
+_KEEP_MS: Final = round(KEEP_S * 1000)
+_FOLDER: Final = Path(__file__).parent / "scripts"
+
+
+class RedisLimiter:
+    """The store that replicas share; see Limiter for what it promises. `clock` gives steady seconds.
+
+    While Redis is away, each replica goes on with limits of its own, from where they stood. What it has taken then is
+    not told to Redis; the slots that it holds are, when Redis is back.
+
+    A slot lapses `lease_s` after its replica died. That should be longer than a takeover takes.
+    """
+
+    def __init__(
+        self, address: Address, clock: Callable[[], float], *, lease_s: float = 15.0, prefix: str = "hearth"
+    ) -> None:
+        client = address.client(connections=_CONNECTIONS, timeout_s=_DEADLINE_S)
+        self._link = Link("limits", client, clock, _DEADLINE_S)
+        self._clock = clock
+        self._here = MemoryLimiter(clock)
+        self._lease_s = lease_s
+        self._lease_ms = round(lease_s * 1000)
+        self._prefix = prefix
+        self._fell = self._renewed = -math.inf
+        self._take, self._give = _script("take"), _script("give")
+        self._hold, self._renew, self._release = _script("hold"), _script("renew"), _script("release")
+
+    async def take(self, rates: Sequence[Rate], cost: int) -> list[Standing]:
+        taken: list[Standing] = []
+        for group in self._together(rates):
+            standings = await self._take_together(group, cost)
+            if any(each.wait_s for each in standings):
+                for rate, *_ in taken:
+                    await self.give(rate.subject, rate.unit, cost)
+                return standings
+            taken += standings
+        return taken
+
+    def _together(self, rates: Sequence[Rate]) -> Iterable[list[Rate]]:
+        """Those that one call can take from: in a Cluster a subject's buckets lie in one slot, and others elsewhere."""
+        if not self._link.is_cluster:
+            return [list(rates)]
+        return [list(group) for _, group in groupby(rates, key=lambda rate: rate.subject)]
+
+    async def _take_together(self, rates: list[Rate], cost: int) -> list[Standing]:
+        keys = [self._bucket(rate.subject, rate.unit) for rate in rates]
+        try:
+            told = await self._ask(self._take, keys, [cost, _KEEP_MS, *(rate.per_minute for rate in rates)])
+        except Away:
+            return await self._here.take(rates, cost)
+        standings = []
+        for rate, (used, wait_ms) in zip(rates, told, strict=True):
+            self._here.put(rate, float(used))
+            standings.append(standing(rate, float(used), float(wait_ms) / 1000))
+        return standings
+
+    async def give(self, subject: Subject, unit: Unit, amount: int) -> None:
+        await self._here.give(subject, unit, amount)
+        try:
+            await self._ask(self._give, [self._bucket(subject, unit)], [amount, _KEEP_MS])
+        except Away:
+            return  # What flows back makes it good.
+
+    async def hold(self, subject: Subject, most: int, holder: str) -> bool:
+        try:
+            has = await self._ask(self._hold, [self._slots(subject)], [holder, most, self._lease_ms])
+        except Away:
+            return await self._here.hold(subject, most, holder)
+        if has:
+            self._here.keep(subject, holder)
+        return bool(has)
+
+    async def release(self, subject: Subject, holder: str) -> None:
+        self.leave(subject, holder)
+        await self._remove(subject, [holder])
+
+    def leave(self, subject: Subject, holder: str) -> None:
+        self._here.leave(subject, holder)
+
+    async def renew(self) -> None:
+        if self._clock() - self._renewed < self._lease_s / 4:
+            return
+        self._renewed = self._clock()
+        try:
+            for subject, holders in [(subject, list(holders)) for subject, holders in self._here.held.items()]:
+                await self._ask(self._renew, [self._slots(subject)], [self._lease_ms, *holders])
+                if ended := set(holders) - self._here.held.get(subject, set()):
+                    # They were given back while this was under way, and it may have come later.
+                    await self._remove(subject, ended)
+        except Away:
+            return  # The next one tries again.
+
+    async def close(self) -> None:
+        await self._link.close()
+
+    async def _remove(self, subject: Subject, holders: Iterable[str]) -> None:
+        try:
+            await self._ask(self._release, [self._slots(subject)], list(holders))
+        except Away:
+            return  # They lapse.
+
+    async def _ask(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
+        """What a script answers. Raises Away, at once when Redis was away a moment ago."""
+        if self._link.reason is not None and self._clock() - self._fell < _AGAIN_S:
+            raise Away(self._link.reason)
+        try:
+            return await self._link.script(script, keys, arguments)
+        except Away:
+            self._fell = self._clock()
+            # When it is back, it may lack what is held here.
+            self._renewed = -math.inf
+            raise
+
+    def _bucket(self, subject: Subject, unit: Unit) -> str:
+        # The braces are a Cluster's hash tag.
+        return f"{self._prefix}:limit:{{{subject.kind}:{subject.name}}}:{unit}"
+
+    def _slots(self, subject: Subject) -> str:
+        return f"{self._prefix}:slots:{subject.kind}:{subject.name}"
+
+
+def _script(name: str) -> Script:
+    return Script((_FOLDER / f"{name}.lua").read_text())

@@ -1,0 +1,29 @@
+-- Take as much from each of several buckets, or from none of them. The arithmetic is that of bucket.py.
+--
+-- KEYS: the buckets (hashes). ARGV: how much, ms that a bucket is remembered, then what each gives in a minute.
+-- Answers for each {used, ms until it would fit}, both as text; where all are 0 it was taken, and is in `used`.
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local cost = tonumber(ARGV[1])
+local used, waits, fits = {}, {}, true
+
+for i, bucket in ipairs(KEYS) do
+  local minute = tonumber(ARGV[2 + i])
+  local held = redis.call('HMGET', bucket, 'used', 'at')
+  used[i] = math.max(0, (held[1] or 0) - math.max(0, now - (held[2] or now)) * minute / 60000)
+  local lacks = used[i] + math.min(cost, minute) - minute
+  waits[i] = lacks > 1e-6 and lacks * 60000 / minute or 0
+  fits = fits and waits[i] == 0
+end
+
+local answers = {}
+for i, bucket in ipairs(KEYS) do
+  if fits then
+    used[i] = used[i] + cost
+    redis.call('HSET', bucket, 'minute', ARGV[2 + i], 'used', string.format('%.17g', used[i]), 'at', now)
+    redis.call('PEXPIRE', bucket, ARGV[2])
+  end
+  answers[i] = {string.format('%.17g', used[i]), string.format('%.17g', waits[i])}
+end
+return answers

@@ -1,0 +1,175 @@
+"""Limits in Redis keep the contract, and outlive its absence."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+from redis import Redis, RedisCluster
+
+from gateway.limits.base import Rate
+from gateway.limits.redis import RedisLimiter
+from gateway.redis.address import Address
+from tests.gateway.limits.contract import ANN, MODEL, SIXTY, Bench, LimiterContract, takes
+from tests.redis_cluster import cluster
+from tests.redis_server import RedisProcess, redis_process
+from tests.turning import Turned
+
+Two = tuple[RedisLimiter, RedisLimiter, Turned]
+
+
+def shift(url: str, prefix: str, seconds: float) -> None:
+    """Let Redis' own time pass for all limits of one bench."""
+    address = Address.parse(url)
+    with RedisCluster(*address.hosts[0]) if address.kind == "cluster" else Redis.from_url(url) as client:
+        for key in client.scan_iter(f"{prefix}:limit:*"):
+            client.hincrbyfloat(key, "at", -seconds * 1000)
+        for key in client.scan_iter(f"{prefix}:slots:*"):
+            for holder in client.zrange(key, 0, -1):
+                client.zincrby(key, -seconds * 1000, holder)
+
+
+@asynccontextmanager
+async def two(url: str, prefix: str = "hearth") -> AsyncIterator[Two]:
+    """Two replicas' limits, and their clock."""
+    clock = Turned()
+    here, elsewhere = [RedisLimiter(Address.parse(url), clock, prefix=prefix) for _ in range(2)]
+    yield here, elsewhere, clock
+    for limiter in (here, elsewhere):
+        await limiter.close()
+
+
+class RedisBench:
+    """Two replicas on one Redis."""
+
+    @pytest.fixture
+    async def bench(self, url: str) -> AsyncIterator[Bench]:
+        prefix = f"test-{secrets.token_hex(4)}"
+        async with two(url, prefix) as (here, elsewhere, clock):
+
+            def turn(seconds: float) -> None:
+                clock.turn(seconds)
+                shift(url, prefix, seconds)
+
+            yield Bench(here, elsewhere, turn)
+
+    async def test_the_slots_of_a_dead_replica_lapse(self, bench: Bench) -> None:
+        assert await bench.here.hold(MODEL, 2, "gen_a") and await bench.elsewhere.hold(MODEL, 2, "gen_b")
+        for _ in range(3):
+            bench.turn(4)
+            assert not await bench.elsewhere.hold(MODEL, 2, "gen_c")
+            await bench.elsewhere.renew()
+        bench.turn(4)
+        assert await bench.elsewhere.hold(MODEL, 2, "gen_c")
+        assert not await bench.elsewhere.hold(MODEL, 2, "gen_d")
+
+    async def test_a_slot_is_left_to_who_goes_on(self, bench: Bench) -> None:
+        assert await bench.here.hold(MODEL, 1, "gen_a")
+        bench.here.leave(MODEL, "gen_a")
+        assert not await bench.here.hold(MODEL, 1, "gen_b")
+        assert await bench.elsewhere.hold(MODEL, 0, "gen_a")
+        for _ in range(4):
+            bench.turn(5)
+            for limiter in (bench.here, bench.elsewhere):
+                await limiter.renew()
+        assert not await bench.here.hold(MODEL, 1, "gen_b")
+        await bench.elsewhere.release(MODEL, "gen_a")
+        assert await bench.here.hold(MODEL, 1, "gen_b")
+
+
+class TestRedisLimiter(RedisBench, LimiterContract):
+    @pytest.fixture
+    def url(self, redis_url: str) -> str:
+        return redis_url
+
+
+@pytest.fixture(scope="module")
+def cluster_url() -> Iterator[str]:
+    with cluster() as made:
+        yield made.url
+
+
+class TestClusteredLimiter(RedisBench, LimiterContract):
+    @pytest.fixture
+    def url(self, cluster_url: str) -> str:
+        return cluster_url
+
+
+@pytest.fixture
+def server() -> Iterator[RedisProcess]:
+    with redis_process() as running:
+        yield running
+
+
+async def test_one_call_takes_from_all_buckets(server: RedisProcess) -> None:
+    async with two(server.url) as (here, _, _):
+        rates = [SIXTY, Rate(MODEL, "requests", 10)]
+        await here.take(rates, 1)
+        before = server.ask("INFO", "commandstats")["cmdstat_evalsha"]["calls"]
+        await here.take(rates, 1)
+        assert server.ask("INFO", "commandstats")["cmdstat_evalsha"]["calls"] == before + 1
+        assert sorted(server.ask("KEYS", "*")) == [
+            b"hearth:limit:{key:ann}:requests",
+            b"hearth:limit:{model:demo}:requests",
+        ]
+
+
+async def test_without_redis_each_replica_goes_on_from_where_the_limit_stood(server: RedisProcess) -> None:
+    async with two(server.url) as (here, elsewhere, clock):
+        assert await takes(here, SIXTY, cost=40)
+        server.kill()
+        assert await takes(here, SIXTY, cost=20)
+        assert not await takes(here, SIXTY)
+        await here.give(ANN, "requests", 5)
+        assert await takes(here, SIXTY, cost=5)
+        assert await takes(elsewhere, SIXTY, cost=60)
+        clock.turn(60)
+        assert await takes(here, SIXTY, cost=60)
+
+
+async def test_limits_are_shared_again_when_redis_is_back(server: RedisProcess) -> None:
+    async with two(server.url) as (here, elsewhere, clock):
+        await takes(here, SIXTY)
+        server.kill()
+        assert await takes(here, SIXTY)
+        server.restart(keep_data=False)
+        clock.turn(1)
+        assert await takes(here, SIXTY, cost=60)
+        assert not await takes(elsewhere, SIXTY, cost=5)
+
+
+async def test_slots_are_put_back_when_redis_has_lost_them(server: RedisProcess) -> None:
+    async with two(server.url) as (here, elsewhere, clock):
+        assert await here.hold(MODEL, 3, "gen_a")
+        server.kill()
+        assert await here.hold(MODEL, 3, "gen_b") and await here.hold(MODEL, 3, "gen_c")
+        assert not await here.hold(MODEL, 3, "gen_d")
+        await here.release(MODEL, "gen_c")
+        server.restart(keep_data=False)
+        clock.turn(1)
+        await here.renew()
+        assert await elsewhere.hold(MODEL, 3, "gen_e")
+        assert not await elsewhere.hold(MODEL, 3, "gen_f")
+
+
+async def test_a_redis_that_stands_still_is_waited_for_once(server: RedisProcess) -> None:
+    async with two(server.url) as (here, _, _):
+        with server.frozen():
+            assert await takes(here, SIXTY, cost=60)
+            async with asyncio.timeout(0.4):
+                assert not await takes(here, SIXTY)
+                assert await here.hold(MODEL, 1, "gen_a")
+                assert not await here.hold(MODEL, 1, "gen_b")
+                await here.release(MODEL, "gen_a")
+
+
+async def test_what_is_given_back_while_leases_are_renewed_stays_given_back(server: RedisProcess) -> None:
+    async with two(server.url) as (here, _, _):
+        holders = [f"gen_{index}" for index in range(50)]
+        for holder in holders:
+            assert await here.hold(MODEL, 50, holder)
+        await asyncio.gather(here.renew(), *(here.release(MODEL, holder) for holder in holders))
+        assert server.ask("ZCARD", "hearth:slots:model:demo") == 0

@@ -39,25 +39,28 @@ class LimitedRun:
                     yield place
 
     async def close(self, outcome: Outcome | None) -> None:
-        if outcome is not None:
+        if outcome is None:
+            self._leave()
+        else:
             usage = outcome.terminal.usage
             await self.settle(usage.prompt_tokens + usage.completion_tokens)
-            return
-        for subject in self.slots:
-            self._limiter.leave(subject, self._id)
-        if self._queue is not None:
-            self._queue.leave(self._id)
 
     async def settle(self, used: int) -> None:
         """Give everything back, but for the tokens that were used."""
-        if self._queue is not None:
-            self._queue.leave(self._id)
+        # First without waiting for anything: should this be interrupted, what was not given back lapses.
+        self._leave()
         for subject in self.slots:
             await self._limiter.release(subject, self._id)
         if self._queue is not None:
             self._queue.freed()
         for subject in self.buckets:
             await self._limiter.give(subject, "tokens", self.estimate - used)
+
+    def _leave(self) -> None:
+        if self._queue is not None:
+            self._queue.leave(self._id)
+        for subject in self.slots:
+            self._limiter.leave(subject, self._id)
 
 
 def estimate(generation: Generation) -> int:

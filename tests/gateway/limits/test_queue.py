@@ -8,7 +8,7 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.admission import Admission
@@ -182,6 +182,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
+@example([("call", "ann"), ("call", "ann"), ("pass", 4), ("cancel", 1), ("pass", 1), ("cancel", 1)])
 def test_whatever_is_stopped_whenever_no_slot_is_given_twice_or_lost(steps: list[tuple[str, str | int]]) -> None:
     asyncio.run(play(steps))
 

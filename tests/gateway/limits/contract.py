@@ -52,6 +52,15 @@ class LimiterContract:
             bench.turn(0.001)
         assert not await takes(bench.here, odd, cost=100_000)
 
+    async def test_it_fits_when_the_time_that_was_told_is_over(self, bench: Bench) -> None:
+        for per_minute in (7, 13, 97):
+            rate = Rate(Subject("key", f"of {per_minute}"), "tokens", per_minute)
+            await takes(bench.here, rate, cost=per_minute)
+            for cost in (1, 3, 5, 7):
+                [refused] = await bench.here.take([rate], cost)
+                bench.turn(refused.wait_s)
+                assert await takes(bench.elsewhere, rate, cost=cost)
+
     async def test_all_is_taken_or_nothing(self, bench: Bench) -> None:
         small = Rate(MODEL, "requests", 3)
         for _ in range(3):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from redis import Redis, RedisCluster
@@ -13,6 +14,7 @@ from redis import Redis, RedisCluster
 from gateway.limits.base import Rate
 from gateway.limits.redis import RedisLimiter
 from gateway.redis.address import Address
+from gateway.redis.link import Script
 from tests.gateway.limits.contract import ANN, MODEL, SIXTY, Bench, LimiterContract, takes
 from tests.redis_cluster import cluster
 from tests.redis_server import RedisProcess, redis_process
@@ -144,6 +146,7 @@ async def test_limits_are_shared_again_when_redis_is_back(server: RedisProcess) 
 async def test_slots_are_put_back_when_redis_has_lost_them(server: RedisProcess) -> None:
     async with two(server.url) as (here, elsewhere, clock):
         assert await here.hold(MODEL, 3, "gen_a")
+        await here.renew()
         server.kill()
         assert await here.hold(MODEL, 3, "gen_b") and await here.hold(MODEL, 3, "gen_c")
         assert not await here.hold(MODEL, 3, "gen_d")
@@ -166,10 +169,18 @@ async def test_a_redis_that_stands_still_is_waited_for_once(server: RedisProcess
                 await here.release(MODEL, "gen_a")
 
 
-async def test_what_is_given_back_while_leases_are_renewed_stays_given_back(server: RedisProcess) -> None:
+async def test_a_renewal_that_comes_late_brings_back_nothing(
+    server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with two(server.url) as (here, _, _):
-        holders = [f"gen_{index}" for index in range(50)]
-        for holder in holders:
-            assert await here.hold(MODEL, 50, holder)
-        await asyncio.gather(here.renew(), *(here.release(MODEL, holder) for holder in holders))
-        assert server.ask("ZCARD", "hearth:slots:model:demo") == 0
+        script = here._link.script
+
+        async def overtaken(what: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+            if what is here._renew:
+                await here.release(MODEL, "gen_a")
+            return await script(what, keys, arguments)
+
+        monkeypatch.setattr(here._link, "script", overtaken)
+        assert await here.hold(MODEL, 2, "gen_a") and await here.hold(MODEL, 2, "gen_b")
+        await here.renew()
+        assert server.ask("ZRANGE", "hearth:slots:model:demo", 0, -1) == [b"gen_b"]

@@ -10,7 +10,7 @@ from gateway.limits.base import Rate, Standing, Subject, Unit
 from gateway.limits.bucket import Bucket, standing, wait
 
 KEEP_S: Final = 3600.0
-"""How long a bucket is remembered after its last use: a run may take so long until it tells what it used."""
+"""How long a full bucket is remembered: a run may take so long until it tells what it used."""
 
 
 class MemoryLimiter:
@@ -74,7 +74,7 @@ class MemoryLimiter:
         name = rate.subject, rate.unit
         self._buckets[name] = Bucket(rate.per_minute, used, now)
         self._buckets.move_to_end(name)
-        while now - next(iter(self._buckets.values())).at > KEEP_S:
+        while next(iter(self._buckets.values())).used_by(now - KEEP_S) == 0:
             self._buckets.popitem(last=False)
 
     def _used(self, subject: Subject, unit: Unit) -> float:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from gateway.limits.base import Rate, Standing, Subject, Unit
 from gateway.limits.bucket import standing
 from gateway.limits.memory import KEEP_S, MemoryLimiter
+from gateway.limits.whole import whole
 from gateway.redis.address import Address
 from gateway.redis.link import Away, Link, Script
 
@@ -84,7 +85,7 @@ class RedisLimiter:
 
     async def hold(self, subject: Subject, most: int, holder: str) -> bool:
         try:
-            has = await self._ask(self._hold, [self._slots(subject)], [holder, most, self._lease_ms])
+            has = await whole(self._ask(self._hold, [self._slots(subject)], [holder, most, self._lease_ms]))
         except Away:
             return await self._here.hold(subject, most, holder)
         if has:

@@ -11,6 +11,7 @@ from gateway.errors import HearthError
 from gateway.generation import Generation
 from gateway.limits.base import Limiter, Subject
 from gateway.limits.queue import Queue
+from gateway.limits.whole import whole
 from gateway.measure import measure
 
 _LIKELY: Final = 256
@@ -47,8 +48,11 @@ class LimitedRun:
 
     async def settle(self, used: int) -> None:
         """Give everything back, but for the tokens that were used."""
-        # First without waiting for anything: should this be interrupted, what was not given back lapses.
+        # First without waiting for anything: should the rest be interrupted all the same, it lapses.
         self._leave()
+        await whole(self._give_back(used))
+
+    async def _give_back(self, used: int) -> None:
         for subject in self.slots:
             await self._limiter.release(subject, self._id)
         if self._queue is not None:

@@ -1,6 +1,6 @@
 -- Take as much from each of several buckets, or from none of them. The arithmetic is that of bucket.py.
 --
--- KEYS: the buckets (hashes). ARGV: how much, ms that a bucket is remembered, then what each gives in a minute.
+-- KEYS: the buckets (hashes). ARGV: how much, ms that a full bucket is remembered, then what each gives in a minute.
 -- Answers for each {used, ms until it would fit}, both as text; where all are 0 it was taken, and is in `used`.
 
 local time = redis.call('TIME')
@@ -22,7 +22,7 @@ for i, bucket in ipairs(KEYS) do
   if fits then
     used[i] = used[i] + cost
     redis.call('HSET', bucket, 'minute', ARGV[2 + i], 'used', string.format('%.17g', used[i]), 'at', now)
-    redis.call('PEXPIRE', bucket, ARGV[2])
+    redis.call('PEXPIRE', bucket, math.ceil(used[i] * 60000 / ARGV[2 + i]) + ARGV[2])
   end
   answers[i] = {string.format('%.17g', used[i]), string.format('%.17g', waits[i])}
 end

@@ -31,7 +31,8 @@ class LimiterContract:
     async def test_a_minutes_worth_may_be_taken_at_once_and_no_more(self, bench: Bench) -> None:
         for left in (40, 20, 0):
             [standing] = await bench.here.take([SIXTY], 20)
-            assert standing.remaining == left and standing.wait_s == 0
+            # A second may pass meanwhile.
+            assert standing.remaining in (left, left + 1) and standing.wait_s == 0
             assert standing.reset_s == pytest.approx(60 - left, abs=1)
         [refused] = await bench.elsewhere.take([SIXTY], 20)
         assert refused.wait_s == pytest.approx(20, abs=1) and refused.remaining <= 1

@@ -39,9 +39,11 @@ async def two(url: str, prefix: str = "hearth") -> AsyncIterator[Two]:
     """Two replicas' limits, and their clock."""
     clock = Turned()
     here, elsewhere = [RedisLimiter(Address.parse(url), clock, prefix=prefix) for _ in range(2)]
-    yield here, elsewhere, clock
-    for limiter in (here, elsewhere):
-        await limiter.close()
+    try:
+        yield here, elsewhere, clock
+    finally:
+        for limiter in (here, elsewhere):
+            await limiter.close()
 
 
 class RedisBench:
@@ -117,6 +119,14 @@ async def test_one_call_takes_from_all_buckets(server: RedisProcess) -> None:
             b"hearth:limit:{key:ann}:requests",
             b"hearth:limit:{model:demo}:requests",
         ]
+
+
+async def test_a_debt_is_not_forgotten(server: RedisProcess) -> None:
+    async with two(server.url) as (here, _, _):
+        assert await takes(here, SIXTY, cost=60 * 300)
+        assert server.ask("TTL", "hearth:limit:{key:ann}:requests") > 300 * 60
+        await here.give(ANN, "requests", -60)
+        assert server.ask("TTL", "hearth:limit:{key:ann}:requests") > 301 * 60
 
 
 async def test_without_redis_each_replica_goes_on_from_where_the_limit_stood(server: RedisProcess) -> None:

@@ -85,9 +85,14 @@ class LimitGate:
         # What the key's limits are is not known here; where it has none, nothing is there to take over or to give back.
         run.buckets += [key, model]
         run.slots += [key, model]
-        await self._limiter.hold(key, 0, generation.id)
-        if queue is not None and not await self._limiter.hold(model, 0, generation.id):
-            await queue.enter(generation.id, generation.key, refuse=False)
+        try:
+            await self._limiter.hold(key, 0, generation.id)
+            if queue is not None and not await self._limiter.hold(model, 0, generation.id):
+                await queue.enter(generation.id, generation.key, refuse=False)
+        except BaseException:
+            # Whoever takes the run over next finds all as it was.
+            await run.close(None)
+            raise
         return run
 
     def spared(self, spared: Spared) -> None:

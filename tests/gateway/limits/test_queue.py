@@ -155,6 +155,18 @@ async def test_a_slot_given_back_elsewhere_is_found(limiter: SlowLimiter) -> Non
     await task
 
 
+@pytest.mark.parametrize("turns", range(1, 8))
+async def test_a_takeover_that_is_stopped_holds_nothing_here(limiter: SlowLimiter, turns: int) -> None:
+    gate, generation = a_gate(limiter, Turned(), concurrent=1), a_generation()
+    await gate.admit(generation, a_key(concurrent=1))
+    task = asyncio.create_task(gate.inherit(generation))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if task.cancel():
+        await asyncio.wait([task])
+        assert not limiter.held
+
+
 async def test_the_metrics_show_who_waits_and_who_was_refused(limiter: SlowLimiter) -> None:
     gate = a_gate(limiter, Turned(), concurrent=1, max_queued=1)
     runs = [await gate.admit(a_generation(), a_key()) for _ in range(2)]

@@ -18,6 +18,7 @@ from gateway.redis.link import Script
 from tests.gateway.limits.contract import ANN, MODEL, SIXTY, Bench, LimiterContract, takes
 from tests.redis_cluster import cluster
 from tests.redis_server import RedisProcess, redis_process
+from tests.system.test_redis_user import make_user
 from tests.turning import Turned
 
 Two = tuple[RedisLimiter, RedisLimiter, Turned]
@@ -119,6 +120,17 @@ async def test_one_call_takes_from_all_buckets(server: RedisProcess) -> None:
             b"hearth:limit:{key:ann}:requests",
             b"hearth:limit:{model:demo}:requests",
         ]
+
+
+async def test_the_user_of_the_document_may_do_all_that_limits_need(server: RedisProcess) -> None:
+    async with two(make_user(server)) as (here, elsewhere, _):
+        assert await takes(here, SIXTY)
+        await here.give(ANN, "requests", 1)
+        assert await here.hold(MODEL, 1, "gen_a")
+        await here.renew()
+        assert not await elsewhere.hold(MODEL, 1, "gen_b")
+        await here.release(MODEL, "gen_a")
+    assert server.ask("ACL", "LOG") == []
 
 
 async def test_a_debt_is_not_forgotten(server: RedisProcess) -> None:

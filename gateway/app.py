@@ -21,6 +21,9 @@ from gateway.claims.base import Claims
 from gateway.claims.memory import MemoryClaims
 from gateway.clock import Clock
 from gateway.core import Deadlines, Gateway
+from gateway.limits.base import Limiter
+from gateway.limits.gate import KeyLimits, LimitGate, ModelLimits
+from gateway.limits.memory import MemoryLimiter
 from gateway.log.base import Logs, Retention
 from gateway.log.memory import MemoryLogs
 from gateway.metrics import Metrics
@@ -59,7 +62,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         logs,
         claims,
         caching,
-        Gates(),
+        Gates([_limits(settings, clock, metrics)]),
         clock,
         metrics,
         Deadlines(
@@ -124,6 +127,24 @@ def _policies(settings: Settings) -> dict[str, Policy]:
         name: Policy(table.cache or settings.cache, table.cache_ttl_s or settings.cache_ttl_s)
         for name, table in settings.model.items()
     }
+
+
+def _limits(settings: Settings, clock: Clock, metrics: Metrics) -> LimitGate:
+    """What each key and each model may use."""
+    limiter: Limiter = MemoryLimiter(clock.steady)
+    if settings.redis_url is not None:
+        from gateway.limits.redis import RedisLimiter
+        from gateway.redis.address import Address
+
+        address = Address.parse(settings.redis_url.get_secret_value())
+        # A run that another replica takes over keeps its place: that takes up to a lease and a quarter.
+        limiter = RedisLimiter(address, clock.steady, lease_s=1.5 * settings.lease_s)
+    keys = KeyLimits(settings.requests_per_minute, settings.tokens_per_minute, settings.concurrent)
+    models = {
+        name: ModelLimits(table.requests_per_minute, table.tokens_per_minute, table.concurrent, table.max_queued)
+        for name, table in settings.model.items()
+    }
+    return LimitGate(limiter, keys, models, clock.steady, metrics)
 
 
 def _cache(settings: Settings, clock: Clock) -> Cache:

@@ -156,7 +156,8 @@ class Caching:
         self._renewed_at = now
         claims = {each.shared.key: each.id for each in running if each.shared is not None}
         try:
-            await self._ask(self.store.renew(claims))
+            # Asked for its own sake where nothing is to be renewed: so that it is known whether the store is there.
+            await self._ask(self.store.renew(claims) if claims else self.store.totals())
         except Unavailable:
             return
         await self.store.sweep()

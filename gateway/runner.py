@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from engines.base import Said
 from engines.errors import EngineError
 from engines.pool import Pool
+from gateway.abandonment import Abandonment
 from gateway.admission import Admission, Outcome
 from gateway.caching import Caching
 from gateway.clock import Clock
@@ -36,10 +37,6 @@ from gateway.takeover import so_far
 
 Reason = Literal["caller", "abandoned", "shutdown"]
 
-FIRST_READER_S = 5.0
-"""How long a generation that needs a reader waits for its first one."""
-_ASK_AGAIN_S = 2.0
-"""How often it is asked whether somebody reads elsewhere, at most."""
 _MOST_DEATHS = 2
 """Engines that may die under one generation: it may be what kills them."""
 
@@ -79,15 +76,13 @@ class Runner:
         self._admission = admission
         self._source = source
         self._inherited = inherited
+        self._abandonment = Abandonment(writer, self._logs, lambda: self.stop("abandoned"))
         self._began = clock.steady() - max(0.0, clock.wall() - generation.created)
         self._task: asyncio.Task[None] | None = None
         self._stopped: Reason | HearthError | None = None
         self._handed_over = self._taken_away = False
         self._cancellable = False
         """Whether the task stands inside the part that a cancel may interrupt: begun, and its end not yet decided."""
-        self._leaving: asyncio.TimerHandle | None = None
-        self._asking: asyncio.Task[None] | None = None
-        """Finds out whether somebody reads elsewhere."""
         self._prompt_tokens = self._cached_tokens = self._tokens = 0
         self._started: float | None = None
         self._first_token: float | None = None
@@ -103,13 +98,10 @@ class Runner:
     def start(self) -> asyncio.Task[None]:
         """Begin to run; the caller owns the task."""
         self._task = asyncio.create_task(self._run(), name=f"runner {self.generation.id}")
-        log = self._writer.log
-        log.on_readers = self._readers_changed
         self._admission.on_stop = self.fail
         self._writer.on_cancel = lambda: self.stop("caller")
         self._writer.on_fenced = self._give_way
-        if not log.readers and self.generation.grace is not None:
-            self._leave_after(max(self.generation.grace, FIRST_READER_S))
+        self._abandonment.watch()
         return self._task
 
     def stop(self, by: Reason) -> None:
@@ -327,44 +319,8 @@ class Runner:
         self._metrics.ended(self.generation.model, final, prompt_tokens, tokens, self._elapsed())
 
     def _leave_alone(self) -> None:
-        # Whoever reads the log from now on is no concern of its writer, which the log would keep in memory.
-        self._writer.log.on_readers = lambda count: None
+        self._abandonment.end()
         self._writer.on_cancel = self._writer.on_fenced = lambda: None
-        if self._leaving is not None:
-            self._leaving.cancel()
-        if self._asking is not None:
-            self._asking.cancel()
-
-    def _readers_changed(self, count: int) -> None:
-        if self._leaving is not None:
-            self._leaving.cancel()
-            self._leaving = None
-        if count == 0 and self.generation.grace is not None:
-            self._leave_after(self.generation.grace)
-
-    def _leave_after(self, seconds: float) -> None:
-        if seconds == 0:
-            self._leave()
-        else:
-            self._leaving = asyncio.get_running_loop().call_later(seconds, self._leave)
-
-    def _leave(self) -> None:
-        if not self._logs.shared:
-            self.stop("abandoned")
-        elif self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._leave_unless_followed(), name=f"leave {self.generation.id}")
-
-    async def _leave_unless_followed(self) -> None:
-        followed = await self._logs.followed(self._writer)
-        grace = self.generation.grace
-        assert grace is not None
-        if self._writer.log.readers:
-            return
-        # While that cannot be known, a stream that may be resumed goes on, and one that may not does not.
-        if followed or (followed is None and grace > 0):
-            self._leaving = asyncio.get_running_loop().call_later(max(grace, _ASK_AGAIN_S), self._leave)
-        else:
-            self.stop("abandoned")
 
     def _elapsed(self) -> float:
         return self._clock.steady() - self._began

@@ -8,7 +8,7 @@ import pytest
 
 from engines.base import Delta, Prompt
 from engines.errors import EngineError
-from gateway import runner
+from gateway import abandonment
 from gateway.errors import HearthError
 from gateway.events import Canceled, Failed, Finished, Opened, Progress, Timings, Usage, is_terminal
 from gateway.generation import State
@@ -208,7 +208,7 @@ async def test_a_reader_who_comes_back_within_the_grace_finds_it_running() -> No
         for _ in range(3):
             with stage.gateway.reading(log):
                 await until(lambda: stage.puppet.running == 1)
-        timer = stage.gateway._runs._runners[id]._leaving
+        timer = stage.gateway._runs._runners[id]._abandonment.timer
         assert timer is not None
         with stage.gateway.reading(log):
             assert timer.cancelled()
@@ -228,7 +228,7 @@ async def test_one_reader_of_two_may_leave() -> None:
 
 
 async def test_what_nobody_ever_reads_is_stopped_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "FIRST_READER_S", 0.01)
+    monkeypatch.setattr(abandonment, "FIRST_READER_S", 0.01)
     async with staged() as stage:
         await stage.ask(grace=0)
         end = await ended_unread(stage)
@@ -241,7 +241,7 @@ async def test_what_needs_no_reader_runs_to_its_end() -> None:
         call, log = await stage.ask(grace=None)
         with stage.gateway.reading(log):
             await until(lambda: stage.puppet.running == 1)
-        assert stage.gateway._runs._runners[call.generation.id]._leaving is None
+        assert stage.gateway._runs._runners[call.generation.id]._abandonment.timer is None
         stage.puppet.says(call.generation.id, ACCEPTED, LAST, None)
         assert isinstance(await ended_unread(stage), Finished)
 

@@ -325,3 +325,20 @@ async def engine_core_of(engine: VllmEngine) -> int:
     children = Path(f"/proc/{engine.pid}/task/{engine.pid}/children").read_text().split()
     assert len(children) == 1
     return int(children[0])
+
+
+async def test_it_says_what_it_is_and_what_it_puts_for_what_is_not_sent(vllm: VllmEngine) -> None:
+    traits = vllm.traits
+    assert traits.version is not None and len(traits.version) == 32
+    # The bundled model's own configuration has a temperature; the rest is vLLM's.
+    assert traits.chat_defaults["temperature"] == traits.text_defaults["temperature"] == 0.8
+    assert (traits.chat_defaults["add_special_tokens"], traits.text_defaults["add_special_tokens"]) == (False, True)
+    assert {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "n": 1}.items() <= traits.chat_defaults.items()
+
+
+@pytest.mark.parametrize("kind", ["chat", "text"])
+async def test_defaults_spelled_out_are_taken_and_change_nothing(vllm: VllmEngine, kind: str) -> None:
+    plain = {"max_tokens": 12, "temperature": 0.0}
+    bare = chat("Tell me a story.", **plain) if kind == "chat" else Prompt(texts=("Once",), parameters=plain)
+    spelled = Prompt(messages=bare.messages, texts=bare.texts, parameters=vllm.traits.defaults(bare) | plain)
+    assert (await ask(vllm, spelled)).text() == (await ask(vllm, bare)).text()

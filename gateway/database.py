@@ -62,6 +62,9 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         where = ":memory:" if self._path is None else str(self._path)
+        if self._path is not None:
+            # What is in it is for this user alone; SQLite gives the files beside it the same mode.
+            self._path.touch(mode=0o600)
         connection = sqlite3.connect(where, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
         try:
             # With a log beside the file readers and writers of several processes do not wait for each other; what was

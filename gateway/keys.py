@@ -29,6 +29,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     name: str
     namespace: str
+    hint: str = ""
+    """The last letters of its secret, by which people tell it from others."""
     created: float = 0.0
     expires: float | None = None
     revoked: float | None = None

@@ -93,13 +93,18 @@ class Gateway:
         self.on_draining: set[Callable[[], None]] = set()
         """Called when `draining` is set: for connections that wait for more than one log."""
 
-    def seat(self, model: str) -> Seat:
-        """The model of that name. Raises HearthError `unknown_model`."""
+    def seats(self, key: Key) -> list[Seat]:
+        """The models that the key may ask."""
+        return [seat for name, seat in self.pool.seats.items() if key.may_ask(name)]
+
+    def seat(self, model: str, key: Key) -> Seat:
+        """The model of that name. Raises HearthError `unknown_model`, also for one that the key may not ask."""
         seat = self.pool.seats.get(model)
-        if seat is None:
+        if seat is None or not key.may_ask(model):
+            known = [seat.name for seat in self.seats(key)]
             raise HearthError(
                 "unknown_model",
-                f"No model {shown(model)} is served here{nearest(model, self.pool.seats)}; GET /v1/models lists them.",
+                f"No model {shown(model)} is served here{nearest(model, known)}; GET /v1/models lists them.",
                 parameter="model",
             )
         return seat
@@ -123,7 +128,7 @@ class Gateway:
         Raises HearthError `unknown_model`, `invalid_request`, `overloaded`, `draining`, what the gate raises, and
         `not_cached`; with an idempotency key `idempotency_mismatch`, `expired`, `log_unavailable` as well.
         """
-        seat = self.seat(model)
+        seat = self.seat(model, key)
         _check_parameters(seat, prompt)
         headers = dict(await self._gate.enter(key, model))
         if idempotency_key is not None and grace is not None:

@@ -51,12 +51,13 @@ def routes(gateway: Gateway, limits: BodyLimits, *, keep_alive_s: float, grace_s
     """`grace_s` is for resumable streams, `since` (unix seconds) is when the models came."""
 
     async def models(request: Request) -> Response:
-        listed = [_model(seat, since) for seat in gateway.pool.seats.values()]
+        listed = [_model(seat, since) for seat in gateway.seats(caller(request))]
         return JSONResponse({"object": "list", "data": listed}, headers=_identify(request))
 
     async def model(request: Request) -> Response:
         headers = _identify(request)
-        return JSONResponse(_model(gateway.seat(request.path_params["model"]), since), headers=headers)
+        seat = gateway.seat(request.path_params["model"], caller(request))
+        return JSONResponse(_model(seat, since), headers=headers)
 
     def answers(kind: Kind) -> Answers:
         return Answers(gateway, limits, kind, keep_alive_s, grace_s)

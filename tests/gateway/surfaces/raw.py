@@ -65,6 +65,6 @@ async def line(served: Served) -> AsyncIterator[Line]:
 
 def engine_of(served: Served, model: str = "demo") -> ScriptedEngine:
     """The scripted engine behind a model."""
-    engine = served.gateway.seat(model).engine
+    engine = served.gateway.pool.seats[model].engine
     assert isinstance(engine, ScriptedEngine)
     return engine

@@ -136,7 +136,7 @@ async def test_boot_that_fails_is_told_by_the_status_of_a_plain_answer() -> None
 @pytest.mark.parametrize("stream", [True, False])
 async def test_refusal_of_a_warm_engine_is_told_by_the_status(stream: bool) -> None:
     async with serving("demo=scripted:?context_length=2") as served:
-        await until(lambda: served.gateway.seat("demo").state == "warm")
+        await until(lambda: served.gateway.pool.seats["demo"].state == "warm")
         refused = await post(served, {"model": "demo", "prompt": "one two three", "stream": stream}, "/v1/completions")
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "context_length_exceeded")
     assert refused.headers["x-generation-id"] and refused.headers["x-request-id"]

@@ -42,7 +42,7 @@ async def test_leaving_while_the_model_boots_takes_the_call_back(stream: bool) -
         await is_over(served)
         assert engine_of(served).aborted == []
         # The boot itself goes on: the next caller will be glad of it.
-        assert served.gateway.seat("demo").state == "booting"
+        assert served.gateway.pool.seats["demo"].state == "booting"
 
 
 @STREAMS

@@ -15,8 +15,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import SecretStr
-
 from engines import registry
 from engines.pool import Pool, Seat
 from engines.vllm.engine import VllmEngine
@@ -60,7 +58,7 @@ class Supervisor:
         self._ending = asyncio.Event()
         self._hurry = asyncio.Event()
         self._gave_up = False
-        orders = Orders(listening, metrics, pack(settings))
+        orders = Orders(listening, metrics, pack(settings), None if redis is None else redis.url)
         self._posts = [
             Post(number, orders, self._broker, self._serving, time.monotonic) for number in range(settings.workers)
         ]
@@ -152,10 +150,7 @@ def serve(settings: Settings, watcher: Watcher) -> None:
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(listen(settings.host, settings.port))
         metrics = stack.enter_context(tempfile.TemporaryDirectory(prefix="hearth-metrics-"))
-        redis = None
-        if settings.redis_url is None:
-            redis = _local_redis(stack)
-            settings = settings.model_copy(update={"redis_url": SecretStr(redis.url)})
+        redis = _local_redis(stack) if settings.redis_url is None else None
         # Made in the loop, for it holds events of that loop.
         asyncio.run(_run(settings, opened, metrics, watcher, redis))
 

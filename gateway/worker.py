@@ -33,26 +33,28 @@ def main(words: Sequence[str]) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = words[2]
     import gateway.server  # noqa: F401
 
-    settings = _await_orders(control)
-    if settings is not None:
+    orders = _await_orders(control)
+    if orders is not None:
+        settings = unpack(orders.settings)
         stderr.configure(settings.log_level)
-        Worker(words[2]).run(settings, control, listening)
+        Worker(words[2], orders.redis).run(settings, control, listening)
 
 
-def _await_orders(control: socket.socket) -> Settings | None:
+def _await_orders(control: socket.socket) -> Begin | None:
     split = Splitter()
     decode = msgspec.msgpack.Decoder(Begin).decode
     while data := control.recv(65536):
         for body in split.feed(data):
-            return unpack(decode(body).settings)
+            return decode(body)
     return None
 
 
 class Worker:
     """The server's watcher here: tells the supervisor what the command line tells when there is one process alone."""
 
-    def __init__(self, metrics: str) -> None:
+    def __init__(self, metrics: str, redis: str | None) -> None:
         self._metrics = metrics
+        self._redis = redis
         self._pool: Pool | None = None
         self._channel: Channel[ToWorker] = at_worker(self._hear, self._orphaned)
         self._asker = sharing.Asker(self._channel.say)
@@ -62,7 +64,7 @@ class Worker:
         from gateway.app import Company, build
         from gateway.server import Server, configure
 
-        app = build(settings, company=Company(self._asker.hosting, self._metrics))
+        app = build(settings, company=Company(self._asker.hosting, self._metrics, self._redis))
         server = Server(configure(app, settings), app.state.gateway, settings.drain_s, self)
         self._pool = app.state.gateway.pool
 

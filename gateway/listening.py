@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 from typing import Final
 
@@ -26,6 +27,14 @@ def listen(host: str, port: int) -> socket.socket:
             case _:
                 told = f"Cannot listen on {host}, port {port}: {error.strerror}."
         raise SettingsError(told) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs on this machine reach what listens there."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 from gateway.core import Gateway
 from gateway.errors import HearthError
 from gateway.log.base import Position
-from gateway.surfaces.caller import caller
+from gateway.surfaces.caller import caller, only, still
 from gateway.surfaces.lane import Lane
 from gateway.surfaces.speaker import Speaker
 from gateway.wire import prompt
@@ -39,6 +39,7 @@ class Conversation:
         self._gateway = gateway
         self._websocket = websocket
         self._key = caller(websocket)
+        self._only = only(websocket)
         self._abandon_after_s = abandon_after_s
         self._lanes: dict[str, Lane] = {}
         self._speaker = Speaker(websocket, gateway.draining, self._drop)
@@ -75,6 +76,8 @@ class Conversation:
             else:
                 verb = self._verb(frame)
                 name = _name(frame)
+                if verb in (self._create, self._attach):
+                    self._key = await still(self._websocket)
                 await verb(name, frame)
             self._bad_frames = 0
         except HearthError as error:
@@ -110,6 +113,7 @@ class Conversation:
 
     async def _create(self, name: str, frame: dict[str, Any]) -> None:
         self._check_free(name)
+        self._check_may_write()
         request, resumable = frame.get("request"), frame.get("resumable", False)
         if not isinstance(request, dict):
             raise HearthError("invalid_request", "`request` must be an OpenAI body.", parameter="request")
@@ -141,9 +145,12 @@ class Conversation:
             raise HearthError("invalid_request", "`generation` must be a generation's id.", parameter="generation")
         if after is not None and not isinstance(after, str):
             raise HearthError("bad_position")
+        if self._only not in (None, generation):
+            raise HearthError("unknown_generation")
         await self._open(name, generation, Position.parse(after) if after is not None else None)
 
     async def _cancel(self, name: str, frame: dict[str, Any]) -> None:
+        self._check_may_write()
         await self._gateway.cancel(self._lane(name).reader.log.generation.id, self._key.namespace)
 
     async def _detach(self, name: str, frame: dict[str, Any]) -> None:
@@ -169,6 +176,10 @@ class Conversation:
             raise HearthError("lane_in_use")
         if len(self._lanes) >= MOST_LANES:
             raise HearthError("too_many_lanes", f"A socket has at most {MOST_LANES} lanes; detach one first.")
+
+    def _check_may_write(self) -> None:
+        if self._only is not None:
+            raise HearthError("forbidden", "This ticket is for reading one generation.")
 
     def _lane(self, name: str) -> Lane:
         lane = self._lanes.get(name)

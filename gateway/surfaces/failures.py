@@ -10,7 +10,8 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from gateway.errors import HearthError
 from gateway.surfaces.presence import ClientLeft
@@ -34,6 +35,14 @@ def answer(error: HearthError, scope: Scope | None = None) -> Response:
         # What is left of the body is not going to be read.
         headers["connection"] = "close"
     return Response(orjson.dumps(body(error)), error.row.status, headers, "application/json")
+
+
+async def refuse(error: HearthError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request or a socket that is not let in."""
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(answer(error))
+    else:
+        await answer(error, scope)(scope, receive, send)
 
 
 async def told(request: Request, error: Exception) -> Response:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
+
+WELCOME: Final = "hearth.welcome"
+"""In a connection's scope where a page of another site asks that the settings let in."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def foreign(asked: HTTPConnection) -> bool:
-    """Whether a page of another site asks: it could spend this server's work unseen."""
+    """Whether a page of another site asks that was not let in: it could spend this server's work unseen."""
     origin = asked.headers.get("origin")
-    if origin is None:
+    if origin is None or WELCOME in asked.scope:
         return False
     try:
         page = urlsplit(origin)

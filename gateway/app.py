@@ -21,16 +21,31 @@ from gateway.claims.base import Claims
 from gateway.claims.memory import MemoryClaims
 from gateway.clock import Clock
 from gateway.core import Deadlines, Gateway
+from gateway.keyring.lookup import Lookup
+from gateway.keyring.place import open_keyring
 from gateway.limits.base import Limiter
 from gateway.limits.gate import KeyLimits, LimitGate, ModelLimits
 from gateway.limits.memory import MemoryLimiter
+from gateway.listening import is_loopback
 from gateway.log.base import Logs, Retention
 from gateway.log.memory import MemoryLogs
 from gateway.metrics import Metrics
-from gateway.middleware import Authentication
+from gateway.middleware import Authentication, Origins
+from gateway.redis.address import Address
 from gateway.remote import Bounds, RemoteStreams
 from gateway.settings import Settings
-from gateway.surfaces import admin_cache, durable, failures, openai, operations, page, socket, streams
+from gateway.surfaces import (
+    admin_cache,
+    admin_keys,
+    durable,
+    failures,
+    openai,
+    operations,
+    page,
+    socket,
+    streams,
+    tickets,
+)
 from gateway.surfaces.body import BodyLimits
 
 _CACHE_S: Final = 0.5
@@ -44,6 +59,8 @@ class Company(NamedTuple):
     """A model's way to the host that all of them share."""
     metrics: str
     """The folder in which they count together."""
+    redis: str | None = None
+    """The Redis that ends with them, for what may end with it; None where the settings name one."""
 
 
 def build(settings: Settings, clock: Clock | None = None, company: Company | None = None) -> Starlette:
@@ -53,16 +70,22 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     sources = [registry.parse(written) for written in settings.models]
     engines = registry.build(sources, company.hosting if company else None)
     pool = Pool(engines, clock.steady, settings.boot_deadline_s)
-    logs, claims = _stores(settings, clock)
+    lasting = _address(settings.redis_url.get_secret_value() if settings.redis_url else None)
+    shared = lasting or _address(company.redis if company else None)
+    logs, claims = _stores(settings, shared, clock)
+    # Keys outlive the server, and a Redis of its own does not.
+    keyring = open_keyring(lasting, settings.state_file, clock.steady)
+    admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
+    lookup = Lookup(keyring, clock, admin_key=admin_key, guarded=not is_loopback(settings.host))
     caching = Caching(
-        _cache(settings, clock), _policies(settings), Policy(settings.cache, settings.cache_ttl_s), metrics
+        _cache(settings, shared, clock), _policies(settings), Policy(settings.cache, settings.cache_ttl_s), metrics
     )
     gateway = Gateway(
         pool,
         logs,
         claims,
         caching,
-        Gates([_limits(settings, clock, metrics)]),
+        Gates([_limits(settings, shared, clock, metrics)]),
         clock,
         metrics,
         Deadlines(
@@ -88,6 +111,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         yield
         await gateway.close()
         await remote.close()
+        await keyring.close()
 
     limits = BodyLimits(settings.max_body_bytes, settings.body_deadline_s)
     app = Starlette(
@@ -105,6 +129,8 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
             *socket.routes(gateway, settings.abandon_after_s),
             *admin_cache.routes(caching.store),
             *page.routes(),
+            *tickets.routes(lookup, limits, clock.wall, settings.ticket_s),
+            *admin_keys.routes(keyring, limits, clock.wall),
             *openai.routes(
                 gateway,
                 limits,
@@ -113,7 +139,10 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
                 since=clock.wall(),
             ),
         ],
-        middleware=[Middleware(Authentication)],
+        middleware=[
+            *([Middleware(Origins, settings.origins)] if settings.origins else []),
+            Middleware(Authentication, lookup, clock.wall, open_access=settings.open_access),
+        ],
         exception_handlers=failures.HANDLERS,
         lifespan=lifespan,
     )
@@ -129,16 +158,14 @@ def _policies(settings: Settings) -> dict[str, Policy]:
     }
 
 
-def _limits(settings: Settings, clock: Clock, metrics: Metrics) -> LimitGate:
+def _limits(settings: Settings, redis: Address | None, clock: Clock, metrics: Metrics) -> LimitGate:
     """What each key and each model may use."""
     limiter: Limiter = MemoryLimiter(clock.steady)
-    if settings.redis_url is not None:
+    if redis is not None:
         from gateway.limits.redis import RedisLimiter
-        from gateway.redis.address import Address
 
-        address = Address.parse(settings.redis_url.get_secret_value())
         # A run that another replica takes over keeps its place: that takes up to a lease and a quarter.
-        limiter = RedisLimiter(address, clock.steady, lease_s=1.5 * settings.lease_s)
+        limiter = RedisLimiter(redis, clock.steady, lease_s=1.5 * settings.lease_s)
     keys = KeyLimits(settings.requests_per_minute, settings.tokens_per_minute, settings.concurrent)
     models = {
         name: ModelLimits(table.requests_per_minute, table.tokens_per_minute, table.concurrent, table.max_queued)
@@ -147,21 +174,24 @@ def _limits(settings: Settings, clock: Clock, metrics: Metrics) -> LimitGate:
     return LimitGate(limiter, keys, models, clock.steady, metrics)
 
 
-def _cache(settings: Settings, clock: Clock) -> Cache:
+def _cache(settings: Settings, redis: Address | None, clock: Clock) -> Cache:
     """Where answers are kept to be given again."""
-    if settings.redis_url is None:
+    if redis is None:
         return MemoryCache(clock.steady, settings.cache_bytes)
     from cache.redis import RedisCache
-    from gateway.redis.address import Address
     from gateway.redis.lending import Lent
     from gateway.redis.link import Link
 
-    client = Address.parse(settings.redis_url.get_secret_value()).client(connections=4, timeout_s=_CACHE_S)
+    client = redis.client(connections=4, timeout_s=_CACHE_S)
     return RedisCache(Lent(Link("cache", client, clock.steady, _CACHE_S)), settings.cache_bytes)
 
 
-def _stores(settings: Settings, clock: Clock) -> tuple[Logs, Claims]:
-    """Where logs and claims are kept: in Redis if one is named, else in memory."""
+def _address(url: str | None) -> Address | None:
+    return None if url is None else Address.parse(url)
+
+
+def _stores(settings: Settings, redis: Address | None, clock: Clock) -> tuple[Logs, Claims]:
+    """Where logs and claims are kept: in Redis if there is one, else in memory."""
     remembered_s = Retention().remembered_s
     retention = Retention(
         ended_s=settings.keep_ended_s,
@@ -170,13 +200,11 @@ def _stores(settings: Settings, clock: Clock) -> tuple[Logs, Claims]:
         log_bytes=settings.generation_bytes,
         total_bytes=settings.keep_bytes,
     )
-    if settings.redis_url is None:
+    if redis is None:
         return MemoryLogs(clock.steady, retention), MemoryClaims(clock.steady, settings.idempotency_s)
     # Whoever has no Redis need not wait for its client's import.
     from gateway.claims.redis import RedisClaims
     from gateway.log.redis import RedisLogs
-    from gateway.redis.address import Address
 
-    address = Address.parse(settings.redis_url.get_secret_value())
-    logs = RedisLogs(address, clock.steady, retention, lease_s=settings.lease_s)
-    return logs, RedisClaims(address, clock.steady, settings.idempotency_s, run=lambda: logs.run)
+    logs = RedisLogs(redis, clock.steady, retention, lease_s=settings.lease_s)
+    return logs, RedisClaims(redis, clock.steady, settings.idempotency_s, run=lambda: logs.run)

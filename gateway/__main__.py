@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "serve": "run the server",
     "chat": "talk to a model of a running server",
     "models": "the models of a running server, and how warm they are",
+    "keys": "who may ask: create, list and revoke keys",
     "cache": "what it has kept to be given again, and letting go of it",
     "doctor": "what is installed, what runs, what is missing",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,9 @@ from typing import Any, Final, Literal, NamedTuple
 
 import httpx
 
+from gateway.cli import address
 from gateway.cli.terminal import Trouble
+from gateway.settings import load
 
 _LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
 _CONNECT_S: Final = 5.0
@@ -23,15 +26,31 @@ class Piece(NamedTuple):
     text: str
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which server, and with which key."""
+    parser.add_argument("--url", default=None, help="The server. (default: where `hearth serve` would listen)")
+    parser.add_argument(
+        "--key", default=None, help="Your key. (default: HEARTH_KEY, where no list of processes shows it)"
+    )
+
+
+def reach(given: argparse.Namespace) -> Caller:
+    """The server that those options name. Raises SettingsError, Trouble."""
+    settings = load({})
+    kept = None if settings.key is None else settings.key.get_secret_value()
+    return Caller(given.url or address.default(settings), given.key or kept)
+
+
 class Caller:
     """Talks to one server. Every failure is a Trouble with exit status 1."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
         self.url = (url if "://" in url else f"http://{url}").rstrip("/").removesuffix("/v1")
         host = _host(self.url)
         # Between two words any time may pass, and a model may take minutes to boot: only connecting is timed.
         timeout = httpx.Timeout(None, connect=_CONNECT_S)
-        self._http = httpx.Client(base_url=self.url, timeout=timeout, trust_env=host not in _LOCAL)
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout, trust_env=host not in _LOCAL)
 
     def models(self) -> list[dict[str, Any]]:
         """The server's models, in its order."""

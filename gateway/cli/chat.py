@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Final
 
-from gateway.cli import address
-from gateway.cli.caller import Caller, Piece
+from gateway.cli.caller import Caller, Piece, add_options, reach
 from gateway.cli.parser import Parser
 from gateway.cli.terminal import Screen, Trouble
-from gateway.settings import load
 
 _HELP: Final = """\
 /new          forget what was said
@@ -30,12 +28,12 @@ def main(words: Sequence[str]) -> int:
         description="Talk to a model of a running server. With a PROMPT, or one on standard input, it answers once.",
         epilog="While you talk, /help says what else you can type.",
     )
-    parser.add_argument("--url", default=None, help="The server. (default: where `hearth serve` would listen)")
+    add_options(parser)
     parser.add_argument("--model", default=None, help="The model. (default: the first that the server names)")
     parser.add_argument("--system", default=None, help="What the model is told before everything else.")
     parser.add_argument("prompt", nargs="?", default=None, metavar="PROMPT", help="A question, to be answered once.")
     given = parser.parse_args(words)
-    caller = Caller(given.url or address.default(load({})))
+    caller = reach(given)
     prompt = given.prompt
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read()

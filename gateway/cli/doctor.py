@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from gateway.cli import checks, redis_check
+from gateway.cli import checks, keys_check, redis_check
 from gateway.cli.checks import Finding
 from gateway.cli.parser import Parser
 from gateway.cli.terminal import Screen
@@ -54,6 +54,7 @@ def examine(config: Path | None) -> list[Finding]:
         *checks.strange_variables(),
         *checks.models(settings.models),
         redis_check.redis(settings),
+        keys_check.keys(settings),
         *checks.server(settings),
     ]
 

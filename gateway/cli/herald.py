@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
@@ -21,13 +21,20 @@ _TICK_S: Final = 0.25
 
 
 class Herald:
-    """The server's watcher on the command line."""
+    """The server's watcher on the command line. `warnings` are what else is to be said at its start."""
 
-    def __init__(self, settings: Settings, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        screen: Screen,
+        warnings: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.fault: str | None = None
         """Why the server was ended, where a model was named in a way that no boot can mend."""
         self._settings = settings
         self._screen = screen
+        self._warnings = warnings
         self._clock = clock
         self._stories: list[Story] = []
         self._task: asyncio.Task[None] | None = None
@@ -43,6 +50,8 @@ class Herald:
         screen.line(f"  models      {', '.join(server.models) or 'none; name one with --model'}")
         if self._settings.workers > 1:
             screen.line(f"  workers     {self._settings.workers}")
+        for line in self._warnings:
+            screen.line(screen.bold(line))
         self._task = asyncio.create_task(self._follow(server), name="herald")
 
     def draining(self, running: int) -> None:

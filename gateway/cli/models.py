@@ -6,19 +6,17 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.cli import address
-from gateway.cli.caller import Caller
+from gateway.cli.caller import add_options, reach
 from gateway.cli.parser import Parser
-from gateway.settings import load
 
 
 def main(words: Sequence[str]) -> int:
     """Print one line for each model."""
     parser = Parser(prog="hearth models", description="The models of a running server, and how warm they are.")
-    parser.add_argument("--url", default=None, help="The server. (default: where `hearth serve` would listen)")
+    add_options(parser)
     parser.add_argument("--json", action="store_true", default=False, help="Print what the server says as JSON.")
     given = parser.parse_args(words)
-    models = Caller(given.url or address.default(load({}))).models()
+    models = reach(given).models()
     if given.json:
         print(json.dumps(models, indent=2))
     else:

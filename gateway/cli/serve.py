@@ -14,6 +14,7 @@ from engines.errors import EngineError
 from gateway import stderr
 from gateway.cli.herald import Herald
 from gateway.cli.parser import Parser
+from gateway.cli.reach import reach
 from gateway.cli.sources import fault
 from gateway.cli.terminal import Screen, Trouble
 from gateway.settings import Settings, load, option
@@ -83,7 +84,8 @@ def main(words: Sequence[str]) -> int:
     else:
         from gateway.server import serve
 
-    herald = Herald(settings, Screen(sys.stdout))
+    settings, warnings = reach(settings)
+    herald = Herald(settings, Screen(sys.stdout), warnings)
     try:
         serve(settings, herald)
     except EngineError as error:

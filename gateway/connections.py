@@ -144,6 +144,12 @@ class WebSockets(WebSocketsSansIOProtocol):
 
     _pings = 0
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # At its finest level the library logs every header and every frame: keys, tickets, prompts.
+        self.conn.debug = False
+        self._application, self.app = self.app, self._run
+
     def data_received(self, data: bytes) -> None:
         self._pings = 0
         for start in range(0, len(data), _SLICE_BYTES):
@@ -175,6 +181,11 @@ class WebSockets(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         cast("dict[str, Any]", self.scope)[ABORT] = self.transport.abort
         await super().run_asgi()
+
+    async def _run(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._application(scope, receive, send)
+        # A refusal by a status of its own is an answer too: uvicorn would log an error for each.
+        self.handshake_complete |= self.close_sent
 
     def keepalive_timeout(self) -> None:
         """Close a connection whose peer answers no ping: it will hardly take the rest of what was written either."""

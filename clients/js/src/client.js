@@ -36,6 +36,12 @@ export class HearthClient {
     return (await this.#json('v1/models', { signal })).data;
   }
 
+  /** A ticket for one generation, or for all: what an EventSource of one's own puts into its address. */
+  ticket(generation, { signal } = {}) {
+    const body = JSON.stringify(generation === undefined ? {} : { generation });
+    return this.#json('v1/tickets', { method: 'POST', body, signal });
+  }
+
   /** The events of a generation, each once, until its `end`. */
   watch(id, { transport = 'sse', ...options } = {}) {
     if (transport === 'ws') return this.#lane(id, options);
@@ -65,6 +71,7 @@ export class HearthClient {
   socket(options = {}) {
     return new Socket({
       url: `${this.#base.replace(/^http/, 'ws')}v1/ws`,
+      protocols: this.#key ? ['hearth.v1', `bearer.${base64url(this.#key)}`] : [],
       WebSocket: this.#WebSocket,
       // A browser does not say why a handshake was refused; a plain request does.
       check: (signal) => this.models({ signal }),
@@ -98,4 +105,10 @@ export class HearthClient {
 
 function path(id) {
   return `v1/streams/${encodeURIComponent(id)}`;
+}
+
+// A browser's WebSocket sends no header but the protocols it speaks, and those are words of few letters.
+function base64url(text) {
+  const bytes = String.fromCharCode(...new TextEncoder().encode(text));
+  return btoa(bytes).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
 }

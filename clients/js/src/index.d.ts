@@ -175,7 +175,7 @@ export type WebSocketClass = new (url: string, protocols?: string[]) => WebSocke
 export interface ClientOptions {
   /** Where the gateway is, without /v1; in a browser the page's own origin unless told. */
   baseUrl?: string | URL;
-  /** Sent with every HTTP request; a WebSocket has no place for it. */
+  /** Sent with every request; with a WebSocket as a protocol that it speaks, for it has no other place. */
   key?: string;
   fetch?: (url: string, init?: RequestInit) => Promise<Response>;
   WebSocket?: WebSocketClass;
@@ -199,6 +199,8 @@ export class HearthClient {
   /** Stops it, for everybody; no error when it has ended already. */
   cancel(id: string, options?: Abortable): Promise<{ id: string; state: string }>;
   models(options?: Abortable): Promise<Model[]>;
+  /** What an EventSource of your own puts into its address, `?ticket=`, for it can send no key: for one generation, or for all. */
+  ticket(generation?: string, options?: Abortable): Promise<{ ticket: string; expires_in: number }>;
   /** Its events, each exactly once and in order, through any number of cuts, to its `end`. */
   watch(id: string, options?: WatchOptions): AsyncGenerator<Event, void, void>;
   /** Waits for its end and answers the first choice's text; throws when it failed. */
@@ -215,6 +217,8 @@ export interface SocketPatience extends Patience {
 export interface SocketOptions extends SocketPatience {
   /** ws://…/v1/ws */
   url: string;
+  /** What it says that it speaks; with a key `hearth.v1` and the key. */
+  protocols?: string[];
   WebSocket?: WebSocketClass;
   /** Asked when a handshake fails, because a browser does not tell why: what it throws with `retry` false ends all lanes. */
   check?(signal: AbortSignal): Promise<unknown>;

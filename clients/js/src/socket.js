@@ -21,9 +21,9 @@ export class Socket {
   #idle;
   #closed = new AbortController();
 
-  constructor({ url, WebSocket = globalThis.WebSocket, check, retry, retries = Infinity, silence = 45_000, idle = 30_000 }) {
+  constructor({ url, protocols = [], WebSocket = globalThis.WebSocket, check, retry, retries = Infinity, silence = 45_000, idle = 30_000 }) {
     if (!WebSocket) throw new TypeError('This platform has no WebSocket: pass one.');
-    this.#options = { url, WebSocket, check, retries, silence, idle };
+    this.#options = { url, protocols, WebSocket, check, retries, silence, idle };
     this.#retry = retry;
     this.#backoff = new Backoff(retry);
   }

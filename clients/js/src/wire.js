@@ -13,8 +13,8 @@ export class Wire {
   #heartbeat;
   #unanswered = 0;
 
-  constructor({ url, WebSocket, silence }, take) {
-    this.#ws = new WebSocket(url);
+  constructor({ url, protocols, WebSocket, silence }, take) {
+    this.#ws = new WebSocket(url, protocols);
     this.closed = new Promise((resolve) => (this.#end = resolve));
     this.opened = new Promise((resolve, reject) => {
       this.#ws.onopen = resolve;

@@ -13,6 +13,15 @@ test('start posts the request with the key and answers what was started', async 
   assert.deepEqual(requests[0].body, request);
 });
 
+test('a ticket is asked for with the key, for one generation or for all', async (t) => {
+  const { baseUrl, requests } = await gateway(t, (request, response) => refuse(response, 200, { ticket: 'abc', expires_in: 60 }));
+  const client = new HearthClient({ baseUrl, key: 'secret' });
+  assert.equal((await client.ticket('gen_a')).ticket, 'abc');
+  await client.ticket();
+  assert.deepEqual(requests.map(({ body }) => body), [{ generation: 'gen_a' }, {}]);
+  assert.equal(requests[0].headers.authorization, 'Bearer secret');
+});
+
 test('start sends the key by which the server knows it again', async (t) => {
   const { baseUrl, requests } = await gateway(t, (request, response) => refuse(response, 201, { id: 'gen_a', state: 'queued' }));
   await new HearthClient({ baseUrl }).start({ model: 'demo' }, { idempotencyKey: 'k' });

@@ -13,8 +13,9 @@ function fake(serve) {
     readyState = 0;
     sent = [];
 
-    constructor(url) {
+    constructor(url, protocols) {
       this.url = url;
+      this.protocols = protocols;
       this.nth = FakeWebSocket.wires.push(this) - 1;
       queueMicrotask(() => {
         if (serve.refuse?.(this)) return this.cut(1006);
@@ -260,4 +261,13 @@ test('a watch over the WebSocket is a watch', async () => {
 
 test('a platform without a WebSocket is told to bring one', () => {
   assert.throws(() => new Socket({ url: 'ws://x', WebSocket: null }), TypeError);
+});
+
+test('a socket sends the key as a protocol that it speaks', async () => {
+  const WebSocket = fake(play);
+  for (const [key, protocols] of [['hearth_ä?>', ['hearth.v1', 'bearer.aGVhcnRoX8OkPz4']], [undefined, []]]) {
+    const socket = new HearthClient({ baseUrl: 'http://x', key, WebSocket }).socket({ idle: 0 });
+    await collect(socket.create({ model: 'demo' }));
+    assert.deepEqual(WebSocket.wires.at(-1).protocols, protocols);
+  }
 });

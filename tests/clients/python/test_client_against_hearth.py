@@ -163,3 +163,28 @@ async def test_a_start_with_a_key_may_be_repeated(side: type[Sync] | type[Async]
             await client.call("start", {**REQUEST, "seed": 7}, idempotency_key="k")
         assert (refused.value.code, refused.value.status) == ("idempotency_mismatch", 422)
         await client.close()
+
+
+@pytest.mark.parametrize("side", [Sync, Async])
+async def test_a_server_that_wants_a_key_gets_it(side: type[Sync] | type[Async]) -> None:
+    """On both transports."""
+    async with serving("demo=scripted:?tokens=3", admin_key="key") as served:
+        client = side(served.url, Patience())
+        generation = (await client.call("start", REQUEST))["id"]
+        seen: tuple[list[Event], list[Event]] = ([], [])
+        await client.watch(None, "sse", seen[0], generation)
+        await client.watch(None, "ws", seen[1], generation)
+        assert text(seen[0]) == text(seen[1]) != ""
+        await client.close()
+
+
+@pytest.mark.parametrize("side", [Sync, Async])
+@pytest.mark.parametrize("transport", ["sse", "ws"])
+async def test_a_wrong_key_is_told_and_not_tried_again(side: type[Sync] | type[Async], transport: Any) -> None:
+    """The same again would be refused again."""
+    async with serving("demo=scripted:?tokens=3", admin_key="another") as served, asyncio.timeout(30):
+        client = side(served.url, Patience())
+        with pytest.raises(HearthError) as refused:
+            await client.watch(None, transport, [], "gen_any")
+        assert (refused.value.code, refused.value.status) == ("unauthorized", 401)
+        await client.close()

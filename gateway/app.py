@@ -105,6 +105,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         AppStatus.disable_automatic_graceful_drain()
         await gateway.begin()
         remote.begin()
+        await lookup.begin()
         if settings.preload:
             for source in sources:
                 pool.warm(source.name)

@@ -7,6 +7,7 @@ import hmac
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
@@ -55,6 +56,11 @@ class Lookup:
         self._wanted_at = -math.inf
         self._away_at = -math.inf
         self._seal: bytes | None = None
+
+    async def begin(self) -> None:
+        """Ask at once what every call depends on: a store that goes away later is one that was heard."""
+        with suppress(HearthError):
+            await self.wanted()
 
     async def wanted(self) -> bool:
         """Whether a call needs a key. Once it does, it always will, whatever becomes of the store.

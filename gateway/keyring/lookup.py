@@ -52,6 +52,7 @@ class Lookup:
         self._found: OrderedDict[str, _Seen] = OrderedDict()
         self._missing: OrderedDict[str, _Seen] = OrderedDict()
         self._lines: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._asking = asyncio.Lock()
         self._wanted = guarded or admin_key is not None
         self._wanted_at = -math.inf
         self._away_at = -math.inf
@@ -67,16 +68,24 @@ class Lookup:
 
         Raises HearthError `state_unavailable` when the store never said.
         """
-        if not self._wanted and self._steady() - self._wanted_at >= FRESH_S:
-            try:
-                self._wanted = await self._ask(self._keyring.configured)
-            except HearthError:
-                # Nobody creates a key while the store is away: what it said last still holds.
-                if self._wanted_at == -math.inf:
-                    raise
-            else:
-                self._wanted_at = self._steady()
+        if not self._knows_whether_wanted():
+            async with self._asking:
+                if not self._knows_whether_wanted():
+                    await self._ask_whether_wanted()
         return self._wanted
+
+    def _knows_whether_wanted(self) -> bool:
+        return self._wanted or self._steady() - self._wanted_at < FRESH_S
+
+    async def _ask_whether_wanted(self) -> None:
+        try:
+            self._wanted = await self._ask(self._keyring.configured)
+        except HearthError:
+            # Nobody creates a key while the store is away: what it said last still holds.
+            if self._wanted_at == -math.inf:
+                raise
+        else:
+            self._wanted_at = self._steady()
 
     async def by_secret(self, text: str) -> Key | None:
         """The key with that secret, if it is good now. Raises HearthError `state_unavailable`."""

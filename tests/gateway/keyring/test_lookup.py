@@ -193,6 +193,14 @@ async def test_a_key_is_wanted_from_the_first_one_on_for_ever(keys: Lookup, stor
     assert await keys.wanted()
 
 
+async def test_all_who_come_at_once_wait_for_one_question(keys: Lookup, store: FakeKeyring, time: Turned) -> None:
+    store.keys.clear()
+    for asked in (1, 2):
+        assert await asyncio.gather(*(keys.wanted() for _ in range(100))) == [False] * 100
+        assert len(store.asked) == asked
+        time.turn(FRESH_S)
+
+
 async def test_a_server_without_keys_stays_open_while_its_store_is_away(
     keys: Lookup, store: FakeKeyring, time: Turned
 ) -> None:

@@ -1,0 +1,64 @@
+"""Who asks is settled before a surface is reached, and nothing stands between a surface and its reader."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway.keyring.lookup import Lookup
+from gateway.keyring.sqlite import SqliteKeyring
+from gateway.keys import LOCAL
+from gateway.middleware import Authentication, Origins
+from gateway.surfaces.caller import KEY
+from tests.turning import Turned
+
+
+class Reached:
+    """A surface that notes how it was reached."""
+
+    def __init__(self) -> None:
+        self.by: tuple[Scope, Receive, Send] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.by = (scope, receive, send)
+
+
+async def receive() -> Message:
+    raise AssertionError("nothing is read")
+
+
+async def send(message: Message) -> None:
+    raise AssertionError("nothing is said")
+
+
+@pytest.fixture
+def lookup(tmp_path: Any) -> Lookup:
+    return Lookup(SqliteKeyring(tmp_path / "hearth.db"), Turned().clock)
+
+
+def asking(**more: Any) -> Scope:
+    return {"type": "http", "method": "GET", "path": "/v1/models", "query_string": b"", "headers": [], **more}
+
+
+async def test_a_surface_writes_straight_to_its_reader(lookup: Lookup) -> None:
+    surface = Reached()
+    stack = Origins(Authentication(surface, lookup, time.time, open_access=False), ("https://chat.example.com",))
+    await stack(asking(), receive, send)
+    assert surface.by is not None and surface.by[1] is receive and surface.by[2] is send
+    assert surface.by[0][KEY] is LOCAL
+
+
+async def test_the_servers_own_life_is_nobodys_call(lookup: Lookup) -> None:
+    surface = Reached()
+    await Authentication(surface, lookup, time.time, open_access=False)({"type": "lifespan"}, receive, send)
+    assert surface.by is not None and KEY not in surface.by[0]
+
+
+async def test_of_an_address_only_the_ticket_is_taken(lookup: Lookup) -> None:
+    surface = Reached()
+    scope = asking(path="/v1/streams/gen_a", query_string=b"after=x-1&ticket=abc&name=%C3%A4+b&flag=&ticket=d")
+    await Authentication(surface, lookup, time.time, open_access=False)(scope, receive, send)
+    assert scope["query_string"] == b"after=x-1&name=%C3%A4+b&flag="

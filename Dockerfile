@@ -3,6 +3,8 @@
 #   docker build -t hearth .                          with vLLM for CPUs
 #   docker build -t hearth --build-arg EXTRA=gpu .    with vLLM for NVIDIA GPUs; run it with --gpus all
 #   docker build -t hearth --build-arg EXTRA=none .   without an engine of its own
+#
+#   docker run -p 8000:8000 -e HEARTH_ADMIN_KEY=... hearth    without a key it is reached from inside alone
 
 ARG PYTHON=3.12
 ARG EXTRA=cpu

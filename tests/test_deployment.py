@@ -51,7 +51,8 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name, value in {**environment(), **HEARTHS[0]["environment"]}.items():
         if name.startswith("HEARTH_"):
             assert name in VARIABLES
-            monkeypatch.setenv(name, str(value))
+            # As compose fills in what the environment does not say.
+            monkeypatch.setenv(name, re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value)))
     return load({})
 
 
@@ -68,6 +69,13 @@ def test_nginx_asks_the_replicas_where_they_listen(settings: Settings) -> None:
     [published] = SERVICES["nginx"]["ports"]
     assert LISTEN == f"listen {published.rpartition(':')[2]};"
     assert SERVICES["nginx"]["depends_on"] == named
+
+
+def test_whoever_is_answered_without_a_key_is_on_this_machine(settings: Settings) -> None:
+    [published] = SERVICES["nginx"]["ports"]
+    assert settings.open_access and settings.admin_key is None
+    assert published.startswith("127.0.0.1:") and not any("ports" in replica for replica in HEARTHS)
+    assert "--appendonly yes" in SERVICES["redis"]["command"], "keys must outlive a restart of Redis"
 
 
 def test_the_replicas_share_the_redis_of_the_file(settings: Settings) -> None:

@@ -38,6 +38,11 @@ async def test_the_user_of_the_document_may_do_all_that_replicas_do() -> None:
             told = (await client.get(f"{stays.url}/v1/streams/{handed}")).text
             assert '"kind":"takeover"' in told and '"state":"finished"' in told
             assert (await client.get(f"{stays.url}/readyz")).json()["degraded"] == []
+            key = (await client.post(f"{stays.url}/admin/keys", json={"admin": True})).json()
+            sent = {"x-api-key": key["secret"]}
+            assert (await client.post(f"{stays.url}/v1/tickets", headers=sent)).status_code == 200
+            for method, path in (("GET", "/admin/keys"), ("DELETE", f"/admin/keys/{key['id']}")):
+                assert (await client.request(method, stays.url + path, headers=sent)).status_code == 200
         assert redis.ask("ACL", "LOG") == []
 
 

@@ -80,7 +80,8 @@ class Authentication:
 
     async def _by_ticket(self, text: str, scope: Scope) -> Key | None:
         reads = scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(_STREAMS)
-        if not reads and scope["path"] != _SOCKET:
+        opens = scope["type"] == "websocket" and scope["path"] == _SOCKET
+        if not reads and not opens:
             return None
         ticket = tickets.check(text, await self._lookup.seal(), self._now())
         if ticket is None:

@@ -32,7 +32,8 @@ _PROTOCOL: Final = "bearer."
 """How a browser's WebSocket sends its key: as a protocol it speaks, with the key in base64url behind this."""
 
 _EXPOSED: Final = (
-    *("location", "retry-after", "retry-after-ms", "x-should-retry", "x-request-id", "age", "x-cache", "cache-status"),
+    *("location", "retry-after", "retry-after-ms", "x-should-retry", "x-request-id"),
+    *("age", "cache-status", "x-cache", "x-cache-ttl", "x-cache-key", "x-cache-source-id"),
     *("x-generation-id", "x-stream-epoch", "x-stream-from", "x-stream-state", "idempotent-replayed", "etag"),
     *("stream-next-offset", "stream-up-to-date", "stream-closed", "stream-cursor", "stream-sse-data-encoding"),
     *("producer-epoch", "producer-seq", "producer-expected-seq", "producer-received-seq"),

@@ -12,8 +12,7 @@ from starlette.routing import Route
 from cache.base import Cache, Unavailable
 from gateway.errors import HearthError
 from gateway.suggest import nearest
-from gateway.surfaces.caller import caller
-from gateway.surfaces.origin import foreign
+from gateway.surfaces.caller import administrator
 
 _BY: Final = ("fingerprint", "key", "model", "namespace")
 
@@ -22,7 +21,7 @@ def routes(store: Cache) -> list[Route]:
     """`/admin/cache`."""
 
     async def show(request: Request) -> Response:
-        _check(request)
+        administrator(request)
         try:
             entries, size = await store.totals()
         except Unavailable as away:
@@ -30,7 +29,7 @@ def routes(store: Cache) -> list[Route]:
         return _json({"object": "cache", "entries": entries, "bytes": size})
 
     async def purge(request: Request) -> Response:
-        _check(request)
+        administrator(request)
         by = dict(request.query_params)
         everything = by.pop("all", "") == "true"
         for name in by:
@@ -52,13 +51,6 @@ def routes(store: Cache) -> list[Route]:
         Route("/admin/cache", show, methods=["GET"]),
         Route("/admin/cache", purge, methods=["DELETE"]),
     ]
-
-
-def _check(request: Request) -> None:
-    if foreign(request):
-        raise HearthError("foreign_origin")
-    if not caller(request).admin:
-        raise HearthError("forbidden")
 
 
 def _away(away: Unavailable) -> HearthError:

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from gateway.errors import HearthError
 from gateway.keys import Key
+from gateway.surfaces.origin import foreign
 
 KEY: Final = "hearth.key"
 """Where a connection's scope holds the caller's key."""
@@ -40,7 +41,9 @@ def only(connection: HTTPConnection) -> str | None:
 
 
 def administrator(connection: HTTPConnection) -> Key:
-    """The key of whoever asks, who may use /admin. Raises HearthError `forbidden`."""
+    """The key of whoever asks, who may use /admin. Raises HearthError `forbidden`, `foreign_origin`."""
+    if foreign(connection):
+        raise HearthError("foreign_origin")
     key = caller(connection)
     if not key.admin:
         raise HearthError("forbidden", "Only an admin key may do that.")

@@ -6,11 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.cli import address
-from gateway.cli.caller import Caller
+from gateway.cli.caller import reach
 from gateway.cli.parser import Parser
 from gateway.cli.terminal import Trouble
-from gateway.settings import load
 
 _EPILOG = """
 examples:
@@ -24,7 +22,7 @@ def main(words: Sequence[str]) -> int:
     """Show what is kept, or let go of it."""
     given = _parser().parse_args(words)
     by = {name: value for name in ("model", "namespace", "key", "fingerprint") if (value := getattr(given, name, None))}
-    caller = Caller(given.url or address.default(load({})))
+    caller = reach(given.url)
     if given.what == "show":
         if by or given.all:
             raise Trouble("`hearth cache show` shows all of it; leave the rest out.")

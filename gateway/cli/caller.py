@@ -34,11 +34,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def reach(given: argparse.Namespace) -> Caller:
-    """The server that those options name. Raises SettingsError, Trouble."""
+def reach(url: str | None, key: str | None = None) -> Caller:
+    """The server at that address, else the one of the settings, and likewise the key. Raises SettingsError, Trouble."""
     settings = load({})
     kept = None if settings.key is None else settings.key.get_secret_value()
-    return Caller(given.url or address.default(settings), given.key or kept)
+    return Caller(url or address.default(settings), key or kept)
 
 
 class Caller:

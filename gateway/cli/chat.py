@@ -33,7 +33,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--system", default=None, help="What the model is told before everything else.")
     parser.add_argument("prompt", nargs="?", default=None, metavar="PROMPT", help="A question, to be answered once.")
     given = parser.parse_args(words)
-    caller = reach(given)
+    caller = reach(given.url, given.key)
     prompt = given.prompt
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read()

@@ -16,7 +16,7 @@ def main(words: Sequence[str]) -> int:
     add_options(parser)
     parser.add_argument("--json", action="store_true", default=False, help="Print what the server says as JSON.")
     given = parser.parse_args(words)
-    models = reach(given).models()
+    models = reach(given.url, given.key).models()
     if given.json:
         print(json.dumps(models, indent=2))
     else:

@@ -109,6 +109,7 @@ async def test_the_other_commands_send_the_key_of_the_environment_or_of_the_opti
         monkeypatch.setenv("HEARTH_KEY", ADMIN)
         assert (await hearth("models", "--url", here.url))[0] == 0
         assert (await hearth("chat", "--url", here.url, "hello"))[0] == 0
+        assert (await hearth("cache", "show", "--url", here.url))[0] == 0
 
 
 def test_the_doctor_says_whether_keys_are_configured(

@@ -73,7 +73,7 @@ class Sharing:
             if entry is None:
                 return await self._lead(question, generation, begin)
             log = await self._log(entry, generation)
-            if log is not None and not (log.ended and incomplete(log)):
+            if log is not None and _answers(entry, log):
                 return _told(question, entry, log)
             if log is None and entry.answer is None and entry.age_s < _BEGIN_S:
                 await asyncio.sleep(pause)
@@ -88,7 +88,7 @@ class Sharing:
         except Unavailable:
             entry = None
         log = await self._log(entry, generation) if entry is not None else None
-        if entry is None or log is None or (log.ended and incomplete(log)):
+        if entry is None or log is None or not _answers(entry, log):
             raise HearthError("not_cached")
         return _told(question, entry, log)
 
@@ -152,6 +152,11 @@ class Sharing:
             return await self._logs.open(entry.generation, asks.owner)
         except HearthError:
             return None
+
+
+def _answers(entry: Entry, log: Log) -> bool:
+    """Whether the log answers, or may come to. What was kept was looked at then."""
+    return entry.answer is not None or not log.ended or incomplete(log) is None
 
 
 def _told(question: Question, entry: Entry, log: Log) -> Found:

@@ -1,4 +1,4 @@
-"""What the rest of Hearth knows about an engine: a prompt goes in, chunks come out."""
+"""What the rest of Hearth knows about an engine: a prompt goes in, chunks or vectors come out."""
 
 from __future__ import annotations
 
@@ -67,6 +67,14 @@ class Delta(msgspec.Struct, frozen=True, array_like=True, tag="delta", gc=False,
 Chunk = Accepted | Delta
 
 
+class Embeddings(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A vector for each text, in their order, and how many tokens all of them have."""
+
+    vectors: tuple[bytes, ...]
+    """Each as float32, little-endian, one number after the other."""
+    prompt_tokens: int
+
+
 class Said(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What one choice has said so far: its deltas, added up. Another engine goes on from there."""
 
@@ -81,7 +89,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
 
 
 class State(StrEnum):
-    """How warm an engine is. Warm means that a token was decoded, not that a port answers."""
+    """How warm an engine is. Warm means that a token was decoded or a vector computed, not that a port answers."""
 
     COLD = "cold"
     BOOTING = "booting"
@@ -97,7 +105,9 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     parameters: frozenset[str] | None = None
     """Names it takes in `Prompt.parameters`; None takes any and passes it on."""
     chat: bool = True
-    """Whether it answers `messages`; every engine answers `texts`."""
+    """Whether it answers `messages`; every engine that answers does so to `texts`."""
+    embeds: bool | None = None
+    """Whether it turns texts into vectors, and answers nothing; None while that is not known."""
     version: str | None = None
     """What determines its answers (weights, tokenizer, template, settings), as one name; None while not known."""
     chat_defaults: dict[str, JSON] = {}
@@ -116,14 +126,18 @@ Report = Callable[[str], None]
 class Engine(Protocol):
     """One running copy of a model, or the means to run it.
 
-    The pool alone calls `start` and `stop`, one at a time; `generate` is called many times over while it is warm.
+    The pool alone calls `start` and `stop`, one at a time; `generate`, or `embed` where the model is one for that, is
+    called many times over while it is warm.
     """
 
     @property
     def traits(self) -> Traits: ...
 
     async def start(self, report: Report) -> None:
-        """Boot until a token was decoded, telling `report` each stage. Raises EngineError `boot_failed`."""
+        """Boot until a token was decoded, or a vector computed, telling `report` each stage.
+
+        Raises EngineError `boot_failed`.
+        """
 
     async def stop(self) -> None:
         """End everything that `start` began, processes and memory included; harmless on an engine that never ran."""
@@ -148,15 +162,22 @@ class Engine(Protocol):
         any time.
         """
 
+    async def embed(self, id: str, prompt: Prompt) -> Embeddings:
+        """A vector for each of the prompt's texts; it has no messages.
+
+        To cancel the call aborts the work in the engine. Raises EngineError: `invalid_request`,
+        `context_length_exceeded`, `engine_died`, `engine_failed`.
+        """
+
     async def beat(self) -> None:
-        """Decode one token, to show that it still can. Raises EngineError."""
+        """Decode one token, or compute one vector, to show that it still can. Raises EngineError."""
 
     async def metrics(self) -> str:
         """The engine's own metrics as Prometheus text, empty when it has none."""
 
     @property
     def running(self) -> int:
-        """How many generations it holds now, waiting ones included."""
+        """How many generations and calls of `embed` it holds now, waiting ones included."""
 
 
 Knobs = Mapping[str, str]

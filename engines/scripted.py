@@ -6,12 +6,15 @@ import asyncio
 import hashlib
 import itertools
 import math
+import re
+import struct
 from collections.abc import AsyncGenerator
+from random import Random  # noqa: TID251 - one for each word, seeded with it
 from typing import Final
 
 import msgspec
 
-from engines.base import Accepted, Chunk, Delta, Knobs, Prompt, Report, Said, TokenLogprob, Traits
+from engines.base import Accepted, Chunk, Delta, Embeddings, Knobs, Prompt, Report, Said, TokenLogprob, Traits
 from engines.errors import EngineError
 
 
@@ -42,6 +45,10 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     continues: bool = True
     """Whether it goes on from what another engine said."""
     context_length: int = 32_768
+    embeds: bool = False
+    """Turn texts into vectors, near for texts that share words, instead of answering."""
+    dimensions: int = 64
+    """Length of such a vector, where the call does not ask for fewer."""
 
     @property
     def length(self) -> int:
@@ -92,9 +99,12 @@ class ScriptedEngine:
 
     @property
     def traits(self) -> Traits:
+        script = self._script
         return Traits(
-            context_length=self._script.context_length,
-            version=hashlib.sha256(msgspec.msgpack.encode(self._script)).hexdigest()[:32],
+            context_length=script.context_length,
+            chat=not script.embeds,
+            embeds=script.embeds,
+            version=hashlib.sha256(msgspec.msgpack.encode(script)).hexdigest()[:32],
             chat_defaults=_DEFAULTS,
             text_defaults=_DEFAULTS,
         )
@@ -129,6 +139,8 @@ class ScriptedEngine:
 
     async def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
         script = self._script
+        if script.embeds:
+            raise EngineError("invalid_request", "The script embeds, and answers nothing.", parameter="model")
         length = min(script.length, int(prompt.parameters.get("max_tokens") or script.length))
         asked = _asked(prompt)
         if len(asked.split()) > script.context_length:
@@ -160,6 +172,30 @@ class ScriptedEngine:
             del self._running[id]
             if not ended:
                 self.aborted.append(id)
+
+    async def embed(self, id: str, prompt: Prompt) -> Embeddings:
+        script = self._script
+        if not script.embeds:
+            raise EngineError("invalid_request", "The script answers, and makes no embeddings.", parameter="model")
+        dimensions = int(prompt.parameters.get("dimensions") or script.dimensions)
+        if dimensions > script.dimensions:
+            message = f"There are no more than {script.dimensions} dimensions."
+            raise EngineError("invalid_request", message, parameter="dimensions")
+        texts = [_words(text) for text in prompt.texts]
+        if any(len(words) > script.context_length for words in texts):
+            message = f"At most {script.context_length} words fit."
+            raise EngineError("context_length_exceeded", message, parameter="input")
+        self._running[id] = self._crashed
+        ended = False
+        try:
+            await self._pause(script.prefill_ms)
+            ended = True
+        finally:
+            del self._running[id]
+            if not ended:
+                self.aborted.append(id)
+        vectors = tuple(_vector(words, dimensions) for words in texts)
+        return Embeddings(vectors, sum(len(words) for words in texts))
 
     async def _step(self, index: int) -> None:
         script = self._script
@@ -226,3 +262,18 @@ def _asked(prompt: Prompt) -> str:
     if prompt.is_chat:
         return " ".join(str(message.get("content")) for message in prompt.messages)
     return " ".join(str(text) for text in prompt.texts)
+
+
+def _words(text: str | tuple[int, ...]) -> list[str]:
+    return re.findall(r"\w+", text.lower()) if isinstance(text, str) else [str(token) for token in text]
+
+
+def _vector(words: list[str], dimensions: int) -> bytes:
+    """The sum of a random direction for each word, of length 1."""
+    total = [0.0] * dimensions
+    for word in words or [""]:
+        # Seeded with the word itself, so that it points the same way in every process.
+        direction = Random(word)
+        total = [value + direction.gauss() for value in total]
+    length = math.hypot(*total)
+    return struct.pack(f"<{dimensions}f", *(value / length for value in total))

@@ -7,11 +7,11 @@ import os
 import tempfile
 from collections.abc import AsyncGenerator
 
-from engines.base import Chunk, Delta, Prompt, Report, Said, Traits
+from engines.base import Chunk, Delta, Embeddings, Prompt, Report, Said, Traits
 from engines.errors import EngineError
 from engines.vllm import wire
 from engines.vllm.hosting import Hosting
-from engines.vllm.link import Link
+from engines.vllm.link import Lane, Link
 
 
 class VllmEngine:
@@ -49,6 +49,7 @@ class VllmEngine:
             context_length=ready.context_length,
             parameters=ready.parameters,
             chat=ready.chat,
+            embeds=ready.embeds,
             version=ready.version,
             chat_defaults=ready.chat_defaults,
             text_defaults=ready.text_defaults,
@@ -82,9 +83,8 @@ class VllmEngine:
         return await asyncio.shield(self._link.died)
 
     async def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
-        link = self._link
-        if link is None or link.died.done():
-            raise EngineError("engine_died", "The engine is not running.")
+        link = self._living()
+        lane: Lane[Chunk]
         number, lane = link.open()
         # The one `Accepted`, and a finish for each choice that has none yet.
         left = 1 + prompt.choices - sum(one.finished for one in said)
@@ -100,10 +100,32 @@ class VllmEngine:
             if left and lane.error is None:
                 link.say(wire.Abort(number))
 
+    async def embed(self, id: str, prompt: Prompt) -> Embeddings:
+        link = self._living()
+        lane: Lane[Embeddings]
+        number, lane = link.open()
+        embeddings = None
+        try:
+            link.say(wire.Embed(number, id, prompt))
+            embeddings = await lane.next()
+            return embeddings
+        finally:
+            del link.lanes[number]
+            if embeddings is None and lane.error is None:
+                link.say(wire.Abort(number))
+
     async def beat(self) -> None:
+        if self._traits.embeds:
+            await self.embed("beat", Prompt(texts=((0,),)))
+            return
         prompt = Prompt(texts=((0,),), parameters={"max_tokens": 1})
         async for _ in self.generate("beat", prompt):
             pass
+
+    def _living(self) -> Link:
+        if self._link is None or self._link.died.done():
+            raise EngineError("engine_died", "The engine is not running.")
+        return self._link
 
     async def metrics(self) -> str:
         link = self._link

@@ -27,12 +27,13 @@ from vllm.renderers.online_renderer import OnlineRenderer
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from engines.base import Accepted, Delta, Prompt, Said
+from engines.base import Accepted, Delta, Prompt
 from engines.errors import EngineError
 from engines.vllm import wire
 from engines.vllm.booting import boot, parse, renderer
 from engines.vllm.continuing import Continuing
 from engines.vllm.deltas import Deltas
+from engines.vllm.embedding import Embedding
 from engines.vllm.guests import OWNER, Guests
 from engines.vllm.rendering import REFUSALS, Job, Rendering, parameters, refusal
 from engines.vllm.version import version_of
@@ -75,10 +76,11 @@ async def _serve(engine: AsyncLLM, arguments: Any, knobs: Mapping[str, str], lin
     made = renderer(engine, arguments)
     rendering = Rendering(made, arguments.served_model_name[0])
     continuing = Continuing(engine.output_processor)
-    guests = Guests(lambda number: Host(engine, rendering, continuing, guests, number))
+    embedding = Embedding(engine) if engine.model_config.runner_type == "pooling" else None
+    guests = Guests(lambda number: Host(engine, rendering, continuing, embedding, guests, number))
     link.setblocking(False)
     owner = await guests.seat(link)
-    owner.say(wire.Progress("decoding a first token"))
+    owner.say(wire.Progress("decoding a first token" if embedding is None else "computing a first vector"))
     made.warmup()
     await owner.warm()
     # Its front end reads environment variables for every token; from here on none of them changes.
@@ -89,8 +91,9 @@ async def _serve(engine: AsyncLLM, arguments: Any, knobs: Mapping[str, str], lin
     guests.open(
         wire.Ready(
             engine.model_config.max_model_len,
-            parameters(),
-            _has_chat_template(engine, made),
+            parameters() if embedding is None else embedding.parameters,
+            embedding is None and _has_chat_template(engine, made),
+            embedding is not None,
             _version(engine, arguments, knobs),
             rendering.chat_defaults,
             rendering.text_defaults,
@@ -125,11 +128,18 @@ class Host(asyncio.Protocol):
     """One gateway's other end. Outputs are pushed here by the engine, gathered, and sent once for each step."""
 
     def __init__(
-        self, engine: AsyncLLM, rendering: Rendering, continuing: Continuing, guests: Guests, number: int
+        self,
+        engine: AsyncLLM,
+        rendering: Rendering,
+        continuing: Continuing,
+        embedding: Embedding | None,
+        guests: Guests,
+        number: int,
     ) -> None:
         self._engine = engine
         self._rendering = rendering
         self._continuing = continuing
+        self._embedding = embedding
         self._guests = guests
         self._number = number
         self._lanes: dict[int, Lane] = {}
@@ -156,9 +166,8 @@ class Host(asyncio.Protocol):
         for body in self._split.feed(data):
             message = self._decode(body)
             match message:
-                case wire.Start():
-                    task = self._spawn(self._start(message.lane, message.id, message.prompt, message.said))
-                    self._lanes[message.lane] = Lane(task)
+                case wire.Start() | wire.Embed():
+                    self._lanes[message.lane] = Lane(self._spawn(self._run(message)))
                 case wire.Abort():
                     self._abort(message.lane)
                 case wire.AskMetrics():
@@ -176,7 +185,10 @@ class Host(asyncio.Protocol):
             self._transport.write(wire.pack(message))
 
     async def warm(self) -> None:
-        """Decode one token. Raises whatever keeps the engine from it."""
+        """Decode one token, or compute one vector. Raises whatever keeps the engine from it."""
+        if self._embedding is not None:
+            await self._embedding.embed("warm", Prompt(texts=((0,),)), [])
+            return
         rendered = await self._rendering.render(Prompt(texts=((0,),), parameters={"max_tokens": 1}))
         job = rendered.jobs[0]
         async for _ in self._engine.generate(job.engine_input, job.sampling, "warm"):
@@ -188,25 +200,10 @@ class Host(asyncio.Protocol):
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _start(self, number: int, id: str, prompt: Prompt, said: tuple[Said, ...]) -> None:
-        lane = self._lanes[number]
+    async def _run(self, message: wire.Start | wire.Embed) -> None:
+        number = message.lane
         try:
-            rendered = await self._rendering.render(prompt)
-            deltas = Deltas(rendered)
-            if said:
-                first, jobs = self._continuing.plan(rendered, deltas, said)
-            else:
-                first, jobs = [Delta(choice, text) for choice, text in rendered.echo()], rendered.jobs
-            self._give(number, Accepted(rendered.prompt_tokens))
-            for delta in first:
-                self._give(number, delta)
-            if deltas.ended:
-                del self._lanes[number]
-            for job in jobs:
-                # Noted before it is added: an abort may come while the engine is still taking it. An answer that was
-                # interrupted may go on while its older requests are still being aborted, by their names.
-                lane.requests.append(f"{id}-{job.choice}-{secrets.token_hex(4)}")
-                await self._add(number, lane.requests[-1], deltas, job)
+            await (self._start(message) if isinstance(message, wire.Start) else self._embed(message))
         except EngineDeadError:
             self._guests.died()
         except (*REFUSALS, EngineError) as error:
@@ -215,6 +212,32 @@ class Host(asyncio.Protocol):
             # One prompt must not take the host along, whatever it met inside vLLM.
             traceback.print_exc()
             self._fail(number, EngineError("engine_failed", _sentence(error)))
+
+    async def _start(self, asked: wire.Start) -> None:
+        number, lane = asked.lane, self._lanes[asked.lane]
+        rendered = await self._rendering.render(asked.prompt)
+        deltas = Deltas(rendered)
+        if asked.said:
+            first, jobs = self._continuing.plan(rendered, deltas, asked.said)
+        else:
+            first, jobs = [Delta(choice, text) for choice, text in rendered.echo()], rendered.jobs
+        self._give(number, Accepted(rendered.prompt_tokens))
+        for delta in first:
+            self._give(number, delta)
+        if deltas.ended:
+            del self._lanes[number]
+        for job in jobs:
+            # Noted before it is added: an abort may come while the engine is still taking it. An answer that was
+            # interrupted may go on while its older requests are still being aborted, by their names.
+            lane.requests.append(f"{asked.id}-{job.choice}-{secrets.token_hex(4)}")
+            await self._add(number, lane.requests[-1], deltas, job)
+
+    async def _embed(self, asked: wire.Embed) -> None:
+        if self._embedding is None:
+            raise EngineError("invalid_request", "This model answers, and makes no embeddings.", parameter="model")
+        embeddings = await self._embedding.embed(asked.id, asked.prompt, self._lanes[asked.lane].requests)
+        del self._lanes[asked.lane]
+        self.say(wire.Embedded(asked.lane, embeddings))
 
     async def _add(self, number: int, id: str, deltas: Deltas, job: Job) -> None:
         if job.detokenizer is not None:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
-from engines.base import Accepted, Chunk, Delta, Report
+from engines.base import Accepted, Delta, Report
 from engines.errors import EngineError
 from engines.vllm import wire
 
 _METRICS_S: Final = 2.0
+_Given = TypeVar("_Given")
 
 
-class Lane:
-    """What one generation is still to be given."""
+class Lane(Generic[_Given]):
+    """What one caller is still to be given."""
 
     def __init__(self) -> None:
-        self.chunks: deque[Chunk] = deque()
+        self.chunks: deque[_Given] = deque()
         self.error: EngineError | None = None
         self._waiting: asyncio.Future[None] | None = None
 
-    def give(self, chunk: Chunk) -> None:
+    def give(self, chunk: _Given) -> None:
         self.chunks.append(chunk)
         self._wake()
 
@@ -30,7 +31,7 @@ class Lane:
             self.error = error
             self._wake()
 
-    async def next(self) -> Chunk:
+    async def next(self) -> _Given:
         """The next chunk, when it comes. Raises the error that ended the lane, after every chunk before it."""
         while not self.chunks:
             if self.error is not None:
@@ -51,7 +52,7 @@ class Link(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[wire.Ready] = loop.create_future()
         self.died: asyncio.Future[str] = loop.create_future()
-        self.lanes: dict[int, Lane] = {}
+        self.lanes: dict[int, Lane[Any]] = {}
         self._report = report
         self._count = 0
         self._asking: list[asyncio.Future[str]] = []
@@ -74,8 +75,8 @@ class Link(asyncio.Protocol):
             else:
                 self._other(message)
 
-    def open(self) -> tuple[int, Lane]:
-        """A lane of its own for one generation."""
+    def open(self) -> tuple[int, Lane[Any]]:
+        """A lane of its own for one generation or one call of `embed`."""
         self._count += 1
         lane = self.lanes[self._count] = Lane()
         return self._count, lane
@@ -143,6 +144,9 @@ class Link(asyncio.Protocol):
             case wire.Ready():
                 if not self.ready.done():
                     self.ready.set_result(message)
+            case wire.Embedded():
+                if lane := self.lanes.get(message.lane):
+                    lane.give(message.embeddings)
             case wire.Failed():
                 if lane := self.lanes.get(message.lane):
                     lane.fail(EngineError(message.code, message.message, parameter=message.parameter))

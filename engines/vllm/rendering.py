@@ -212,8 +212,8 @@ def _neutral(model: type[_Request]) -> dict[str, Any]:
     return dict(held.default)
 
 
-def refusal(error: Exception) -> EngineError:
-    """What the caller is told when vLLM does not take a prompt."""
+def refusal(error: Exception, too_long: str = "messages") -> EngineError:
+    """What the caller is told when vLLM does not take a prompt; `too_long` is the field at fault if it does not fit."""
     if isinstance(error, EngineError):
         return error
     if isinstance(error, pydantic.ValidationError):
@@ -221,7 +221,7 @@ def refusal(error: Exception) -> EngineError:
     parameter = getattr(error, "parameter", None)
     message = str(error.args[0]) if error.args else str(error)
     if parameter in _TOO_LONG:
-        return EngineError("context_length_exceeded", _cut(message), parameter="messages")
+        return EngineError("context_length_exceeded", _cut(message), parameter=too_long)
     return EngineError("invalid_request", _cut(message), parameter=parameter)
 
 

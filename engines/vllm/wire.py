@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from engines.base import JSON, Accepted, Delta, Prompt, Said
+from engines.base import JSON, Accepted, Delta, Embeddings, Prompt, Said
 from engines.errors import Code
 
 
@@ -25,6 +25,14 @@ class Start(msgspec.Struct, frozen=True, array_like=True, tag="start"):
     id: str
     prompt: Prompt
     said: tuple[Said, ...] = ()
+
+
+class Embed(msgspec.Struct, frozen=True, array_like=True, tag="embed"):
+    """Turn the texts of a prompt into vectors; `id` names it in vLLM's own logs."""
+
+    lane: int
+    id: str
+    prompt: Prompt
 
 
 class Abort(msgspec.Struct, frozen=True, array_like=True, tag="abort"):
@@ -54,11 +62,12 @@ class Progress(msgspec.Struct, frozen=True, array_like=True, tag="progress"):
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
-    """A token was decoded: the engine is warm."""
+    """A token was decoded, or a vector computed: the engine is warm."""
 
     context_length: int
     parameters: frozenset[str]
     chat: bool
+    embeds: bool
     version: str | None = None
     chat_defaults: dict[str, JSON] = {}
     text_defaults: dict[str, JSON] = {}
@@ -68,6 +77,13 @@ class Step(msgspec.Struct, frozen=True, array_like=True, tag="step"):
     """All that one step of the engine gave, for all lanes."""
 
     chunks: list[tuple[int, Accepted | Delta]]
+
+
+class Embedded(msgspec.Struct, frozen=True, array_like=True, tag="embedded"):
+    """The vectors of a lane, which is over with them."""
+
+    lane: int
+    embeddings: Embeddings
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag="failed"):
@@ -98,8 +114,8 @@ class Died(msgspec.Struct, frozen=True, array_like=True, tag="died"):
     reason: str
 
 
-ToHost = Start | Abort | AskMetrics | Greet | Stop
-FromHost = Progress | Ready | Step | Failed | Metrics | Greeted | Died
+ToHost = Start | Embed | Abort | AskMetrics | Greet | Stop
+FromHost = Progress | Ready | Step | Embedded | Failed | Metrics | Greeted | Died
 
 _HEAD: Final = 4
 

@@ -8,11 +8,12 @@ from contextlib import suppress
 
 import pytest
 
-from engines.base import Delta, Engine, Said
+from engines.base import Delta, Engine, Prompt, Said
 from engines.errors import EngineError
 from engines.scripted import ScriptedEngine, parse
 from tests.engines.asking import ask, chat, said_in
 from tests.engines.contract import EngineContract
+from tests.engines.embedding_contract import EmbeddingContract, numbers
 
 
 async def warm(**knobs: str) -> ScriptedEngine:
@@ -27,6 +28,27 @@ class TestContract(EngineContract):
         engine = await warm(tokens="1000", token_ms="0", context_length="100")
         yield engine
         await engine.close()
+
+
+class TestEmbeddingContract(EmbeddingContract):
+    @pytest.fixture
+    async def engine(self) -> AsyncIterator[Engine]:
+        engine = await warm(embeds="true", prefill_ms="20", context_length="100")
+        yield engine
+        await engine.close()
+
+
+async def test_vectors_are_as_long_as_asked() -> None:
+    engine = await warm(embeds="true", dimensions="12")
+    whole = await engine.embed("x", Prompt(texts=("a fox",)))
+    short = await engine.embed("x", Prompt(texts=("a fox",), parameters={"dimensions": 5}))
+    assert [len(numbers(embeddings.vectors[0])) for embeddings in (whole, short)] == [12, 5]
+
+
+async def test_an_engine_that_answers_does_not_embed() -> None:
+    with pytest.raises(EngineError) as refused:
+        await (await warm()).embed("x", Prompt(texts=("a fox",)))
+    assert refused.value.code == "invalid_request"
 
 
 async def test_the_same_prompt_gets_the_same_words() -> None:

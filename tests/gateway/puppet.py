@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from cache.memory import MemoryCache
-from engines.base import Accepted, Chunk, Delta, Prompt, Report, Said, Traits
+from engines.base import Accepted, Chunk, Delta, Embeddings, Prompt, Report, Said, Traits
 from engines.errors import EngineError
 from engines.pool import Pool
 from gateway.admission import Gate, Gates
@@ -45,6 +45,7 @@ class Puppet:
         self.said: dict[str, list[tuple[Said, ...]]] = defaultdict(list)
         """What each generation had said whenever it was asked for."""
         self._steps: dict[str, asyncio.Queue[Step]] = defaultdict(asyncio.Queue)
+        self._vectors: asyncio.Queue[Embeddings | Exception] = asyncio.Queue()
         if booted:
             self.boots.set()
 
@@ -52,6 +53,11 @@ class Puppet:
         """The next chunks of that generation; an error breaks it, None ends it."""
         for step in steps:
             self._steps[id].put_nowait(step)
+
+    def embeds(self, *answers: Embeddings | Exception) -> None:
+        """What its next calls of `embed` give."""
+        for answer in answers:
+            self._vectors.put_nowait(answer)
 
     @property
     def running(self) -> int:
@@ -82,6 +88,17 @@ class Puppet:
                 if isinstance(step, Exception):
                     raise step
                 yield step
+        finally:
+            self.now.discard(id)
+            self.closed.append(id)
+
+    async def embed(self, id: str, prompt: Prompt) -> Embeddings:
+        self.now.add(id)
+        try:
+            answer = await self._vectors.get()
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
         finally:
             self.now.discard(id)
             self.closed.append(id)

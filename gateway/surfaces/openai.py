@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import secrets
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +19,7 @@ from gateway.surfaces.body import BodyLimits, read_json
 from gateway.surfaces.call_headers import cache_control, idempotency_key, whereabouts
 from gateway.surfaces.caller import caller
 from gateway.surfaces.event_stream import EventStream, follow
-from gateway.surfaces.failures import TELL
+from gateway.surfaces.identity import identify
 from gateway.surfaces.presence import present
 from gateway.wire import chat, completions
 from gateway.wire.answers import Answer, ChatAnswer, TextAnswer
@@ -30,8 +28,6 @@ from gateway.wire.chunks import ChatChunks, Chunks, TextChunks
 
 SETTLE_S: Final = 2.0
 """How long a stream's status waits for the engine to take or to refuse the prompt."""
-
-_REQUEST_ID: Final = re.compile(r"[!-~]{1,128}", re.ASCII)
 
 
 class Kind(NamedTuple):
@@ -52,10 +48,10 @@ def routes(gateway: Gateway, limits: BodyLimits, *, keep_alive_s: float, grace_s
 
     async def models(request: Request) -> Response:
         listed = [_model(seat, since) for seat in gateway.seats(caller(request))]
-        return JSONResponse({"object": "list", "data": listed}, headers=_identify(request))
+        return JSONResponse({"object": "list", "data": listed}, headers=identify(request))
 
     async def model(request: Request) -> Response:
-        headers = _identify(request)
+        headers = identify(request)
         seat = gateway.seat(request.path_params["model"], caller(request))
         return JSONResponse(_model(seat, since), headers=headers)
 
@@ -82,7 +78,7 @@ class Answers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        headers, key = _identify(request), caller(request)
+        headers, key = identify(request), caller(request)
         ask = self._kind.parse(await read_json(request, self._limits))
         resumable = ask.stream and request.headers.get("x-resumable") == "1"
 
@@ -145,15 +141,6 @@ async def _whole(reader: Reader, answer: Answer, draining: asyncio.Event) -> byt
         raise HearthError("draining")
     answer.add(reader.take())
     return answer.body()
-
-
-def _identify(request: Request) -> dict[str, str]:
-    """The headers of this request's answer, an error too: the caller's own name for it, or a new one. They may grow."""
-    sent = request.headers.get("x-request-id", "")
-    id = sent if _REQUEST_ID.fullmatch(sent) else f"req_{secrets.token_hex(16)}"
-    headers: dict[str, str] = {"x-request-id": id}
-    request.scope[TELL] = headers
-    return headers
 
 
 def _model(seat: Seat, since: float) -> dict[str, Any]:

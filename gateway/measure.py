@@ -35,7 +35,7 @@ def measure(prompt: Prompt, context_length: int | None) -> Measure:
         most = min(most, context_length * texts)
         if any(part.get("type") in _BLIND for part in _parts(prompt)):
             most = context_length
-    asked = prompt.parameters.get("max_tokens") or context_length or 0
+    asked = prompt.parameters.get("max_tokens", context_length) or 0
     if context_length is not None:
         asked = min(asked, context_length)
     return Measure(most, min(most, bytes // 4 + 1), int(asked) * prompt.choices)

@@ -352,6 +352,12 @@ class Gateway:
 
 def _check_parameters(seat: Seat, prompt: Prompt) -> None:
     traits = seat.engine.traits
+    if traits.embeds:
+        raise HearthError(
+            "invalid_request",
+            f"{seat.name} makes embeddings, and answers nothing; use /v1/embeddings.",
+            parameter="model",
+        )
     if prompt.is_chat and not traits.chat:
         raise HearthError(
             "invalid_request", f"{seat.name} answers no chats; use /v1/completions.", parameter="messages"

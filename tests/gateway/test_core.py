@@ -45,6 +45,13 @@ async def test_a_model_that_does_not_chat_says_so() -> None:
         assert told.value.parameter == "messages"
 
 
+async def test_a_model_that_embeds_says_where_to_ask_it() -> None:
+    async with staged(Puppet(traits=Traits(chat=False, embeds=True))) as stage:
+        with pytest.raises(HearthError, match="/v1/embeddings") as told:
+            await stage.ask(Prompt(messages=({"role": "user", "content": "hi"},)))
+        assert told.value.parameter == "model"
+
+
 async def test_more_than_may_run_at_once_is_refused_and_may_be_tried_again() -> None:
     async with staged(deadlines=Deadlines(running=2)) as stage:
         first, log = await stage.ask()

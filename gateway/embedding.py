@@ -1,0 +1,161 @@
+"""Texts into vectors: a run without a log, let in and settled as every other one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Final, NamedTuple
+
+import msgspec
+
+from engines.base import Embeddings, Prompt
+from engines.base import State as Warmth
+from engines.errors import EngineError
+from engines.pool import Pool, Seat
+from gateway.admission import Admission, Gate, Outcome
+from gateway.clock import Clock
+from gateway.errors import HearthError, from_engine
+from gateway.events import Canceled, Failed, Finished, Terminal, Timings, Usage
+from gateway.generation import Generation, State, new_id
+from gateway.keys import Key
+from gateway.metrics import Metrics
+
+_SURFACE: Final = "embeddings"
+
+
+class Embedded(NamedTuple):
+    """What one call is given, and the headers of its answer."""
+
+    embeddings: Embeddings
+    headers: Mapping[str, str]
+
+
+class Embedding:
+    """The door to the models that embed. A call is over in one piece, so it has no log, and nobody joins it."""
+
+    def __init__(self, pool: Pool, gate: Gate, clock: Clock, metrics: Metrics, silence_s: float = 120.0) -> None:
+        self._pool = pool
+        self._gate = gate
+        self._clock = clock
+        self._metrics = metrics
+        self._silence_s = silence_s
+        """An engine that has given nothing for so long is held to be broken."""
+
+    async def embed(self, seat: Seat, prompt: Prompt, key: Key) -> Embedded:
+        """A vector for each text of the prompt. A cold model is booted first.
+
+        Raises HearthError: `invalid_request`, `context_length_exceeded`, what the gate raises, `boot_failed`,
+        `engine_died`, `engine_failed`, `engine_stalled`.
+        """
+        if seat.engine.traits.embeds is False:
+            raise HearthError("invalid_request", f"{seat.name} answers, and makes no embeddings.", parameter="model")
+        headers = await self._gate.enter(key, seat.name)
+        made = await self._admitted(seat, prompt, key)
+        return Embedded(made.embeddings, {**headers, **made.headers})
+
+    async def at_once(self, seat: Seat, text: str, key: Key) -> bytes | None:
+        """The vector of one text, where the model is warm; else it begins to boot, and there is none yet.
+
+        For Hearth's own use on the key's behalf: it pays for it, and it is no request of its own. Raises as `embed`.
+        """
+        if seat.state is not Warmth.WARM:
+            self._pool.warm(seat.name)
+            return None
+        made = await self._admitted(seat, Prompt(texts=(text,)), key)
+        return made.embeddings.vectors[0]
+
+    async def _admitted(self, seat: Seat, prompt: Prompt, key: Key) -> Embedded:
+        """Reserve, run, and settle, whatever becomes of it."""
+        now, began = self._clock.wall(), self._clock.steady()
+        # Nothing is generated, so that nothing has to be reserved for it.
+        measured = msgspec.structs.replace(prompt, parameters={**prompt.parameters, "max_tokens": 0})
+        run = Generation(
+            id=new_id("emb"), owner=key.namespace, model=seat.name, prompt=measured, created=now, key=key.id
+        )
+        worked = _Stopwatch(self._clock)
+        admission = await self._gate.admit(run, key)
+        self._metrics.started(seat.name, _SURFACE)
+        terminal: Terminal = Canceled("caller", Usage(), Timings())
+        state = State.CANCELED
+        try:
+            async with _stoppable(admission):
+                await self._turn(admission)
+                embeddings = await self._run(seat, run.id, prompt, worked)
+            terminal = Finished("stop", Usage(embeddings.prompt_tokens), Timings())
+            state = State.FINISHED
+            return Embedded(embeddings, admission.headers)
+        except HearthError as error:
+            terminal = Failed(error.code, error.message, error.parameter, Usage(), Timings())
+            state = State.FAILED
+            raise
+        finally:
+            elapsed = self._clock.steady() - began
+            self._metrics.ended(seat.name, state, terminal.usage.prompt_tokens, 0, elapsed)
+            await admission.close(Outcome(terminal, worked.seconds))
+
+    async def _turn(self, admission: Admission) -> None:
+        async with aclosing(admission.turn()) as waiting:
+            async for _ in waiting:
+                pass
+
+    async def _run(self, seat: Seat, id: str, prompt: Prompt, worked: _Stopwatch) -> Embeddings:
+        """Raises HearthError."""
+        dead: int | None = None
+        while True:
+            try:
+                async with aclosing(self._pool.reach(seat.name, dead)) as stages:
+                    async for _ in stages:
+                        pass
+                boot = seat.boots
+                with worked:
+                    async with asyncio.timeout(self._silence_s):
+                        return await seat.engine.embed(id, prompt)
+            except TimeoutError:
+                raise HearthError("engine_stalled") from None
+            except EngineError as error:
+                # It says nothing until it has all: whoever died under it has told nobody anything. Once, at most, for
+                # it may be what kills them.
+                if error.code != "engine_died" or dead is not None:
+                    raise from_engine(error) from error
+                dead = boot
+
+
+class _Stopwatch:
+    """For how many seconds an engine has worked."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.seconds = 0.0
+        self._clock = clock
+        self._since = 0.0
+
+    def __enter__(self) -> None:
+        self._since = self._clock.steady()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += self._clock.steady() - self._since
+
+
+@asynccontextmanager
+async def _stoppable(admission: Admission) -> AsyncGenerator[None]:
+    """Run the block until it ends, or until the admission says that it may not go on. Raises that HearthError."""
+    task = asyncio.current_task()
+    assert task is not None
+    why: HearthError | None = None
+
+    def stop(error: HearthError) -> None:
+        nonlocal why
+        if why is None:
+            why = error
+            task.cancel()
+
+    admission.on_stop = stop
+    try:
+        yield
+    except asyncio.CancelledError:
+        if why is None:
+            raise
+        task.uncancel()
+        raise why from None
+    finally:
+        admission.on_stop = lambda error: None

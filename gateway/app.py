@@ -21,6 +21,7 @@ from gateway.claims.base import Claims
 from gateway.claims.memory import MemoryClaims
 from gateway.clock import Clock
 from gateway.core import Deadlines, Gateway
+from gateway.embedding import Embedding
 from gateway.keyring.lookup import Lookup
 from gateway.keyring.place import open_keyring
 from gateway.limits.base import Limiter
@@ -38,6 +39,7 @@ from gateway.surfaces import (
     admin_cache,
     admin_keys,
     durable,
+    embeddings,
     failures,
     openai,
     operations,
@@ -80,12 +82,13 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     caching = Caching(
         _cache(settings, shared, clock), _policies(settings), Policy(settings.cache, settings.cache_ttl_s), metrics
     )
+    gate = Gates([_limits(settings, shared, clock, metrics)])
     gateway = Gateway(
         pool,
         logs,
         claims,
         caching,
-        Gates([_limits(settings, shared, clock, metrics)]),
+        gate,
         clock,
         metrics,
         Deadlines(
@@ -97,6 +100,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         ),
     )
 
+    embedding = Embedding(pool, gate, clock, metrics, settings.engine_silence_s)
     remote = RemoteStreams(logs, clock, Bounds(settings.max_running, settings.keep_bytes))
 
     @asynccontextmanager
@@ -139,6 +143,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
                 grace_s=settings.abandon_after_s,
                 since=clock.wall(),
             ),
+            *embeddings.routes(gateway, embedding, limits),
         ],
         middleware=[
             *([Middleware(Origins, settings.origins)] if settings.origins else []),

@@ -36,7 +36,7 @@ class Vectors:
         request = Request(scope, receive)
         headers, key = identify(request), caller(request)
         asked = parse(await read_json(request, self._limits))
-        seat = self._gateway.seat(asked.model)
+        seat = self._gateway.seat(asked.model, key)
         if self._gateway.closing:
             raise HearthError("draining")
         async with present(receive):

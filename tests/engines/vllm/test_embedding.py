@@ -7,18 +7,23 @@ import os
 import re
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import pytest_asyncio
 
+from cache.base import Label
+from cache.semantic import Question, Semantic
+from cache.vectors.memory import MemoryVectors
 from engines import registry
 from engines.base import Engine, Prompt
 from engines.errors import EngineError
 from engines.pool import Pool
 from engines.vllm.engine import VllmEngine
 from engines.vllm.sharing import Asker, Broker, ToWorker, Warm
-from tests.engines.embedding_contract import SLOW, EmbeddingContract, numbers
+from gateway.tables import ModelTable
+from tests.cache.questions import OTHER, SAME
+from tests.engines.embedding_contract import SLOW, EmbeddingContract, cosine, numbers
 from tests.minilm import minilm
 from tests.waiting import until
 
@@ -68,6 +73,38 @@ async def test_what_vllm_does_not_take_is_refused_in_words(
     assert (refused.value.code, refused.value.parameter) == ("invalid_request", parameter)
     assert refused.value.message
     assert owner.running == 0
+
+
+async def test_questions_in_other_words_are_found_and_other_questions_are_not(owner: VllmEngine) -> None:
+    # At the threshold that models have unless they are given another one.
+    threshold = ModelTable.model_fields["semantic_threshold"].default
+    semantic = Semantic(MemoryVectors(time.monotonic), deadline_s=30)
+
+    async def embed(text: str) -> bytes | None:
+        return (await owner.embed("question", Prompt(texts=(text,)))).vectors[0]
+
+    async def found(pairs: Sequence[tuple[str, str]], scope: str) -> list[float]:
+        """How alike each second question is to the first one of its pair, where that is found."""
+        similarities = []
+        for number, (one, other) in enumerate(pairs):
+            first, second = [
+                Question(text, f"{scope}-{number}", "minilm", Label("ann", "demo")) for text in (one, other)
+            ]
+            await semantic.learn(first, await semantic.find(first, embed, threshold), "key", 60)
+            similarities += [near.similarity for near in (await semantic.find(second, embed, threshold)).found]
+        return similarities
+
+    same = await found(SAME, "same")
+    assert len(same) == len(SAME)
+    assert all(threshold <= similarity <= 1.001 for similarity in same)
+    assert await found(OTHER, "other") == []
+
+
+async def test_an_embedding_alone_would_give_wrong_answers(owner: VllmEngine) -> None:
+    # Why words are compared as well: should this fail one day, that may be given up.
+    embeddings = await owner.embed("pairs", Prompt(texts=tuple(text for pair in OTHER for text in pair)))
+    alike = [cosine(*embeddings.vectors[at : at + 2]) for at in range(0, len(embeddings.vectors), 2)]
+    assert sum(similarity >= 0.95 for similarity in alike) > len(OTHER) / 2
 
 
 async def test_vllm_itself_lets_go_of_what_was_left(owner: VllmEngine) -> None:

@@ -64,13 +64,15 @@ class Semantic:
             return Sought(vector=vector)
         return Sought(tuple(each for each in near if difference(each.text, question.text) is None), vector)
 
-    async def learn(self, question: Question, sought: Sought, key: str, ttl_s: float) -> None:
-        """Remember that the exact entry of that key is to answer this question, if its vector is known."""
+    async def learn(self, question: Question, sought: Sought, fingerprint: str, ttl_s: float) -> None:
+        """Remember that the exact entry of that fingerprint is to answer this question, if its vector is known."""
         if sought.vector is None:
             return
         try:
             async with asyncio.timeout(self._deadline_s):
-                await self._vectors.add(question.place, key, question.text, sought.vector, ttl_s, question.label)
+                await self._vectors.add(
+                    question.place, fingerprint, question.text, sought.vector, ttl_s, question.label
+                )
         except (TimeoutError, Unavailable):
             return  # It will be learned the next time it is asked.
 
@@ -78,13 +80,20 @@ class Semantic:
         """The entry behind this one is gone."""
         try:
             async with asyncio.timeout(self._deadline_s):
-                await self._vectors.remove(question.place, near.key)
+                await self._vectors.remove(question.place, near.fingerprint)
         except (TimeoutError, Unavailable):
             return  # Whoever finds it next tries again.
 
-    async def purge(self, *, key: str | None = None, namespace: str | None = None, model: str | None = None) -> int:
+    async def purge(
+        self,
+        *,
+        fingerprint: str | None = None,
+        namespace: str | None = None,
+        model: str | None = None,
+        key: str | None = None,
+    ) -> int:
         """Forget all questions to which everything that is given applies; how many. Raises Unavailable."""
-        return await self._vectors.purge(key=key, namespace=namespace, model=model)
+        return await self._vectors.purge(fingerprint=fingerprint, namespace=namespace, model=model, key=key)
 
     async def close(self) -> None:
         """Let go of the index."""

@@ -13,7 +13,7 @@ MOST_NEAR: Final = 8
 class Near(NamedTuple):
     """A question that was asked before, the exact entry that answers it, and how alike it is (cosine)."""
 
-    key: str
+    fingerprint: str
     text: str
     similarity: float
 
@@ -28,16 +28,23 @@ class Vectors(Protocol):
     async def nearest(self, place: str, vector: bytes, least: float) -> list[Near]:
         """What lies there and is at least so alike, the most alike first."""
 
-    async def add(self, place: str, key: str, text: str, vector: bytes, ttl_s: float, label: Label) -> None:
-        """Put a question there, instead of what has its key; it may be forgotten after that time.
+    async def add(self, place: str, fingerprint: str, text: str, vector: bytes, ttl_s: float, label: Label) -> None:
+        """Put a question there, instead of what has its fingerprint; it may be forgotten after that time.
 
         Past what an index may hold, others go.
         """
 
-    async def remove(self, place: str, key: str) -> None:
+    async def remove(self, place: str, fingerprint: str) -> None:
         """Forget a question; harmless when it is not there."""
 
-    async def purge(self, *, key: str | None = None, namespace: str | None = None, model: str | None = None) -> int:
+    async def purge(
+        self,
+        *,
+        fingerprint: str | None = None,
+        namespace: str | None = None,
+        model: str | None = None,
+        key: str | None = None,
+    ) -> int:
         """Forget all questions to which everything that is given applies; how many."""
 
     async def close(self) -> None:

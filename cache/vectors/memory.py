@@ -60,7 +60,7 @@ class MemoryVectors:
         self._most = most
         self._places: dict[str, _Place] = {}
         self._order: OrderedDict[tuple[str, str], None] = OrderedDict()
-        """Place and key of each question, the oldest first."""
+        """Place and fingerprint of each question, the oldest first."""
 
     async def nearest(self, place: str, vector: bytes, least: float) -> list[Near]:
         held = self._places.get(place)
@@ -76,29 +76,37 @@ class MemoryVectors:
                 found.append(Near(key, held.asked[key].text, float(similarities[row])))
         return found
 
-    async def add(self, place: str, key: str, text: str, vector: bytes, ttl_s: float, label: Label) -> None:
+    async def add(self, place: str, fingerprint: str, text: str, vector: bytes, ttl_s: float, label: Label) -> None:
         direction = _direction(vector)
-        await self.remove(place, key)
+        await self.remove(place, fingerprint)
         held = self._places.setdefault(place, _Place(len(direction)))
-        held.put(key, _Asked(0, text, label, self._clock() + ttl_s), direction)
-        self._order[place, key] = None
+        held.put(fingerprint, _Asked(0, text, label, self._clock() + ttl_s), direction)
+        self._order[place, fingerprint] = None
         while len(self._order) > self._most:
             await self.remove(*next(iter(self._order)))
 
-    async def remove(self, place: str, key: str) -> None:
+    async def remove(self, place: str, fingerprint: str) -> None:
         held = self._places.get(place)
-        if held is not None and key in held.asked:
-            held.take(key)
-            del self._order[place, key]
+        if held is not None and fingerprint in held.asked:
+            held.take(fingerprint)
+            del self._order[place, fingerprint]
             if not held.asked:
                 del self._places[place]
 
-    async def purge(self, *, key: str | None = None, namespace: str | None = None, model: str | None = None) -> int:
+    async def purge(
+        self,
+        *,
+        fingerprint: str | None = None,
+        namespace: str | None = None,
+        model: str | None = None,
+        key: str | None = None,
+    ) -> int:
+        wanted = (fingerprint, namespace, model, key)
         meant = [
             (place, name)
             for place, held in self._places.items()
             for name, asked in held.asked.items()
-            if key in (None, name) and namespace in (None, asked.label.namespace) and model in (None, asked.label.model)
+            if all(want in (None, has) for want, has in zip(wanted, (name, *asked.label), strict=True))
         ]
         for place, name in meant:
             await self.remove(place, name)

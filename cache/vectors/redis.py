@@ -18,6 +18,7 @@ MOST: Final = 10_000
 """Questions in one place; past it any one goes."""
 
 _AT_ONCE: Final = 200
+_SCRIPTS: Final = ("add", "near", "purge")
 _FOLDER: Final = Path(__file__).parent / "scripts"
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class RedisVectors:
         self._places = f"{prefix}:like"
         self._can: bool | None = None
         """Whether it searches vectors; None while it was not asked."""
-        self._add, self._near = [(_FOLDER / f"{name}.lua").read_text() for name in ("add", "near")]
+        self._add, self._near, self._purge = [(_FOLDER / f"{name}.lua").read_text() for name in _SCRIPTS]
 
     async def nearest(self, place: str, vector: bytes, least: float) -> list[Near]:
         if not await self._searches():
@@ -56,38 +57,41 @@ class RedisVectors:
         found = [_near(told[start : start + 3]) for start in range(0, len(told), 3)]
         return [near for near in found if near.similarity >= least]
 
-    async def add(self, place: str, key: str, text: str, vector: bytes, ttl_s: float, label: Label) -> None:
+    async def add(self, place: str, fingerprint: str, text: str, vector: bytes, ttl_s: float, label: Label) -> None:
         if not await self._searches():
-            return await self._instead.add(place, key, text, vector, ttl_s, label)
+            return await self._instead.add(place, fingerprint, text, vector, ttl_s, label)
         ttl_ms = round(ttl_s * 1000)
-        told = [vector, key, orjson.dumps({"text": text}), ttl_ms, self._most]
-        await self._server.script(self._add, [self._key(place)], told)
+        attributes = orjson.dumps({"text": text, "key": label.key})
+        await self._server.script(self._add, [self._key(place)], [vector, fingerprint, attributes, ttl_ms, self._most])
         client, now = self._server.client, round(self._clock() * 1000)
-        await self._server.run(client.zadd(self._places, {orjson.dumps([*label, place]): now + ttl_ms}, gt=True))
+        member = orjson.dumps([label.namespace, label.model, place])
+        await self._server.run(client.zadd(self._places, {member: now + ttl_ms}, gt=True))
         await self._server.run(client.zremrangebyscore(self._places, "-inf", now))
 
-    async def remove(self, place: str, key: str) -> None:
+    async def remove(self, place: str, fingerprint: str) -> None:
         if not await self._searches():
-            return await self._instead.remove(place, key)
-        await self._server.run(self._server.client.execute_command("VREM", self._key(place), key))
+            return await self._instead.remove(place, fingerprint)
+        await self._server.run(self._server.client.execute_command("VREM", self._key(place), fingerprint))
 
-    async def purge(self, *, key: str | None = None, namespace: str | None = None, model: str | None = None) -> int:
+    async def purge(
+        self,
+        *,
+        fingerprint: str | None = None,
+        namespace: str | None = None,
+        model: str | None = None,
+        key: str | None = None,
+    ) -> int:
         if not await self._searches():
-            return await self._instead.purge(key=key, namespace=namespace, model=model)
-        run, client = self._server.run, self._server.client
+            return await self._instead.purge(fingerprint=fingerprint, namespace=namespace, model=model, key=key)
         purged = cursor = 0
         while True:
-            cursor, page = await run(client.zscan(self._places, cursor, count=_AT_ONCE))
+            cursor, page = await self._server.run(self._server.client.zscan(self._places, cursor, count=_AT_ONCE))
             for member, _ in page:
-                *label, place = orjson.loads(member)
-                if namespace not in (None, label[0]) or model not in (None, label[1]):
-                    continue
-                if key is not None:
-                    purged += await run(client.execute_command("VREM", self._key(place), key))
-                    continue
-                purged += await run(client.execute_command("VCARD", self._key(place))) or 0
-                await run(client.unlink(self._key(place)))
-                await run(client.zrem(self._places, member))
+                of_namespace, of_model, place = orjson.loads(member)
+                if namespace in (None, of_namespace) and model in (None, of_model):
+                    purged += int(
+                        await self._server.script(self._purge, [self._key(place)], [fingerprint or "", key or ""])
+                    )
             if not cursor:
                 return purged
 
@@ -108,6 +112,6 @@ class RedisVectors:
 
 
 def _near(told: Sequence[Any]) -> Near:
-    key, score, attributes = told
+    fingerprint, score, attributes = told
     # Its score is 1 for the same direction and 0 for the opposite one.
-    return Near(key.decode(), orjson.loads(attributes)["text"], 2 * float(score) - 1)
+    return Near(fingerprint.decode(), orjson.loads(attributes)["text"], 2 * float(score) - 1)

@@ -13,7 +13,7 @@ from cache.vectors.memory import MemoryVectors
 from tests.cache.vectors.contract import EAST, NORTH, vector
 from tests.turning import Turned
 
-ANNS = Label("ann", "demo")
+ANNS = Label("ann", "demo", "key_a")
 FIRST = Question("How do I reset my password?", "scope", "minilm@1", ANNS)
 AGAIN = FIRST._replace(text="How can I reset my password?")
 
@@ -35,7 +35,7 @@ async def test_what_was_learned_is_found_by_other_words(semantic: Semantic) -> N
     assert await semantic.find(FIRST, east, 0.95) == Sought((), EAST)
     await learned(semantic)
     [near] = (await semantic.find(AGAIN, east, 0.95)).found
-    assert (near.key, near.text) == ("k", FIRST.text)
+    assert (near.fingerprint, near.text) == ("k", FIRST.text)
     assert near.similarity == pytest.approx(1)
 
 
@@ -101,10 +101,10 @@ class Absent(MemoryVectors):
     async def nearest(self, place: str, vector: bytes, least: float) -> list[Near]:
         raise Unavailable("away")
 
-    async def add(self, place: str, key: str, text: str, vector: bytes, ttl_s: float, label: Label) -> None:
+    async def add(self, place: str, fingerprint: str, text: str, vector: bytes, ttl_s: float, label: Label) -> None:
         raise Unavailable("away")
 
-    async def remove(self, place: str, key: str) -> None:
+    async def remove(self, place: str, fingerprint: str) -> None:
         raise Unavailable("away")
 
 
@@ -124,4 +124,4 @@ async def test_of_several_the_most_alike_is_the_first(semantic: Semantic) -> Non
 
     await semantic.learn(AGAIN, Sought((), vector(1, 0.2, 0)), "near", 60)
     await semantic.learn(AGAIN, Sought((), NORTH), "elsewhere", 60)
-    assert [each.key for each in (await semantic.find(AGAIN, near, 0.9)).found] == ["near", "far"]
+    assert [each.fingerprint for each in (await semantic.find(AGAIN, near, 0.9)).found] == ["near", "far"]

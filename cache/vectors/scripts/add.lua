@@ -1,4 +1,4 @@
--- Put a question into a place. KEYS: the place. ARGV: vector, key, attributes, time to live (ms), most.
+-- Put a question into a place. KEYS: the place. ARGV: vector, fingerprint, attributes, time to live (ms), most.
 local place = KEYS[1]
 redis.call('VADD', place, 'FP32', ARGV[1], ARGV[2], 'NOQUANT', 'SETATTR', ARGV[3])
 if redis.call('PTTL', place) < tonumber(ARGV[4]) then

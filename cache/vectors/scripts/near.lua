@@ -1,4 +1,4 @@
--- The nearest questions of a place: key, score, attributes of each. KEYS: the place. ARGV: vector, how many.
+-- The nearest questions of a place: fingerprint, score, attributes of each. KEYS: the place. ARGV: vector, how many.
 local place = KEYS[1]
 local dimensions = redis.call('EXISTS', place) == 1 and redis.call('VDIM', place)
 if dimensions ~= #ARGV[1] / 4 then

@@ -12,7 +12,7 @@ from cache.vectors.base import MOST_NEAR, Vectors
 
 TTL_S = 100.0
 MOST = 20
-ANNS, BOBS = Label("ann", "demo"), Label("bob", "demo")
+ANNS, BOBS = Label("ann", "demo", "key_a"), Label("bob", "demo", "key_b")
 
 
 @dataclass
@@ -30,9 +30,9 @@ def vector(*numbers: float) -> bytes:
 EAST, NORTH, NORTHEAST = vector(1, 0, 0), vector(0, 1, 0), vector(1, 1, 0)
 
 
-async def asked(index: Vectors, place: str, key: str, at: bytes, label: Label = ANNS) -> None:
+async def asked(index: Vectors, place: str, name: str, at: bytes, label: Label = ANNS) -> None:
     """Put a question there."""
-    await index.add(place, key, f"is it {key}?", at, TTL_S, label)
+    await index.add(place, name, f"is it {name}?", at, TTL_S, label)
 
 
 class VectorsContract:
@@ -41,7 +41,10 @@ class VectorsContract:
         await asked(bench.here, "p", "northeast", NORTHEAST)
         await asked(bench.here, "p", "north", NORTH)
         found = await bench.elsewhere.nearest("p", EAST, 0.5)
-        assert [(near.key, near.text) for near in found] == [("east", "is it east?"), ("northeast", "is it northeast?")]
+        assert [(near.fingerprint, near.text) for near in found] == [
+            ("east", "is it east?"),
+            ("northeast", "is it northeast?"),
+        ]
         assert [near.similarity for near in found] == pytest.approx([1, 0.7071], abs=1e-3)
 
     async def test_length_means_nothing(self, bench: Bench) -> None:
@@ -67,7 +70,7 @@ class VectorsContract:
         await asked(bench.here, "p", "k", EAST)
         await asked(bench.elsewhere, "p", "k", NORTH)
         assert await bench.here.nearest("p", EAST, 0.5) == []
-        assert [near.key for near in await bench.here.nearest("p", NORTH, 0.5)] == ["k"]
+        assert [near.fingerprint for near in await bench.here.nearest("p", NORTH, 0.5)] == ["k"]
 
     async def test_what_is_removed_is_not_found_and_the_others_are(self, bench: Bench) -> None:
         for number in range(5):
@@ -77,8 +80,8 @@ class VectorsContract:
         await bench.elsewhere.remove("none", "1")
         for number in (0, 2, 3, 4):
             near, *_ = await bench.here.nearest("p", vector(1, number, 0), 0.999)
-            assert near.key == str(number)
-        assert {near.key for near in await bench.here.nearest("p", vector(1, 1, 0), -1)} == {"0", "2", "3", "4"}
+            assert near.fingerprint == str(number)
+        assert {near.fingerprint for near in await bench.here.nearest("p", vector(1, 1, 0), -1)} == {"0", "2", "3", "4"}
 
     async def test_a_vector_of_another_length_finds_nothing(self, bench: Bench) -> None:
         await asked(bench.here, "p", "east", EAST)
@@ -92,11 +95,14 @@ class VectorsContract:
     async def test_a_purge_takes_what_is_meant(self, bench: Bench) -> None:
         await asked(bench.here, "p", "a", EAST, ANNS)
         await asked(bench.here, "q", "b", EAST, BOBS)
-        await asked(bench.here, "r", "c", EAST, Label("ann", "other"))
+        await asked(bench.here, "r", "c", EAST, Label("ann", "other", "key_a"))
         assert await bench.elsewhere.purge(namespace="ann", model="demo") == 1
         assert await bench.elsewhere.nearest("p", EAST, 0.5) == []
-        assert await bench.elsewhere.purge(key="b") == 1
+        assert await bench.elsewhere.purge(fingerprint="b") == 1
         assert await bench.here.nearest("q", EAST, 0.5) == []
         assert len(await bench.here.nearest("r", EAST, 0.5)) == 1
         assert await bench.elsewhere.purge(model="demo") == 0
+        await asked(bench.here, "r", "d", EAST, Label("ann", "other", "key_b"))
+        assert await bench.elsewhere.purge(key="key_b") == 1
+        assert [near.fingerprint for near in await bench.here.nearest("r", EAST, 0.5)] == ["c"]
         assert await bench.elsewhere.purge() == 1

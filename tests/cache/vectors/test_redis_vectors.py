@@ -82,7 +82,7 @@ async def test_a_redis_without_vector_sets_is_told_once_and_done_without(
         with caplog.at_level(logging.WARNING):
             for key in ("a", "b"):
                 await asked(vectors, "p", key, EAST)
-        assert [near.key for near in await vectors.nearest("p", EAST, 0.5)] == ["a", "b"]
+        assert [near.fingerprint for near in await vectors.nearest("p", EAST, 0.5)] == ["a", "b"]
         await vectors.remove("p", "a")
         assert await vectors.purge() == 1
         assert [record.message for record in caplog.records if "vector sets" in record.message] != []

@@ -88,7 +88,7 @@ async def test_questions_in_other_words_are_found_and_other_questions_are_not(ow
         similarities = []
         for number, (one, other) in enumerate(pairs):
             first, second = [
-                Question(text, f"{scope}-{number}", "minilm", Label("ann", "demo")) for text in (one, other)
+                Question(text, f"{scope}-{number}", "minilm", Label("ann", "demo", "local")) for text in (one, other)
             ]
             await semantic.learn(first, await semantic.find(first, embed, threshold), "key", 60)
             similarities += [near.similarity for near in (await semantic.find(second, embed, threshold)).found]

@@ -57,12 +57,16 @@ class Embedding:
     async def at_once(self, seat: Seat, text: str, key: Key) -> bytes | None:
         """The vector of one text, where the model is warm; else it begins to boot, and there is none yet.
 
-        For Hearth's own use on the key's behalf: it pays for it, and it is no request of its own. Raises as `embed`.
+        For Hearth's own use on the key's behalf: it pays for it, and it is no request of its own. Whatever keeps the
+        engine from it, nothing is raised: there is no vector then.
         """
         if seat.state is not Warmth.WARM:
             self._pool.warm(seat.name)
             return None
-        made = await self._admitted(seat, Prompt(texts=(text,)), key)
+        try:
+            made = await self._admitted(seat, Prompt(texts=(text,)), key)
+        except HearthError:
+            return None
         return made.embeddings.vectors[0]
 
     async def _admitted(self, seat: Seat, prompt: Prompt, key: Key) -> Embedded:

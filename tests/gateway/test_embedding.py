@@ -231,3 +231,5 @@ async def test_at_once_there_is_a_vector_only_of_a_warm_model_and_a_cold_one_boo
         assert await stage.embedding.at_once(stage.seat, "a fox", ANN) == MADE.vectors[0]
         assert stage.gate.entered == []
         assert len(stage.gate.admitted) == 1
+        stage.gate.refusal = HearthError("budget_exceeded")
+        assert await stage.embedding.at_once(stage.seat, "a fox", ANN) is None

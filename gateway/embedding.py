@@ -55,13 +55,14 @@ class Embedding:
         return Embedded(made.embeddings, {**headers, **made.headers})
 
     async def at_once(self, seat: Seat, text: str, key: Key) -> bytes | None:
-        """The vector of one text, where the model is warm; else it begins to boot, and there is none yet.
+        """The vector of one text, where the model is warm; a cold one begins to boot, and there is none yet.
 
         For Hearth's own use on the key's behalf: it pays for it, and it is no request of its own. Whatever keeps the
         engine from it, nothing is raised: there is no vector then.
         """
-        if seat.state is not Warmth.WARM:
+        if seat.state is Warmth.COLD:
             self._pool.warm(seat.name)
+        if seat.state is not Warmth.WARM:
             return None
         try:
             made = await self._admitted(seat, Prompt(texts=(text,)), key)

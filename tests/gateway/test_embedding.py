@@ -223,6 +223,16 @@ async def test_a_run_that_may_not_go_on_is_stopped_and_its_caller_told_why() -> 
         assert isinstance(stage.outcome.terminal, Failed)
 
 
+async def test_at_once_a_broken_model_is_left_alone() -> None:
+    puppet = Puppet(traits=Traits(embeds=True))
+    puppet.boot_error = EngineError("boot_failed", "No such folder.")
+    async with staged(puppet) as stage:
+        for _ in range(2):
+            assert await stage.embedding.at_once(stage.seat, "a fox", ANN) is None
+            await until(lambda: stage.seat.state is Warmth.BROKEN)
+        assert puppet.starts == 1
+
+
 async def test_at_once_there_is_a_vector_only_of_a_warm_model_and_a_cold_one_boots() -> None:
     async with staged() as stage:
         assert await stage.embedding.at_once(stage.seat, "a fox", ANN) is None

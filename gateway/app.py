@@ -12,7 +12,10 @@ from starlette.middleware import Middleware
 
 from cache.base import Cache
 from cache.memory import MemoryCache
+from cache.semantic import Semantic
+from cache.vectors.base import Vectors
 from engines import registry
+from engines.errors import EngineError
 from engines.pool import Pool
 from engines.vllm.hosting import Hosting
 from gateway.admission import Gates
@@ -24,6 +27,7 @@ from gateway.core import Deadlines, Gateway
 from gateway.embedding import Embedding
 from gateway.keyring.lookup import Lookup
 from gateway.keyring.place import open_keyring
+from gateway.likeness import Likeness, Likes
 from gateway.limits.base import Limiter
 from gateway.limits.gate import KeyLimits, LimitGate, ModelLimits
 from gateway.limits.memory import MemoryLimiter
@@ -83,6 +87,8 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         _cache(settings, shared, clock), _policies(settings), Policy(settings.cache, settings.cache_ttl_s), metrics
     )
     gate = Gates([_limits(settings, shared, clock, metrics)])
+    embedding = Embedding(pool, gate, clock, metrics, settings.engine_silence_s)
+    likeness = _likeness(settings, shared, clock, pool, embedding, caching)
     gateway = Gateway(
         pool,
         logs,
@@ -98,9 +104,9 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
             retry_s=settings.abandon_after_s,
             running=settings.max_running,
         ),
+        likeness,
     )
 
-    embedding = Embedding(pool, gate, clock, metrics, settings.engine_silence_s)
     remote = RemoteStreams(logs, clock, Bounds(settings.max_running, settings.keep_bytes))
 
     @asynccontextmanager
@@ -116,6 +122,8 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         yield
         await gateway.close()
         await remote.close()
+        if likeness is not None:
+            await likeness.close()
         await keyring.close()
 
     limits = BodyLimits(settings.max_body_bytes, settings.body_deadline_s)
@@ -162,6 +170,35 @@ def _policies(settings: Settings) -> dict[str, Policy]:
         name: Policy(table.cache or settings.cache, table.cache_ttl_s or settings.cache_ttl_s)
         for name, table in settings.model.items()
     }
+
+
+def _likeness(
+    settings: Settings, redis: Address | None, clock: Clock, pool: Pool, embedding: Embedding, caching: Caching
+) -> Likeness | None:
+    """How like questions are found, where any model wants that. Raises EngineError `bad_model_source`."""
+    models = {
+        name: Likes(table.semantic_model, table.semantic_threshold)
+        for name, table in settings.model.items()
+        if table.semantic_model is not None
+    }
+    if not models:
+        return None
+    for name, likes in models.items():
+        if likes.embedder not in pool.seats:
+            message = f"[model.{name}] names the semantic_model {likes.embedder!r}, which is not served."
+            raise EngineError("bad_model_source", message)
+    # Whoever has no like questions need not wait for NumPy's import.
+    from cache.vectors.memory import MemoryVectors
+
+    vectors: Vectors = MemoryVectors(clock.steady)
+    if redis is not None:
+        from cache.vectors.redis import RedisVectors
+        from gateway.redis.lending import Lent
+        from gateway.redis.link import Link
+
+        client = redis.client(connections=4, timeout_s=_CACHE_S)
+        vectors = RedisVectors(Lent(Link("questions", client, clock.steady, _CACHE_S)), vectors)
+    return Likeness(Semantic(vectors), embedding, pool, caching, models)
 
 
 def _limits(settings: Settings, redis: Address | None, clock: Clock, metrics: Metrics) -> LimitGate:

@@ -20,6 +20,7 @@ from gateway.events import Event, Failed, Opened
 from gateway.generation import Generation, new_id
 from gateway.idempotency import Idempotency
 from gateway.keys import Key
+from gateway.likeness import Likeness
 from gateway.log.base import Logs, Position
 from gateway.log.local import Log, Reader
 from gateway.metrics import Metrics
@@ -73,11 +74,13 @@ class Gateway:
         clock: Clock,
         metrics: Metrics,
         deadlines: Deadlines,
+        likeness: Likeness | None = None,
     ) -> None:
         self.pool = pool
         self.caching = caching
         self._gate = gate
         self._sharing = Sharing(caching, logs, gate)
+        self._likeness = likeness
         self._logs = logs
         self._idempotency = Idempotency(claims, logs)
         self._clock = clock
@@ -188,13 +191,18 @@ class Gateway:
                 return await self._sharing.find_kept(question, run)
             return await self._sharing.find(question, run, lambda run: self._begin(run, key))
 
+        async def find_like(run: Generation) -> Found:
+            if self._likeness is None:
+                return await find(run)
+            return await self._likeness.find(seat, question, run, key, control, self._sharing, lambda: find(run))
+
         if not addressed:
             # Whoever follows it keeps it going, be it this call or another.
             generation.grace = 0.0
-            return await find(generation)
+            return await find_like(generation)
 
         def again() -> Awaitable[Found]:
-            return find(self._generation(seat.name, generation.prompt, key, generation.surface, 0.0))
+            return find_like(self._generation(seat.name, generation.prompt, key, generation.surface, 0.0))
 
         found = await again()
         source = self._sharing.follow(found, key, self._readers.reading, again)

@@ -140,7 +140,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
             ),
             *streams.routes(gateway, limits, streams.Manners(settings.keep_alive_s, settings.abandon_after_s)),
             *socket.routes(gateway, settings.abandon_after_s),
-            *admin_cache.routes(caching.store),
+            *admin_cache.routes(caching.store, likeness),
             *page.routes(),
             *tickets.routes(lookup, limits, clock.wall, settings.ticket_s),
             *admin_keys.routes(keyring, limits, clock.wall),

@@ -98,6 +98,10 @@ class Likeness:
         scope = fingerprint(whose, seat.name, traits.version, rest, prompt.parameters, traits.defaults(prompt))
         return Asked(found.text, scope, embedder.engine.traits.version, Label(key.namespace, seat.name, key.id))
 
+    async def purge(self, **by: str) -> None:
+        """Forget the questions whose answers are let go of, by what Cache.purge takes. Raises Unavailable."""
+        await self._semantic.purge(**by)
+
     async def close(self) -> None:
         """Let go of the index of questions."""
         await self._semantic.close()

@@ -11,13 +11,14 @@ from starlette.routing import Route
 
 from cache.base import Cache, Unavailable
 from gateway.errors import HearthError
+from gateway.likeness import Likeness
 from gateway.suggest import nearest
 from gateway.surfaces.caller import administrator
 
 _BY: Final = ("fingerprint", "key", "model", "namespace")
 
 
-def routes(store: Cache) -> list[Route]:
+def routes(store: Cache, likeness: Likeness | None) -> list[Route]:
     """`/admin/cache`."""
 
     async def show(request: Request) -> Response:
@@ -43,6 +44,8 @@ def routes(store: Cache) -> list[Route]:
             )
         try:
             purged = await store.purge(**by)
+            if likeness is not None:
+                await likeness.purge(**by)
         except Unavailable as away:
             raise _away(away) from None
         return _json({"object": "purge", "purged": purged})

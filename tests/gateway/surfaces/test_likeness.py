@@ -96,11 +96,22 @@ async def test_who_wants_a_new_answer_has_one(served: Served) -> None:
             assert (await Asking(client)(words)).headers["x-cache"] == "MISS"
 
 
-async def test_what_was_purged_is_not_found(served: Served, ask: Asking) -> None:
+async def test_what_was_purged_is_not_found_and_forgotten(served: Served, ask: Asking) -> None:
+    await ask(FIRST)
+    async with httpx.AsyncClient(base_url=served.url) as client:
+        assert (await client.delete("/admin/cache", params={"model": "demo"})).json()["purged"] == 1
+    likeness = served.gateway._likeness
+    assert likeness is not None and await likeness._semantic.purge() == 0
+    assert (await ask(AGAIN)).headers["x-cache"] == "MISS"
+    assert (await ask(FIRST)).headers["x-cache"] == "HIT"
+
+
+async def test_a_question_whose_answer_is_gone_is_forgotten_and_asked_anew(served: Served, ask: Asking) -> None:
     await ask(FIRST)
     assert await served.gateway.caching.store.purge(model="demo") == 1
     assert (await ask(AGAIN)).headers["x-cache"] == "MISS"
-    assert (await ask(FIRST)).headers["x-cache"] == "HIT"
+    likeness = served.gateway._likeness
+    assert likeness is not None and await likeness._semantic.purge() == 1
 
 
 async def test_a_cold_embedding_model_holds_nobody_and_boots() -> None:

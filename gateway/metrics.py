@@ -82,6 +82,13 @@ class Metrics:
             ["model", "gone"],
             registry=on,
         )
+        self._cost = Counter("hearth_cost", "What runs cost, in the currency of the prices.", ["model"], registry=on)
+        self._saved = Counter(
+            "hearth_saved", "What answers would have cost that needed no run.", ["model", "how"], registry=on
+        )
+        self._reserved = Gauge(
+            "hearth_reserved", "What running generations hold of budgets.", registry=on, multiprocess_mode="livesum"
+        )
         self._store = Gauge(
             "hearth_store_up",
             "1 while the store of logs is whole, 0 while it is not.",
@@ -135,6 +142,15 @@ class Metrics:
 
     def slow_reader_cut(self) -> None:
         self._cut.inc()
+
+    def cost(self, model: str, amount: float) -> None:
+        self._cost.labels(model).inc(amount)
+
+    def saved(self, model: str, how: str, amount: float) -> None:
+        self._saved.labels(model, how).inc(amount)
+
+    def reserved(self, amount: float) -> None:
+        self._reserved.set(amount)
 
     def show(self, *, running: int, readers: int, states: Mapping[str, str], store: bool, cache: bool) -> None:
         """Set the gauges; they are given by whoever knows them."""

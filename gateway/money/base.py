@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from gateway.keys import Period
+from gateway.money.periods import DAY_S
 
 KEEP_DAYS: Final = 400
 """How long days of usage, and what was spent in a period, are kept after they ended."""
 LEASE_S: Final = 60.0
 """How long a reservation stands that nobody renews."""
-REMEMBERED_S: Final = 2 * 86400.0
+REMEMBERED_S: Final = 2 * DAY_S
 """How long it is known that a run was settled, or what it had reserved."""
 
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, get_args
 
 from gateway.keys import Period
 
+DAY_S: Final = 86400.0
 PERIODS: Final[tuple[Period, ...]] = get_args(Period)
 
 

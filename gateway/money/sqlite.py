@@ -23,7 +23,7 @@ from gateway.money.base import (
     Settlement,
     Use,
 )
-from gateway.money.periods import day, months, span, spans
+from gateway.money.periods import DAY_S, day, months, span, spans
 
 _T = TypeVar("_T")
 
@@ -95,7 +95,7 @@ class SqliteBooks:
 
     async def sweep(self) -> None:
         now = self._clock()
-        kept = now - KEEP_DAYS * 86400
+        kept = now - KEEP_DAYS * DAY_S
 
         def work(on: Connection) -> None:
             on.execute("DELETE FROM holds WHERE lapses < ?", (now - REMEMBERED_S,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ _T = TypeVar("_T")
 
 _PATIENCE_S: Final = 5.0
 """How long another process of this server may hold the file."""
+_PAUSE_S: Final = 0.01
 
 
 class DatabaseError(Exception):
@@ -69,7 +71,7 @@ class Database:
         try:
             # With a log beside the file readers and writers of several processes do not wait for each other; what was
             # committed outlives the process, and all but the last moment outlives the machine.
-            connection.execute("PRAGMA journal_mode = WAL")
+            _keep_a_log(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.executescript(self._schema)
         except BaseException:
@@ -81,3 +83,16 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    # Two who make the file at the same moment refuse each other here at once, however patient they are.
+    last = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > last:
+                raise
+            time.sleep(_PAUSE_S)

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -40,7 +41,16 @@ class Process(NamedTuple):
 @asynccontextmanager
 async def serving(*models: str, **settings: Any) -> AsyncIterator[Served]:
     """The whole server on a real socket, in this loop. `models` are named as on the command line."""
-    chosen = Settings(models=models or ("demo=scripted:",), port=0, **settings)
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = Settings(
+            models=models or ("demo=scripted:",), port=0, **{"state_file": Path(folder) / "hearth.db", **settings}
+        )
+        async with _serving(chosen) as served:
+            yield served
+
+
+@asynccontextmanager
+async def _serving(chosen: Settings) -> AsyncIterator[Served]:
     app = build(chosen)
     config = configure(app, chosen)
     config.log_level = "warning"
@@ -65,12 +75,12 @@ async def serving(*models: str, **settings: Any) -> AsyncIterator[Served]:
 @contextmanager
 def process(*arguments: str, ready: bool = True, deadline_s: float = 90.0) -> Iterator[Process]:
     """`hearth serve` as a user starts it, on a port of the system's choice; ended by SIGTERM, and gone afterwards."""
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as folder:
         child = subprocess.Popen(
             [sys.executable, "-m", "gateway", "serve", "--port", "0", *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={"HEARTH_STATE_FILE": f"{folder}/hearth.db", **os.environ, "PYTHONUNBUFFERED": "1"},
         )
         try:
             url = _wait_for_url(child, output, deadline_s)

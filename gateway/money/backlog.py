@@ -11,7 +11,7 @@ from gateway.money.base import Books, BooksAway, Settlement
 from gateway.money.prices import written
 
 MOST: Final = 50_000
-"""Settlements that wait; past it the oldest are lost, and the log says so."""
+"""Settlements that wait; past it the oldest are lost, and the log says how many."""
 _AT_ONCE: Final = 500
 
 _log = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ class Backlog:
         self._writing = asyncio.Lock()
         self.away = False
         """Whether the books could not be written when that was last tried."""
+        self._lost = self._lost_cost = 0
+        """Runs that were forgotten since the books went away, and what they cost."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -35,8 +37,7 @@ class Backlog:
         """Have it written with the next ones."""
         self._waiting[settlement.id] = settlement
         if len(self._waiting) > self._most:
-            lost = self._waiting.pop(next(iter(self._waiting)))
-            _log.error("usage is lost: %s of key %s, cost %s", lost.id, lost.key, written(lost.use.cost))
+            self._lose(next(iter(self._waiting)))
 
     async def settle(self, settlement: Settlement) -> None:
         """Write it, or keep it if that cannot be done now."""
@@ -56,18 +57,33 @@ class Backlog:
                     return
                 for settlement in batch:
                     self._waiting.pop(settlement.id, None)
-                if self.away:
-                    _log.warning("the books are back")
-                    self.away = False
+                self._rise()
 
     async def close(self) -> None:
         """Write what waits, and say what could not be written."""
         await self.write(again=True)
-        if self._waiting:
-            cost = sum(settlement.use.cost for settlement in self._waiting.values())
-            _log.error("usage of %d runs is lost, cost %s", len(self._waiting), written(cost))
+        for id in list(self._waiting):
+            self._lose(id)
+        self._tell_lost()
+
+    def _lose(self, id: str) -> None:
+        if not self._lost:
+            _log.error("usage is being lost: as much waits for the books as may")
+        self._lost += 1
+        self._lost_cost += self._waiting.pop(id).use.cost
+
+    def _tell_lost(self) -> None:
+        if self._lost:
+            _log.error("usage of %d runs is lost, cost %s", self._lost, written(self._lost_cost))
+        self._lost = self._lost_cost = 0
 
     def _fall(self, reason: str) -> None:
         if not self.away:
             _log.warning("the books are away, usage waits in memory: %s", reason)
         self.away = True
+
+    def _rise(self) -> None:
+        if self.away:
+            _log.warning("the books are back")
+        self.away = False
+        self._tell_lost()

@@ -6,7 +6,7 @@ import math
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final
 
-from gateway.admission import Outcome
+from gateway.admission import NEVER_BEGAN, Outcome
 from gateway.clock import Clock
 from gateway.errors import HearthError
 from gateway.events import Canceled, Failed, Finished, Terminal
@@ -97,7 +97,12 @@ class Bill:
         """Charge what was used. None leaves the books as they are, for the replica that goes on."""
         settlement = None if outcome is None else self._settlement(outcome)
         self._closed(self, settlement)
-        if settlement is not None:
+        if settlement is None:
+            return
+        if self.hold is None:
+            # Nobody waits for it: it is written with the others of the same second.
+            self._backlog.add(settlement)
+        else:
             await self._backlog.settle(settlement)
 
     @property
@@ -144,13 +149,14 @@ class Bill:
         terminal, generation = outcome.terminal, self._generation
         usage, milliseconds = terminal.usage, self._before + round(outcome.seconds * 1000)
         cost = self._prices.cost(usage, milliseconds)
+        use = Use(1, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, milliseconds, cost)
         return Settlement(
             generation.id,
             generation.key,
             generation.model,
             _outcome(terminal),
             generation.created,
-            Use(1, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, milliseconds, cost),
+            Use() if outcome is NEVER_BEGAN else use,
             self.hold,
             _cap(generation, terminal),
         )

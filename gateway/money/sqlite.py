@@ -55,7 +55,7 @@ _ADD_USE: Final = (
 
 
 class SqliteBooks:
-    """The store of one machine; see Books for what it promises. `clock` gives unix seconds."""
+    """The store of one machine; see Books for what it promises. To ask makes no file. `clock` gives unix seconds."""
 
     def __init__(self, path: Path | None, clock: Callable[[], float]) -> None:
         self._database = Database(path, _SCHEMA)
@@ -66,8 +66,9 @@ class SqliteBooks:
 
     async def held(self, key: str, run: str) -> Hold | None:
         columns = "run, key, at, period, most, amount, milliseconds"
-        row = await self._run(lambda on: on.execute(f"SELECT {columns} FROM holds WHERE run = ?", (run,)).fetchone())
-        return None if row is None else Hold(*row)
+        query = f"SELECT {columns} FROM holds WHERE run = ?"
+        rows = await self._ask(lambda on: on.execute(query, (run,)).fetchall())
+        return Hold(*rows[0]) if rows else None
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         def work(on: Connection) -> None:
@@ -78,11 +79,12 @@ class SqliteBooks:
 
     async def balance(self, key: str, period: Period, at: float) -> Balance:
         name = span(period, at).name
-        return await self._run(lambda on: _balance(on, key, name, self._clock()))
+        told = await self._ask(lambda on: [_balance(on, key, name, self._clock())])
+        return told[0] if told else Balance(0, 0)
 
     async def usage(self, since: str, until: str) -> list[Line]:
         query = "SELECT * FROM usage WHERE day BETWEEN ? AND ? ORDER BY day, key, model, outcome"
-        rows = await self._run(lambda on: on.execute(query, (since, until)).fetchall())
+        rows = await self._ask(lambda on: on.execute(query, (since, until)).fetchall())
         return [Line(day, key, model, outcome, Use(*sums)) for day, key, model, outcome, *sums in rows]
 
     async def caps(self, at: float, key: str | None = None) -> list[CapLine]:
@@ -90,24 +92,29 @@ class SqliteBooks:
             "SELECT key, model, asked, used, by_length, sum(runs) FROM caps "
             "WHERE month IN (?, ?) AND key = coalesce(?, key) GROUP BY 1, 2, 3, 4, 5"
         )
-        rows = await self._run(lambda on: on.execute(query, (*months(at), key)).fetchall())
+        rows = await self._ask(lambda on: on.execute(query, (*months(at), key)).fetchall())
         return [CapLine(key, model, Cap(asked, used, bool(by)), runs) for key, model, asked, used, by, runs in rows]
 
     async def sweep(self) -> None:
         now = self._clock()
         kept = now - KEEP_DAYS * DAY_S
 
-        def work(on: Connection) -> None:
+        def work(on: Connection) -> list[None]:
             on.execute("DELETE FROM holds WHERE lapses < ?", (now - REMEMBERED_S,))
             on.execute("DELETE FROM settled WHERE at < ?", (now - REMEMBERED_S,))
             on.execute("DELETE FROM spent WHERE ends < ?", (kept,))
             on.execute("DELETE FROM usage WHERE day < ?", (day(kept),))
             on.execute("DELETE FROM caps WHERE month < ?", (months(now)[0],))
+            return []
 
-        await self._run(work)
+        await self._ask(work)
 
     async def close(self) -> None:
         await self._database.close()
+
+    async def _ask(self, work: Callable[[Connection], list[_T]]) -> list[_T]:
+        """What the work finds; nothing where nothing was ever written."""
+        return await self._run(work) if self._database.exists else []
 
     async def _run(self, work: Callable[[Connection], _T]) -> _T:
         try:

@@ -181,6 +181,7 @@ class BooksContract:
 
         running = asyncio.gather(*(one(number) for number in range(200)))
         while not running.done():
+            await asyncio.sleep(0)
             spent, reserved = await bench.elsewhere.balance("k", "month", NOON)
             assert spent + reserved <= limit
         await running

@@ -53,6 +53,7 @@ async def crowd(stores: Sequence[Books], clock: Turned) -> None:
             chance.choice(running).cancel()
         clock.turn(0.5)
         beat.strike()
+        await asyncio.sleep(0)
     told = [None if task.cancelled() else task.exception() for task in running]
     refused = [error for error in told if isinstance(error, HearthError)]
     assert all(error is None or error in refused for error in told)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engines.errors import EngineError
-from gateway.admission import Spared
+from gateway.admission import NEVER_BEGAN, Spared
 from gateway.errors import HearthError, from_engine
 from gateway.events import Failed, Timings, Usage
 from gateway.generation import State
@@ -68,6 +68,7 @@ async def test_a_run_without_a_budget_holds_nothing_and_is_metered_all_the_same(
     bill = await gate.admit(a_run(), a_key(None))
     assert bill.headers == {} and bill.hold is None
     await bill.close(ended(finished(7)))
+    await gate.tick()
     assert [line.use.cost for line in await lines(books)] == [7 * MILLI]
 
 
@@ -286,11 +287,19 @@ async def test_what_cannot_be_written_at_the_end_is_said(books: ShakyBooks, capl
 async def test_no_more_waits_than_may_and_what_is_lost_is_said(
     books: ShakyBooks, caplog: pytest.LogCaptureFixture
 ) -> None:
-    backlog = Backlog(books, most=2)
-    for id in "abc":
-        backlog.add(a_settlement(id, 5 * MILLI))
+    backlog, books.away = Backlog(books, most=2), True
+    for id in "abcd":
+        await backlog.settle(a_settlement(id, 5 * MILLI))
     assert len(backlog) == 2
-    assert caplog.records[-1].message == "usage is lost: a of key k, cost 0.005"
+    books.away = False
+    await backlog.write(again=True)
+    assert [line.use.calls for line in await lines(books)] == [2]
+    assert [record.message for record in caplog.records] == [
+        "the books are away, usage waits in memory: test",
+        "usage is being lost: as much waits for the books as may",
+        "the books are back",
+        "usage of 2 runs is lost, cost 0.01",
+    ]
 
 
 async def test_with_two_hundred_runs_and_two_replicas_no_limit_is_passed(tmp_path: Path, clock: Turned) -> None:
@@ -306,6 +315,13 @@ async def test_an_engine_that_refuses_costs_nothing(gate: MoneyGate, books: Shak
     await bill.close(ended(Failed(error.code, error.message, None, Usage(), Timings())))
     assert await balance(books) == (0, 0)
     assert [(line.outcome, line.use.calls) for line in await lines(books)] == [("failed:context_length_exceeded", 1)]
+
+
+async def test_a_run_that_never_began_gives_everything_back(gate: MoneyGate, books: ShakyBooks) -> None:
+    bill = await gate.admit(a_run(), a_key())
+    await bill.close(NEVER_BEGAN)
+    assert await balance(books) == (0, 0)
+    assert await lines(books) == []
 
 
 async def test_nobody_waits_for_money(gate: MoneyGate) -> None:

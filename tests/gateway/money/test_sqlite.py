@@ -53,3 +53,14 @@ async def test_a_file_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     with pytest.raises(BooksAway, match="unable to open"):
         await books.hold(a_hold("a", 1))
     await books.close()
+
+
+async def test_to_ask_makes_no_file(tmp_path: Path) -> None:
+    books = SqliteBooks(tmp_path / "hearth.db", Turned(NOON))
+    await books.sweep()
+    assert await books.usage("2000-01-01", "2100-01-01") == []
+    assert await books.caps(NOON) == []
+    assert await books.balance("k", "month", NOON) == (0, 0)
+    assert await books.held("k", "a") is None
+    assert not list(tmp_path.iterdir())
+    await books.close()

@@ -19,6 +19,8 @@ COMMANDS: Final = {
     "models": "the models of a running server, and how warm they are",
     "keys": "who may ask: create, list and revoke keys",
     "cache": "what it has kept to be given again, and letting go of it",
+    "usage": "who used what, and what it cost",
+    "costs": "what was spent and saved, and when a GPU of your own would be cheaper",
     "doctor": "what is installed, what runs, what is missing",
 }
 

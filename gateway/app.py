@@ -36,12 +36,16 @@ from gateway.log.base import Logs, Retention
 from gateway.log.memory import MemoryLogs
 from gateway.metrics import Metrics
 from gateway.middleware import Authentication, Origins
+from gateway.money.gate import MoneyGate
+from gateway.money.place import open_books
+from gateway.money.prices import Prices
 from gateway.redis.address import Address
 from gateway.remote import Bounds, RemoteStreams
 from gateway.settings import Settings
 from gateway.surfaces import (
     admin_cache,
     admin_keys,
+    admin_usage,
     durable,
     embeddings,
     failures,
@@ -86,7 +90,11 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     caching = Caching(
         _cache(settings, shared, clock), _policies(settings), Policy(settings.cache, settings.cache_ttl_s), metrics
     )
-    gate = Gates([_limits(settings, shared, clock, metrics)])
+    books = open_books(lasting, settings.state_file, clock)
+    prices = {name: Prices.of(table, settings.hardware) for name, table in settings.model.items()}
+    money = MoneyGate(books, prices, lambda model: _context_length(pool, model), clock, metrics)
+    # Money last: who cannot pay gives back what the limits had given.
+    gate = Gates([_limits(settings, shared, clock, metrics), money])
     embedding = Embedding(pool, gate, clock, metrics, settings.engine_silence_s)
     likeness = _likeness(settings, shared, clock, pool, embedding, caching)
     gateway = Gateway(
@@ -144,6 +152,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
             *page.routes(),
             *tickets.routes(lookup, limits, clock.wall, settings.ticket_s),
             *admin_keys.routes(keyring, limits, clock.wall),
+            *admin_usage.routes(books, keyring, clock.wall),
             *openai.routes(
                 gateway,
                 limits,
@@ -227,6 +236,11 @@ def _cache(settings: Settings, redis: Address | None, clock: Clock) -> Cache:
 
     client = redis.client(connections=4, timeout_s=_CACHE_S)
     return RedisCache(Lent(Link("cache", client, clock.steady, _CACHE_S)), settings.cache_bytes)
+
+
+def _context_length(pool: Pool, model: str) -> int | None:
+    seat = pool.seats.get(model)
+    return None if seat is None else seat.engine.traits.context_length
 
 
 def _address(url: str | None) -> Address | None:

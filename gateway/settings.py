@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -144,6 +144,18 @@ class Settings(BaseSettings):
                     raise ValueError(f"There is no file {address.options[name]}, which {name} names")
         return value
 
+    @field_validator("model")
+    @classmethod
+    def _names_hardware(cls, value: dict[str, ModelTable], info: ValidationInfo) -> dict[str, ModelTable]:
+        prices = info.data.get("hardware", {})
+        for name, table in value.items():
+            if table.hardware is not None and table.hardware not in prices:
+                raise ValueError(
+                    f"[model.{name}] names the hardware {table.hardware!r}, which has no line under [hardware]"
+                    f"{nearest(table.hardware, prices)}."
+                )
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -210,8 +222,10 @@ def variable(field: str) -> str:
 
 def _sentence(fault: Mapping[str, Any], overrides: Mapping[str, Any], path: Path) -> str:
     field = str(fault["loc"][0])
-    if len(fault["loc"]) > 1 and field in TABLES:
+    if field in TABLES and len(fault["loc"]) > 1:
         return _sentence_of_table(fault, path)
+    if field in TABLES and fault["type"] == "value_error":
+        return f"{path}: {fault['ctx']['error']}"
     if fault["type"] == "extra_forbidden":
         return f"{path}: there is no setting {field!r}{nearest(field, Settings.model_fields)}."
     secret = field in _SECRETS

@@ -110,6 +110,15 @@ def test_an_unknown_line_of_the_file_is_answered_with_a_guess() -> None:
     assert refusal() == "hearth.toml: there is no setting 'drian_s' (did you mean 'drain_s'?)."
 
 
+def test_hardware_that_has_no_price_is_answered_with_a_guess() -> None:
+    Path("hearth.toml").write_text('[hardware]\nh100 = 0.001\n[model.demo]\nhardware = "h10"')
+    assert refusal() == (
+        "hearth.toml: [model.demo] names the hardware 'h10', which has no line under [hardware] (did you mean 'h100'?)."
+    )
+    Path("hearth.toml").write_text('[hardware]\nh100 = 0.001\n[model.demo]\nhardware = "h100"')
+    assert load({}).model["demo"].hardware == "h100"
+
+
 def test_a_file_that_is_no_toml_or_not_there_is_refused() -> None:
     Path("hearth.toml").write_text("port 8000")
     assert refusal().startswith("hearth.toml is not valid TOML: ") and "line 1" in refusal()

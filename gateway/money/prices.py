@@ -16,10 +16,6 @@ MOST: Final = 2**53 - 1
 """The largest limit, some nine million: up to there every store counts exactly."""
 
 
-class PriceError(ValueError):
-    """Prices that cannot be. The message says which."""
-
-
 class Prices(NamedTuple):
     """What one model costs, in nanos: for each second of compute and for each token."""
 
@@ -31,11 +27,9 @@ class Prices(NamedTuple):
 
     @classmethod
     def of(cls, table: ModelTable, hardware: Mapping[str, float]) -> Prices:
-        """The prices of a model. Raises PriceError when it names hardware that has no price."""
+        """The prices of a model; the settings have seen to it that its hardware has one."""
         second = table.price_per_second
         if second is None and table.hardware is not None:
-            if table.hardware not in hardware:
-                raise PriceError(f"[hardware] has no line {table.hardware!r}, which a model names.")
             second = hardware[table.hardware]
         cached = table.price_per_million_cached_input
         return cls(

@@ -33,8 +33,9 @@ def main(words: Sequence[str]) -> int:
 
 def story(told: Mapping[str, Any]) -> list[str]:
     """What `/admin/costs` says, as lines; amounts are in the currency of the prices."""
+    days = f"{told['days']} {'day' if told['days'] == 1 else 'days'}"
     lines = [
-        f"{told['since']} to {told['until']}: traffic on {told['days']} days from the first to the last",
+        f"{told['since']} to {told['until']}, {days} from the first call to the last",
         f"spent    {told['cost']} in {told['runs']} runs, {told['engine_seconds']:.1f} s of compute",
     ]
     if told["unpaid"] != "0":

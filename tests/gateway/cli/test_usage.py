@@ -78,7 +78,7 @@ def test_a_story_says_what_was_saved_and_from_when_a_gpu_pays() -> None:
         },
     }
     assert story(told) == [
-        "2026-11-01 to 2026-11-30: traffic on 30 days from the first to the last",
+        "2026-11-01 to 2026-11-30, 30 days from the first call to the last",
         "spent    12 in 10 runs, 3600.0 s of compute",
         "         of that 0.5 that no budget had room for",
         "saved    1.5 by 3 answers given again, 20.0 s of compute",

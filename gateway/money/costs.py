@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 from gateway.money.base import Line, Use
+from gateway.money.periods import DAY_S
 from gateway.money.prices import NANO, written
-
-_DAY_S: Final = 86400
 
 
 def costs(lines: Sequence[Line], own_per_hour: float | None = None) -> dict[str, Any]:
@@ -49,7 +48,7 @@ def break_even(runs: Use, days: int, per_hour: float) -> dict[str, Any] | None:
         "per_hour": per_hour,
         "per_day": per_hour * 24,
         "cost_per_day": cost / days,
-        "busy": seconds / (days * _DAY_S),
+        "busy": seconds / (days * DAY_S),
         "busy_needed": per_hour / 3600 / per_second if per_second else None,
         "pays": cost / days > per_hour * 24,
     }

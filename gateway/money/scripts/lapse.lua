@@ -14,7 +14,8 @@ end
 local function give_back(run)
   if redis.call('ZREM', KEYS[3], run) == 1 then
     local hold = held(run)
-    if redis.call('HINCRBY', KEYS[1], hold.name, -hold.amount) == 0 then
+    -- Of nothing, a minus sign before it would make -0, which is no integer to Redis.
+    if redis.call('HINCRBY', KEYS[1], hold.name, 0 - hold.amount) == 0 then
       redis.call('HDEL', KEYS[1], hold.name)
     end
   end

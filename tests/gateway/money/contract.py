@@ -37,6 +37,37 @@ async def total(books: Books, key: str = "k") -> int:
     return sum(line.use.cost for line in await books.usage("2000-01-01", "2100-01-01") if line.key == key)
 
 
+class Model:
+    """Books that are plainly right, and for one key alone."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.spent = 0
+        self.now = 0.0
+        self.holds: dict[str, tuple[int, float]] = {}
+        self.settled = set[str]()
+
+    @property
+    def reserved(self) -> int:
+        return sum(amount for amount, lapses in self.holds.values() if lapses > self.now)
+
+    def hold(self, run: str, amount: int) -> tuple[bool, int]:
+        own = self.holds.get(run, (0, 0.0))
+        left = self.limit - self.spent - self.reserved + (own[0] if own[1] > self.now else 0)
+        if run in self.settled:
+            return True, left
+        if amount > left:
+            return False, left
+        self.holds[run] = (amount, self.now + LEASE_S)
+        return True, left - amount
+
+    def settle(self, run: str, cost: int) -> None:
+        if run not in self.settled:
+            self.settled.add(run)
+            self.holds.pop(run, None)
+            self.spent += max(0, min(cost, self.limit - self.spent - self.reserved))
+
+
 class BooksContract:
     async def test_what_is_held_is_reserved_for_all(self, bench: Bench) -> None:
         assert await bench.here.hold(a_hold("a", 60)) == (True, 40)
@@ -187,3 +218,23 @@ class BooksContract:
         await running
         spent, reserved = await bench.here.balance("k", "month", NOON)
         assert reserved == 0 and 0 < spent == await total(bench.here) <= limit
+
+    async def test_whatever_is_done_in_any_order_is_answered_as_plain_books_would(self, bench: Bench) -> None:
+        chance, model = Random(11), Model(limit=1_000)
+        for step in range(400):
+            books = chance.choice([bench.here, bench.elsewhere])
+            run = f"r{chance.randint(step // 8, step // 8 + 12)}"
+            what = chance.random()
+            if what < 0.6:
+                amount = chance.randint(0, 150)
+                assert await books.hold(a_hold(run, amount, limit=1_000)) == model.hold(run, amount)
+            elif what < 0.8:
+                cost = chance.randint(0, 60)
+                await books.settle([a_settlement(run, cost, a_hold(run, 0, limit=1_000))])
+                model.settle(run, cost)
+            else:
+                # Never to within a second of where anything lapses.
+                bench.turn(7)
+                model.now += 7
+            assert await books.balance("k", "month", NOON) == (model.spent, model.reserved)
+        assert model.spent > 900 and len(model.settled) > 20

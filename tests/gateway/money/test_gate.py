@@ -16,6 +16,7 @@ from gateway.generation import State
 from gateway.money.backlog import Backlog
 from gateway.money.base import LEASE_S, Balance, Line, Use
 from gateway.money.gate import MoneyGate
+from gateway.money.guidance import ENOUGH
 from gateway.money.prices import NANO
 from gateway.money.sqlite import SqliteBooks
 from tests.gateway.money.contract import NOON, a_settlement
@@ -266,6 +267,31 @@ async def test_hits_and_joins_are_free_and_what_they_spared_is_noted(gate: Money
     ]
     assert [line.use.saved_milliseconds for line in await lines(books)] == [4000, 2000]
     assert await balance(books) == (0, 0)
+
+
+async def test_a_cap_that_is_far_off_is_told_with_the_answer(gate: MoneyGate) -> None:
+    for _ in range(ENOUGH):
+        bill = await gate.admit(a_run(max_tokens=900), a_key(None))
+        assert "x-max-tokens-advice" not in bill.headers
+        await bill.close(ended(finished(16)))
+    await gate.tick()
+    far, near = [await gate.admit(a_run(max_tokens=most), a_key(100)) for most in (900, 100)]
+    assert far.headers["x-max-tokens-advice"] == "cap 900, p99 used 16"
+    assert "x-max-tokens-advice" not in near.headers
+
+
+async def test_what_is_reserved_costs_and_is_saved_is_counted(gate: MoneyGate) -> None:
+    paid, held = [await gate.admit(a_run(), a_key()) for _ in range(2)]
+    await paid.close(ended(finished(7)))
+    gate.spared(Spared(a_key(), "tokens", "join", Usage(10, 7), 2.0))
+    await gate.tick()
+    shown = gate._metrics.render().decode()
+    assert 'hearth_cost_total{model="tokens"} 0.007' in shown
+    assert 'hearth_saved_total{how="join",model="tokens"} 0.007' in shown
+    assert "hearth_reserved 0.1" in shown
+    await held.close(ended(finished(7)))
+    await gate.tick()
+    assert "hearth_reserved 0.0" in gate._metrics.render().decode()
 
 
 async def test_what_waits_is_written_when_the_gate_closes(tmp_path: Path, clock: Turned) -> None:

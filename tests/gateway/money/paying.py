@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from engines.base import Prompt
@@ -62,11 +63,16 @@ class ShakyBooks(SqliteBooks):
         self.away = False
         self.mute = False
         """Whether what is asked is done and not answered."""
+        self.reserving: asyncio.Event | None = None
+        """Set when something was reserved, which is then never answered."""
 
     async def hold(self, hold: Hold) -> Answer:
         self._check(self.away)
         answer = await super().hold(hold)
         self._check(self.mute)
+        if self.reserving is not None:
+            self.reserving.set()
+            await asyncio.Event().wait()
         return answer
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:

@@ -247,8 +247,10 @@ async def test_seconds_that_cannot_be_reserved_while_the_books_are_away_are_not_
 
 
 async def test_who_leaves_while_money_is_reserved_leaves_nothing_reserved(gate: MoneyGate, books: ShakyBooks) -> None:
+    books.reserving = asyncio.Event()
     asking = asyncio.create_task(gate.admit(a_run(), a_key()))
-    await asyncio.sleep(0)
+    await asyncio.wait_for(books.reserving.wait(), 10)
+    assert await balance(books) == (0, 100 * MILLI)
     asking.cancel()
     await asyncio.wait([asking])
     assert asking.cancelled()

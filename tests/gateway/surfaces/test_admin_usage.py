@@ -97,6 +97,21 @@ async def test_a_stream_that_is_refused_is_told_by_the_status(tmp_path: Path) ->
         assert answer.status_code == 402
 
 
+async def test_what_is_stopped_gives_back_what_it_did_not_use(tmp_path: Path) -> None:
+    async with house(tmp_path, "demo=scripted:?tokens=1000&token_ms=1000", model=PRICED) as here:
+        shop = await here.key(budget={"amount": 1})
+        body = {"model": "demo", "prompt": "hi", "max_tokens": 600}
+        id = (await here.ask("POST", "/v1/streams", shop["secret"], json=body)).json()["id"]
+        [budget] = (await told(here, "/admin/budgets"))["data"]
+        assert (budget["reserved"], budget["left"]) == ("0.6", "0.4")
+        assert (await here.ask("POST", "/v1/streams", shop["secret"], json=body)).status_code == 402
+        await here.ask("DELETE", f"/v1/streams/{id}", shop["secret"])
+        [row] = (await soon(here, "/admin/usage?by=outcome", calls))["data"]
+        assert row["outcome"] == "canceled:caller"
+        [budget] = (await told(here, "/admin/budgets"))["data"]
+        assert budget["reserved"] == "0" and budget["spent"] == row["cost"]
+
+
 async def test_an_answer_that_is_given_again_is_free_and_noted(tmp_path: Path) -> None:
     priced: Any = {"demo": PRICED["demo"].model_copy(update={"cache": "all"})}
     async with house(tmp_path, MODEL, model=priced) as here:

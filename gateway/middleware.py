@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import tickets
@@ -20,6 +21,7 @@ from gateway.keys import LOCAL, Key
 from gateway.surfaces.caller import KEY, ONLY, RENEW
 from gateway.surfaces.failures import refuse
 from gateway.surfaces.origin import WELCOME
+from gateway.surfaces.streams import come_back
 
 ANYONE: Final = msgspec.structs.replace(LOCAL, admin=False)
 """Whoever asks without a key where none is needed."""
@@ -57,7 +59,8 @@ class Authentication:
             try:
                 key = scope[KEY] = ANYONE if _needs_none(scope) else await self._find(scope)
             except HearthError as error:
-                await refuse(error, scope, receive, send)
+                again = come_back(error, HTTPConnection(scope)) if _is_read(scope) else None
+                await (again or partial(refuse, error))(scope, receive, send)
                 return
             scope[RENEW] = partial(self._renew, key)
         await self._app(scope, receive, send)
@@ -81,7 +84,7 @@ class Authentication:
         raise _unauthorized(told)
 
     async def _by_ticket(self, text: str, scope: Scope) -> Key | None:
-        reads = scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(_STREAMS)
+        reads = _is_read(scope)
         opens = scope["type"] == "websocket" and scope["path"] == _SOCKET
         if not reads and not opens:
             return None
@@ -137,6 +140,10 @@ def _needs_none(scope: Scope) -> bool:
     if scope["type"] == "http" and scope["method"] == "OPTIONS":
         return "access-control-request-method" in Headers(scope=scope)
     return scope["path"] in _OPEN or scope["path"].startswith("/static/")
+
+
+def _is_read(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["method"] == "GET" and str(scope["path"]).startswith(_STREAMS)
 
 
 def _secret(scope: Scope) -> str | None:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any, NamedTuple
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -67,9 +67,8 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
         try:
             log = await gateway.open(request.path_params["id"], caller(request).namespace, after)
         except HearthError as error:
-            if error.row.may_retry and "text/event-stream" in request.headers.get("accept", ""):
-                # A browser's EventSource comes back after a stream that ends, and never after an error's status.
-                return EventStream(_come_back(error))
+            if (again := come_back(error, request)) is not None:
+                return again
             raise
         start = check(log, after)
         headers = {**_facts(log), "x-stream-from": str(start), "vary": "accept"}
@@ -116,6 +115,16 @@ def _cut(code: str) -> bytes:
     row = TABLE[code]
     told = {"code": code, "message": row.sentence, "retry": row.may_retry}
     return b"event: cut\ndata: %s\n\n" % orjson.dumps(told)
+
+
+def come_back(error: HearthError, asked: HTTPConnection) -> Response | None:
+    """How an event stream is told of an error that passes; None for other errors, and for who wants no such stream.
+
+    A browser's EventSource comes back after a stream that ends, and never after an error's status.
+    """
+    if not error.row.may_retry or "text/event-stream" not in asked.headers.get("accept", ""):
+        return None
+    return EventStream(_come_back(error))
 
 
 async def _come_back(error: HearthError) -> AsyncGenerator[bytes]:

@@ -212,6 +212,10 @@ async def test_while_redis_is_away_known_keys_work_and_unknown_ones_are_neither_
                 answer = await here.ask("GET", "/v1/models", secret)
                 assert (answer.status_code, answer.json()["error"]["code"]) == (503, "state_unavailable")
                 assert "retry-after" in answer.headers
+            # A browser's EventSource never comes back after an error's status.
+            sse = {"accept": "text/event-stream"}
+            told = await here.ask("GET", "/v1/streams/gen_a", unknown["secret"], headers=sse)
+            assert told.status_code == 200 and '"code":"state_unavailable"' in told.text
 
 
 async def test_a_redis_that_comes_back_empty_opens_the_server_to_nobody(

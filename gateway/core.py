@@ -17,6 +17,7 @@ from gateway.claims.base import Claims
 from gateway.clock import Clock
 from gateway.errors import HearthError
 from gateway.events import Event, Failed, Opened
+from gateway.following import Following
 from gateway.generation import Generation, new_id
 from gateway.idempotency import Idempotency
 from gateway.keys import Key
@@ -79,7 +80,6 @@ class Gateway:
         self.pool = pool
         self.caching = caching
         self._gate = gate
-        self._sharing = Sharing(caching, logs, gate)
         self._likeness = likeness
         self._logs = logs
         self._idempotency = Idempotency(claims, logs)
@@ -88,6 +88,7 @@ class Gateway:
         self._deadlines = deadlines
         self._runs = Runs(Parts(logs, pool, caching, clock, metrics), gate, deadlines.running)
         self._readers = Readers(deadlines.reader_stall_s, deadlines.reader_lag_bytes, metrics)
+        self._sharing = Sharing(caching, logs, gate, Following(logs, self._readers))
         self.reading = self._readers.reading
         self.join, self.leave = self._readers.join, self._readers.leave
         self._watch: asyncio.Task[None] | None = None
@@ -205,7 +206,7 @@ class Gateway:
             return find_like(self._generation(seat.name, generation.prompt, key, generation.surface, 0.0))
 
         found = await again()
-        source = self._sharing.follow(found, key, self._readers.reading, again)
+        source = self._sharing.follow(found, key, again)
         followed = await self._begin(generation, key, source)
         return found._replace(log=followed.log, copied=True)
 

@@ -137,7 +137,9 @@ class Runner:
         try:
             terminal = await self._outcome()
             if terminal is not None:
-                await self._close(terminal)
+                if not await self._close(terminal):
+                    # Whoever took it over settles it.
+                    terminal = None
             else:
                 self._leave_alone()
                 if self._handed_over:
@@ -307,7 +309,8 @@ class Runner:
         self._prompt_tokens, self._cached_tokens = chunk.prompt_tokens, chunk.cached_tokens
         return True
 
-    async def _close(self, terminal: Terminal) -> None:
+    async def _close(self, terminal: Terminal) -> bool:
+        """Write the end; whether it is the one that stands."""
         self._leave_alone()
         final = {Finished: State.FINISHED, Failed: State.FAILED, Canceled: State.CANCELED}[type(terminal)]
         self.generation.move(final)
@@ -315,8 +318,10 @@ class Runner:
             await self._writer.append(terminal)
         except Fenced:
             _log.info("%s was taken over before its end was written", self.generation.id)
+            return False
         prompt_tokens, tokens = (self._prompt_tokens, self._tokens) if self._source is None else (0, 0)
         self._metrics.ended(self.generation.model, final, prompt_tokens, tokens, self._elapsed())
+        return True
 
     def _leave_alone(self) -> None:
         self._abandonment.end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import aclosing
 from typing import Final, NamedTuple
 
 import msgspec
@@ -14,20 +14,19 @@ from gateway.admission import Gate, Spared
 from gateway.caching import Caching, Question
 from gateway.call import How
 from gateway.errors import HearthError
-from gateway.events import Canceled, Delta, Event, Failed, Finished, Note, Opened
+from gateway.events import Delta, Event, Finished
+from gateway.following import Following
 from gateway.generation import Generation
 from gateway.keys import Key
 from gateway.log.base import Logs
 from gateway.log.folding import incomplete
-from gateway.log.local import Log, Reader
-from gateway.wire import failure
+from gateway.log.local import Log
 from gateway.wire.cache_control import Told
 
 _BEGIN_S: Final = 5.0
 """A run that is unknown so long after its claim never began: its replica died in between."""
 _FIRST_PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.2
-_LOOK_S: Final = 60.0
 
 
 class Found(NamedTuple):
@@ -53,10 +52,11 @@ Begin = Callable[[Generation], Awaitable[Found]]
 class Sharing:
     """Finds the run that answers, or has it begun."""
 
-    def __init__(self, caching: Caching, logs: Logs, gate: Gate) -> None:
+    def __init__(self, caching: Caching, logs: Logs, gate: Gate, following: Following) -> None:
         self._caching = caching
         self._logs = logs
         self._gate = gate
+        self._following = following
 
     async def find(self, question: Question, generation: Generation, begin: Begin) -> Found:
         """The log that answers: a kept one, that of a run under way, or that of this generation, which then begins.
@@ -92,13 +92,7 @@ class Sharing:
             raise HearthError("not_cached")
         return _told(question, entry, log)
 
-    async def follow(
-        self,
-        found: Found,
-        key: Key,
-        reading: Callable[[Log], AbstractContextManager[Reader]],
-        again: Callable[[], Awaitable[Found]],
-    ) -> AsyncGenerator[Event]:
+    async def follow(self, found: Found, key: Key, again: Callable[[], Awaitable[Found]]) -> AsyncGenerator[Event]:
         """What the found log says, but for its end. Where its run fails before it has said a word, asks once more.
 
         Raises HearthError with what the log says if it did not finish.
@@ -106,20 +100,11 @@ class Sharing:
         for last in (False, True):
             silent = True
             try:
-                with reading(found.log) as reader:
-                    while True:
-                        for event in reader.take():
-                            if isinstance(event, Failed | Canceled):
-                                raise failure.of(event)
-                            silent = silent and not isinstance(event, Delta)
-                            if not isinstance(event, Opened | Finished | Note):
-                                yield event
-                        if reader.done:
-                            break
-                        if found.log.lost is not None:
-                            raise HearthError(found.log.lost)
-                        await reader.wait(_LOOK_S)
-                    self.shared(found, key)
+                async with aclosing(self._following.events(found.log)) as events:
+                    async for event in events:
+                        silent = silent and not isinstance(event, Delta)
+                        yield event
+                self.shared(found, key)
                 return
             except HearthError as error:
                 if last or not silent or not may_ask_again(found, error):

@@ -64,6 +64,7 @@ examples:
 Every option is also an environment variable (--drain-s is HEARTH_DRAIN_S; HEARTH_MODELS holds several models with
 blanks between) and a line of hearth.toml (drain_s = 20; models = ["campfire=vllm:bundled"]). The command line wins over
 the environment, the environment over the file. docs/settings.md says what each does.
+Two are tables of the file: [hardware] and [model.NAME], for prices, limits and caching of one model.
 
 Ctrl-C lets running answers end first; a second Ctrl-C does not wait for them.
 """

@@ -91,6 +91,8 @@ class Ask:
             "temperature": 0,
             "ignore_eos": True,
             "stream": stream,
+            # Each reader wants a run of its own to be broken.
+            "cache": {"no-store": True},
         }
 
     def packed(self, stream: bool) -> bytes:

@@ -86,7 +86,7 @@ class Gateway:
         self._clock = clock
         self._metrics = metrics
         self._deadlines = deadlines
-        self._runs = Runs(Parts(logs, pool, caching, clock, metrics), gate, deadlines.running)
+        self._runs = Runs(Parts(logs, pool, caching, gate, clock, metrics), deadlines.running)
         self._readers = Readers(deadlines.reader_stall_s, deadlines.reader_lag_bytes, metrics)
         self._sharing = Sharing(caching, logs, gate, Following(logs, self._readers))
         self.reading = self._readers.reading

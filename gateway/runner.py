@@ -7,13 +7,13 @@ import logging
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from engines.base import Said
 from engines.errors import EngineError
 from engines.pool import Pool
 from gateway.abandonment import Abandonment
-from gateway.admission import Admission, Outcome
+from gateway.admission import Admission, Gate, Outcome
 from gateway.caching import Caching
 from gateway.clock import Clock
 from gateway.errors import HearthError, from_engine
@@ -40,6 +40,9 @@ Reason = Literal["caller", "abandoned", "shutdown"]
 _MOST_DEATHS = 2
 """Engines that may die under one generation: it may be what kills them."""
 
+_GONE: Final = ("canceled", "cannot_continue", "draining", "log_unavailable")
+"""What a run that was followed may end with that is no fault of the question: it went with its replica."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -49,6 +52,7 @@ class Parts(NamedTuple):
     logs: Logs
     pool: Pool
     caching: Caching
+    gate: Gate
     clock: Clock
     metrics: Metrics
 
@@ -71,7 +75,7 @@ class Runner:
     ) -> None:
         self.generation = generation = writer.log.generation
         self._writer = writer
-        self._logs, self._pool, self._caching, clock, self._metrics = parts
+        self._logs, self._pool, self._caching, self._gate, clock, self._metrics = parts
         self._clock = clock
         self._admission = admission
         self._source = source
@@ -180,8 +184,11 @@ class Runner:
             raise asyncio.CancelledError
         self._cancellable = True
         if self._source is not None:
-            await self._copy(self._source)
-            return
+            try:
+                await self._copy(self._source)
+                return
+            except HearthError as error:
+                await self._stand_alone(error)
         async with aclosing(self._admission.turn()) as waiting:
             async for told in waiting:
                 await self._writer.append(Progress("queued", told))
@@ -212,6 +219,15 @@ class Runner:
         if self.generation.model not in self._pool.seats:
             raise HearthError("cannot_continue", f"No replica serves {self.generation.model} any more.")
         await self._writer.append(Note("takeover", "The replica that answered is gone; another goes on from here."))
+
+    async def _stand_alone(self, error: HearthError) -> None:
+        """Have an engine go on for this one alone, if the run that it followed is gone. Raises the error if not."""
+        if error.code not in _GONE:
+            raise error
+        self._metrics.took_over(self.generation.model, "run")
+        self._admission = await self._gate.inherit(self.generation)
+        self._admission.on_stop = self.fail
+        await self._writer.append(Note("takeover", "The run that was followed is gone; an engine goes on from here."))
 
     async def _survive(self, error: EngineError) -> None:
         """Have the next engine go on, if this one died. Raises the error that it cannot."""
@@ -245,7 +261,7 @@ class Runner:
     async def _pump(self) -> None:
         """Carry every chunk from the engine into the log."""
         seat = self._pool.seats[self.generation.model]
-        fresh = not self._deaths and not self._inherited
+        fresh = not self._deaths and not self._inherited and self._source is None
         said = () if fresh else self._add_up()
         if not any(choice.tokens or choice.text for choice in said):
             said = ()
@@ -319,7 +335,8 @@ class Runner:
         except Fenced:
             _log.info("%s was taken over before its end was written", self.generation.id)
             return False
-        prompt_tokens, tokens = (self._prompt_tokens, self._tokens) if self._source is None else (0, 0)
+        engine = self._source is None or self._busy_s > 0
+        prompt_tokens, tokens = (self._prompt_tokens, self._tokens) if engine else (0, 0)
         self._metrics.ended(self.generation.model, final, prompt_tokens, tokens, self._elapsed())
         return True
 

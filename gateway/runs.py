@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
-from gateway.admission import FREE, NEVER_BEGAN, Admission, Gate
+from gateway.admission import FREE, NEVER_BEGAN, Admission
 from gateway.errors import HearthError
 from gateway.events import Event, Opened
 from gateway.generation import Generation
@@ -25,9 +25,8 @@ _log = logging.getLogger(__name__)
 class Runs:
     """Owns the runners. At most `most` of them at once."""
 
-    def __init__(self, parts: Parts, gate: Gate, most: int) -> None:
+    def __init__(self, parts: Parts, most: int) -> None:
         self._parts = parts
-        self._gate = gate
         self._most = most
         self._runners: dict[str, Runner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -57,7 +56,7 @@ class Runs:
             raise HearthError("draining")
         if len(self) >= self._most:
             raise HearthError("overloaded")
-        admission = await self._gate.admit(generation, key) if source is None else FREE
+        admission = await self._parts.gate.admit(generation, key) if source is None else FREE
         try:
             opened = Opened(generation.id, generation.model, generation.created)
             writer = await self._parts.logs.create(generation, opened)
@@ -124,7 +123,7 @@ class Runs:
                 for writer in await self._parts.logs.orphans(self._parts.pool.seats):
                     generation = writer.log.generation
                     _log.info("%s is gone on with here", generation.id)
-                    self.run(writer, await self._gate.inherit(generation), inherited=True)
+                    self.run(writer, await self._parts.gate.inherit(generation), inherited=True)
             except Exception:  # noqa: BLE001
                 # It must outlive whatever one round of it meets.
                 _log.exception("orphans could not be taken")

@@ -76,11 +76,12 @@ def phases(names: Sequence[str], seconds: float) -> tuple[Phase, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One prompt: the same answer each time."""
+    """One prompt: the same answer each time. Where it is `shared`, whoever asks it at once follows one run."""
 
     model: str
     content: str
     max_tokens: int
+    shared: bool = False
 
     def body(self, stream: bool) -> dict[str, Any]:
         """It as an OpenAI body."""
@@ -91,8 +92,8 @@ class Ask:
             "temperature": 0,
             "ignore_eos": True,
             "stream": stream,
-            # Each reader wants a run of its own to be broken.
-            "cache": {"no-store": True},
+            # A kept answer has nothing left that could break.
+            "cache": {"ttl": 0} if self.shared else {"no-store": True},
         }
 
     def packed(self, stream: bool) -> bytes:
@@ -126,7 +127,8 @@ class Plan:
         """The prompt of a place."""
         chance = self.chance("ask", place)
         words = " ".join(chance.choices(_WORDS, k=8))
-        return Ask(model, f"Tell me story {self.seed} {place}: {words}.", chance.randint(*self.tokens))
+        content = f"Tell me story {self.seed} {place}: {words}."
+        return Ask(model, content, chance.randint(*self.tokens), shared=place % 2 == 1)
 
     def chance(self, *of: object) -> random.Random:
         """A source of chance for that alone."""

@@ -363,3 +363,19 @@ async def test_whoever_waits_for_a_turn_is_told_and_a_run_that_broke_is_settled_
         await until(lambda: gate.closed != [])
         [outcome] = gate.closed
         assert outcome is not None and isinstance(outcome.terminal, Failed) and started.call.headers["x-admitted"]
+
+
+async def test_who_followed_a_run_that_is_gone_goes_on_alone_from_there() -> None:
+    gate = Recording()
+    async with staged(gate=gate) as stage:
+        first, second = await ask(stage), await ask(stage, addressed=True)
+        stage.puppet.says(first.call.generation.id, ACCEPTED, word("a"), word("b"))
+        await until(lambda: sum(isinstance(event, Delta) for event in events(second.found.log)) == 2)
+        stage.gateway._runs._runners[first.call.generation.id].fail(HearthError("cannot_continue"))
+        await until(lambda: runs(stage) == [second.call.generation.id])
+        [[said]] = stage.puppet.said[second.call.generation.id]
+        assert said.text == "ab"
+        stage.puppet.says(second.call.generation.id, ACCEPTED, LAST, None)
+        assert isinstance(await ended(second.found.log), Finished)
+        assert [event.text for event in events(second.found.log) if isinstance(event, Delta)] == ["a", "b", "!"]
+        await until(lambda: len(gate.closed) == 2)

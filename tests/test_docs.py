@@ -17,6 +17,7 @@ from gateway.cli.serve import GROUPS
 from gateway.errors import TABLE
 from gateway.metrics import Metrics
 from gateway.settings import Settings, load
+from gateway.tables import ModelTable
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -35,6 +36,14 @@ def section(page: Path, title: str) -> str:
     return found[2]
 
 
+def tables_of_settings() -> tuple[str, str]:
+    """The document without its account of `[model.NAME]`, and that account."""
+    text = (DOCS / "settings.md").read_text()
+    start = text.index("| line | without it |")
+    stop = text.index("\n\n", start)
+    return text[:start] + text[stop:], text[start:stop]
+
+
 def rows(text: str) -> Iterator[list[str]]:
     """The cells of every table row whose first cell is in backticks."""
     for line in text.splitlines():
@@ -43,12 +52,20 @@ def rows(text: str) -> Iterator[list[str]]:
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    told = {row[0].strip("`"): row[1].strip("`") for row in rows((DOCS / "settings.md").read_text())}
+    told = {row[0].strip("`"): row[1].strip("`") for row in rows(tables_of_settings()[0])}
     assert set(told) == set(Settings.model_fields)
     written = tomllib.loads("\n".join(f"{name} = {default}" for name, default in told.items()))
     defaults = Settings.model_construct().model_dump(mode="json")
     # TOML writes "" for none.
     assert written == {name: "" if value is None else value for name, value in defaults.items()}
+
+
+def test_every_line_of_a_models_table_is_documented_as_it_is() -> None:
+    told = list(rows(tables_of_settings()[1]))
+    assert told == [
+        [f"`{name}`", "none" if field.default is None else str(field.default), field.description]
+        for name, field in ModelTable.model_fields.items()
+    ]
 
 
 def test_settings_are_grouped_alike_in_the_document_and_the_help() -> None:

@@ -18,6 +18,7 @@ from gateway.cli.reach import reach
 from gateway.cli.sources import fault
 from gateway.cli.terminal import Screen, Trouble
 from gateway.settings import Settings, load, option
+from gateway.suggest import nearest
 
 GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "what it serves": ("models", "preload", "boot_deadline_s", "durable_writes"),
@@ -78,6 +79,8 @@ def main(words: Sequence[str]) -> int:
     for written in settings.models:
         if told := fault(written):
             raise Trouble(told)
+    for told in _idle_tables(settings):
+        print(f"hearth serve: {told}", file=sys.stderr)
     stderr.configure(settings.log_level)
     # Last, since it takes longest: whoever mistyped an option need not wait for it.
     if settings.workers > 1:
@@ -97,6 +100,14 @@ def main(words: Sequence[str]) -> int:
     if herald.fault is not None:
         raise Trouble(herald.fault)
     return 0
+
+
+def _idle_tables(settings: Settings) -> Iterator[str]:
+    """What stands in the file for models that are not served: a slip of the pen lifts limits."""
+    served = [written.partition("=")[0] for written in settings.models]
+    for name in settings.model:
+        if name not in served:
+            yield f"[model.{name}] is of no model that is served{nearest(name, served)}; it does nothing."
 
 
 def parser() -> argparse.ArgumentParser:

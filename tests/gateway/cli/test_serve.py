@@ -18,8 +18,8 @@ from msgspec.structs import fields
 from engines.registry import _MAKERS
 from engines.scripted import Script
 from gateway.__main__ import main
-from gateway.cli.serve import GROUPS, parser
-from gateway.settings import TABLES, Settings, option
+from gateway.cli.serve import GROUPS, _idle_tables, parser
+from gateway.settings import TABLES, Settings, load, option
 from tests.gateway.cli.keyboard import CTRL_C, terminal
 from tests.serving import process
 
@@ -191,3 +191,9 @@ def test_no_command_shows_those_there_are(capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit, match="0"):
         main([])
     assert "\n  doctor   " in capsys.readouterr().out
+
+
+def test_a_table_of_a_model_that_is_not_served_is_told_with_a_guess() -> None:
+    settings = load({"models": ("qwen=scripted:",), "model": {"qwenn": {"concurrent": 5}, "qwen": {}}})
+    [told] = _idle_tables(settings)
+    assert told.startswith("[model.qwenn] is of no model that is served (did you mean 'qwen'?)")

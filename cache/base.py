@@ -17,6 +17,20 @@ class Label(NamedTuple):
     key: str
 
 
+class Which(NamedTuple):
+    """Which answers are meant: those to which everything that is given applies."""
+
+    fingerprint: str | None = None
+    namespace: str | None = None
+    model: str | None = None
+    key: str | None = None
+
+    def means(self, fingerprint: str, label: Label) -> bool:
+        """Whether an answer of that name and label is one of them."""
+        has = (fingerprint, *label)
+        return all(want in (None, each) for want, each in zip(self, has, strict=True))
+
+
 class Entry(NamedTuple):
     """A run answers this question, since `age_s` seconds, or has answered it so long ago.
 
@@ -75,15 +89,8 @@ class Cache(Protocol):
     async def renew(self, claims: dict[str, str]) -> None:
         """Have claims (key to run) last, where they still stand."""
 
-    async def purge(
-        self,
-        *,
-        fingerprint: str | None = None,
-        namespace: str | None = None,
-        model: str | None = None,
-        key: str | None = None,
-    ) -> int:
-        """Let go of all answers to which everything that is given applies; how many. Runs are left alone."""
+    async def purge(self, which: Which) -> int:
+        """Let go of those answers; how many there were. Runs are left alone."""
 
     async def totals(self) -> Totals:
         """What is held now."""

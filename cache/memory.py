@@ -6,18 +6,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from cache.base import Entry, Fresh, Label, Totals
+from cache.base import Entry, Fresh, Label, Totals, Which
 
 CLAIM_S: Final = 60.0
 """How long a claim lasts that its run does not renew."""
 
 OVERHEAD: Final = 500
 """Bytes that an entry takes beside its answer, roughly."""
-
-
-def fits(label: Label, wanted: tuple[str | None, ...]) -> bool:
-    """Whether a label is what is wanted of it; None for anything."""
-    return all(want in (None, has) for has, want in zip(label, wanted, strict=True))
 
 
 class _Kept:
@@ -82,18 +77,9 @@ class MemoryCache:
             if entry is not None and entry.generation == generation and entry.answer is None:
                 self._entries[key].until = self._clock() + self._claim_s
 
-    async def purge(
-        self,
-        *,
-        fingerprint: str | None = None,
-        namespace: str | None = None,
-        model: str | None = None,
-        key: str | None = None,
-    ) -> int:
+    async def purge(self, which: Which) -> int:
         gone = [
-            name
-            for name, kept in self._entries.items()
-            if kept.label is not None and fingerprint in (None, name) and fits(kept.label, (namespace, model, key))
+            name for name, kept in self._entries.items() if kept.label is not None and which.means(name, kept.label)
         ]
         for name in gone:
             self._drop(name)

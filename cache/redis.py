@@ -9,8 +9,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 import orjson
 
-from cache.base import Entry, Fresh, Label, Totals, Unavailable
-from cache.memory import CLAIM_S, OVERHEAD, fits
+from cache.base import Entry, Fresh, Label, Totals, Unavailable, Which
+from cache.memory import CLAIM_S, OVERHEAD
 
 _T = TypeVar("_T")
 
@@ -87,17 +87,10 @@ class RedisCache:
         for key, generation in claims.items():
             await self._script("renew", [self._key(key)], [generation, self._claim_ms])
 
-    async def purge(
-        self,
-        *,
-        fingerprint: str | None = None,
-        namespace: str | None = None,
-        model: str | None = None,
-        key: str | None = None,
-    ) -> int:
+    async def purge(self, which: Which) -> int:
         purged = 0
-        async for found, label in self._facts(fingerprint):
-            if fits(label, (namespace, model, key)):
+        async for found, label in self._facts(which.fingerprint):
+            if which.means(found, label):
                 purged += await self._script("drop", [self._key(found)], [])
                 await self._forget([found])
         return purged

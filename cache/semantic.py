@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
-from cache.base import Label, Unavailable
+from cache.base import Label, Unavailable, Which
 from cache.sense import difference
 from cache.vectors.base import Near, Vectors
 
@@ -84,16 +84,9 @@ class Semantic:
         except (TimeoutError, Unavailable):
             return  # Whoever finds it next tries again.
 
-    async def purge(
-        self,
-        *,
-        fingerprint: str | None = None,
-        namespace: str | None = None,
-        model: str | None = None,
-        key: str | None = None,
-    ) -> int:
-        """Forget all questions to which everything that is given applies; how many. Raises Unavailable."""
-        return await self._vectors.purge(fingerprint=fingerprint, namespace=namespace, model=model, key=key)
+    async def purge(self, which: Which) -> int:
+        """Forget the questions of those answers; how many. Raises Unavailable."""
+        return await self._vectors.purge(which)
 
     async def close(self) -> None:
         """Let go of the index."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-from cache.base import Fresh, Label, Unavailable
+from cache.base import Fresh, Label, Unavailable, Which
 from cache.fingerprint import fingerprint
 from cache.semantic import Question as Asked
 from cache.semantic import Semantic
@@ -98,9 +98,9 @@ class Likeness:
         scope = fingerprint(whose, seat.name, traits.version, rest, prompt.parameters, traits.defaults(prompt))
         return Asked(found.text, scope, embedder.engine.traits.version, Label(key.namespace, seat.name, key.id))
 
-    async def purge(self, **by: str) -> None:
-        """Forget the questions whose answers are let go of, by what Cache.purge takes. Raises Unavailable."""
-        await self._semantic.purge(**by)
+    async def purge(self, which: Which) -> None:
+        """Forget the questions of answers that are let go of. Raises Unavailable."""
+        await self._semantic.purge(which)
 
     async def close(self) -> None:
         """Let go of the index of questions."""

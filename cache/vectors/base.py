@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, Protocol
 
-from cache.base import Label
+from cache.base import Label, Which
 
 MOST_NEAR: Final = 8
 """Questions that one search finds at most."""
@@ -37,14 +37,7 @@ class Vectors(Protocol):
     async def remove(self, place: str, fingerprint: str) -> None:
         """Forget a question; harmless when it is not there."""
 
-    async def purge(
-        self,
-        *,
-        fingerprint: str | None = None,
-        namespace: str | None = None,
-        model: str | None = None,
-        key: str | None = None,
-    ) -> int:
+    async def purge(self, which: Which) -> int:
         """Forget all questions to which everything that is given applies; how many."""
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from cache.base import Label
+from cache.base import Label, Which
 from cache.vectors.base import MOST_NEAR, Near
 
 MOST: Final = 10_000
@@ -93,20 +93,12 @@ class MemoryVectors:
             if not held.asked:
                 del self._places[place]
 
-    async def purge(
-        self,
-        *,
-        fingerprint: str | None = None,
-        namespace: str | None = None,
-        model: str | None = None,
-        key: str | None = None,
-    ) -> int:
-        wanted = (fingerprint, namespace, model, key)
+    async def purge(self, which: Which) -> int:
         meant = [
             (place, name)
             for place, held in self._places.items()
             for name, asked in held.asked.items()
-            if all(want in (None, has) for want, has in zip(wanted, (name, *asked.label), strict=True))
+            if which.means(name, asked.label)
         ]
         for place, name in meant:
             await self.remove(place, name)

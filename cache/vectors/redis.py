@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from cache.base import Label
+from cache.base import Label, Which
 from cache.redis import Server
 from cache.vectors.base import MOST_NEAR, Near, Vectors
 
@@ -73,24 +73,19 @@ class RedisVectors:
             return await self._instead.remove(place, fingerprint)
         await self._server.run(self._server.client.execute_command("VREM", self._key(place), fingerprint))
 
-    async def purge(
-        self,
-        *,
-        fingerprint: str | None = None,
-        namespace: str | None = None,
-        model: str | None = None,
-        key: str | None = None,
-    ) -> int:
+    async def purge(self, which: Which) -> int:
         if not await self._searches():
-            return await self._instead.purge(fingerprint=fingerprint, namespace=namespace, model=model, key=key)
+            return await self._instead.purge(which)
         purged = cursor = 0
         while True:
             cursor, page = await self._server.run(self._server.client.zscan(self._places, cursor, count=_AT_ONCE))
             for member, _ in page:
                 of_namespace, of_model, place = orjson.loads(member)
-                if namespace in (None, of_namespace) and model in (None, of_model):
+                if which.namespace in (None, of_namespace) and which.model in (None, of_model):
                     purged += int(
-                        await self._server.script(self._purge, [self._key(place)], [fingerprint or "", key or ""])
+                        await self._server.script(
+                            self._purge, [self._key(place)], [which.fingerprint or "", which.key or ""]
+                        )
                     )
             if not cursor:
                 return purged

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cache.base import Cache, Unavailable
+from cache.base import Cache, Unavailable, Which
 from gateway.errors import HearthError
 from gateway.likeness import Likeness
 from gateway.suggest import nearest
 from gateway.surfaces.caller import administrator
 
-_BY: Final = ("fingerprint", "key", "model", "namespace")
+_BY: Final = Which._fields
 
 
 def routes(store: Cache, likeness: Likeness | None) -> list[Route]:
@@ -43,9 +43,9 @@ def routes(store: Cache, likeness: Likeness | None) -> list[Route]:
                 "invalid_request", f"Say what to let go of, by any of {', '.join(_BY)}; or everything, with `all=true`."
             )
         try:
-            purged = await store.purge(**by)
+            purged = await store.purge(Which(**by))
             if likeness is not None:
-                await likeness.purge(**by)
+                await likeness.purge(Which(**by))
         except Unavailable as away:
             raise _away(away) from None
         return _json({"object": "purge", "purged": purged})

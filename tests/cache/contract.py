@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cache.base import Cache, Fresh, Label
+from cache.base import Cache, Fresh, Label, Which
 
 ANY = Fresh()
 TTL_S = 100.0
@@ -129,18 +129,18 @@ class CacheContract:
     async def test_answers_are_let_go_of_by_name_by_namespace_by_model_and_by_key(self, bench: Bench) -> None:
         for key, label in {"a": ANNS, "b": Label("ann", "other", "key_1"), "c": Label("bob", "demo", "key_2")}.items():
             await answered(bench.here, key, label=label)
-        assert await bench.elsewhere.purge(namespace="nobody") == 0
-        assert await bench.elsewhere.purge(fingerprint="a", namespace="bob") == 0
-        assert await bench.elsewhere.purge(model="demo", namespace="bob") == 1
+        assert await bench.elsewhere.purge(Which(namespace="nobody")) == 0
+        assert await bench.elsewhere.purge(Which(fingerprint="a", namespace="bob")) == 0
+        assert await bench.elsewhere.purge(Which(model="demo", namespace="bob")) == 1
         assert [await bench.here.look(key) is not None for key in "abc"] == [True, True, False]
-        assert await bench.here.purge(fingerprint="a") == 1
-        assert await bench.here.purge(key="key_2") == 0
-        assert await bench.here.purge(key="key_1") == 1
+        assert await bench.here.purge(Which(fingerprint="a")) == 1
+        assert await bench.here.purge(Which(key="key_2")) == 0
+        assert await bench.here.purge(Which(key="key_1")) == 1
         assert await bench.here.totals() == (0, 0)
 
     async def test_a_run_goes_on_when_everything_is_let_go_of(self, bench: Bench) -> None:
         await bench.here.claim("k", "gen_a", ANY)
-        assert await bench.here.purge() == 0
+        assert await bench.here.purge(Which()) == 0
         assert await bench.elsewhere.claim("k", "gen_b", ANY) is not None
 
     async def test_past_the_budget_what_was_least_lately_asked_for_goes(self, bench: Bench) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from cache.base import Label, Unavailable
+from cache.base import Label, Unavailable, Which
 from cache.semantic import Question, Semantic, Sought
 from cache.vectors.base import Near
 from cache.vectors.memory import MemoryVectors
@@ -67,7 +67,7 @@ async def test_what_was_forgotten_or_purged_is_not_found(semantic: Semantic) -> 
     await semantic.forget(AGAIN, near)
     assert (await semantic.find(AGAIN, east, 0.95)).found == ()
     await learned(semantic)
-    assert await semantic.purge(namespace="ann") == 1
+    assert await semantic.purge(Which(namespace="ann")) == 1
     assert (await semantic.find(AGAIN, east, 0.95)).found == ()
 
 

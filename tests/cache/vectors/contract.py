@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cache.base import Label
+from cache.base import Label, Which
 from cache.vectors.base import MOST_NEAR, Vectors
 
 TTL_S = 100.0
@@ -90,19 +90,19 @@ class VectorsContract:
     async def test_an_index_is_bounded(self, bench: Bench) -> None:
         for number in range(MOST * 2):
             await asked(bench.here, "p", f"k{number}", EAST)
-        assert await bench.here.purge() == MOST
+        assert await bench.here.purge(Which()) == MOST
 
     async def test_a_purge_takes_what_is_meant(self, bench: Bench) -> None:
         await asked(bench.here, "p", "a", EAST, ANNS)
         await asked(bench.here, "q", "b", EAST, BOBS)
         await asked(bench.here, "r", "c", EAST, Label("ann", "other", "key_a"))
-        assert await bench.elsewhere.purge(namespace="ann", model="demo") == 1
+        assert await bench.elsewhere.purge(Which(namespace="ann", model="demo")) == 1
         assert await bench.elsewhere.nearest("p", EAST, 0.5) == []
-        assert await bench.elsewhere.purge(fingerprint="b") == 1
+        assert await bench.elsewhere.purge(Which(fingerprint="b")) == 1
         assert await bench.here.nearest("q", EAST, 0.5) == []
         assert len(await bench.here.nearest("r", EAST, 0.5)) == 1
-        assert await bench.elsewhere.purge(model="demo") == 0
+        assert await bench.elsewhere.purge(Which(model="demo")) == 0
         await asked(bench.here, "r", "d", EAST, Label("ann", "other", "key_b"))
-        assert await bench.elsewhere.purge(key="key_b") == 1
+        assert await bench.elsewhere.purge(Which(key="key_b")) == 1
         assert [near.fingerprint for near in await bench.here.nearest("r", EAST, 0.5)] == ["c"]
-        assert await bench.elsewhere.purge() == 1
+        assert await bench.elsewhere.purge(Which()) == 1

@@ -14,7 +14,7 @@ from time import monotonic
 import pytest
 import redis
 
-from cache.base import Unavailable
+from cache.base import Unavailable, Which
 from cache.vectors.memory import MemoryVectors
 from cache.vectors.redis import RedisVectors
 from gateway.redis.address import Address
@@ -84,7 +84,7 @@ async def test_a_redis_without_vector_sets_is_told_once_and_done_without(
                 await asked(vectors, "p", key, EAST)
         assert [near.fingerprint for near in await vectors.nearest("p", EAST, 0.5)] == ["a", "b"]
         await vectors.remove("p", "a")
-        assert await vectors.purge() == 1
+        assert await vectors.purge(Which()) == 1
         assert [record.message for record in caplog.records if "vector sets" in record.message] != []
         assert len(caplog.records) == 1
     finally:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from cache.base import Which
 from engines.base import Traits
 from engines.errors import EngineError
 from gateway.app import build
@@ -101,17 +102,17 @@ async def test_what_was_purged_is_not_found_and_forgotten(served: Served, ask: A
     async with httpx.AsyncClient(base_url=served.url) as client:
         assert (await client.delete("/admin/cache", params={"model": "demo"})).json()["purged"] == 1
     likeness = served.gateway._likeness
-    assert likeness is not None and await likeness._semantic.purge() == 0
+    assert likeness is not None and await likeness._semantic.purge(Which()) == 0
     assert (await ask(AGAIN)).headers["x-cache"] == "MISS"
     assert (await ask(FIRST)).headers["x-cache"] == "HIT"
 
 
 async def test_a_question_whose_answer_is_gone_is_forgotten_and_asked_anew(served: Served, ask: Asking) -> None:
     await ask(FIRST)
-    assert await served.gateway.caching.store.purge(model="demo") == 1
+    assert await served.gateway.caching.store.purge(Which(model="demo")) == 1
     assert (await ask(AGAIN)).headers["x-cache"] == "MISS"
     likeness = served.gateway._likeness
-    assert likeness is not None and await likeness._semantic.purge() == 1
+    assert likeness is not None and await likeness._semantic.purge(Which()) == 1
 
 
 async def test_a_cold_embedding_model_holds_nobody_and_boots() -> None:

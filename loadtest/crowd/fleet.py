@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import http.client
 import json
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from redis import Redis
-from redis.exceptions import RedisError
 
 from loadtest import processes
 from loadtest.crowd.plan import Crowd
 from loadtest.drivers import Address
+from loadtest.redis import redis_server
 from loadtest.servers import MODEL, Recipe, Server, ServerError, free_port, running
 
 _START_S: Final = 15.0
-_STOP_S: Final = 5.0
-_FIND: Final = "from gateway.redis.local import find; print(find())"
 
 
 class Use(NamedTuple):
@@ -72,7 +68,7 @@ def fleet(crowd: Crowd, logs: Path) -> Iterator[Fleet]:
     source = f"{MODEL}=scripted:?token_ms={crowd.token_ms}&tokens=1000000"
     with ExitStack() as stack:
         port = free_port()
-        pid = stack.enter_context(_redis(port, logs))
+        pid = stack.enter_context(redis_server(port, logs))
         client = stack.enter_context(Redis(port=port, socket_timeout=_START_S))
         options = ["--model", source, "--redis-url", f"redis://127.0.0.1:{port}", "--drain-s", "0.5"]
         command = [sys.executable, "-m", "gateway", "serve", "--port", "{port}", *options]
@@ -90,34 +86,3 @@ def _begin(connection: http.client.HTTPConnection, number: int, tokens: int) -> 
     if answer.status != 201:
         raise ServerError(f"no generation was begun: {answer.status} {told[:300]!r}")
     return str(json.loads(told)["id"])
-
-
-@contextmanager
-def _redis(port: int, logs: Path) -> Iterator[int]:
-    """A Redis that keeps nothing on disk; its pid."""
-    found = subprocess.run([sys.executable, "-c", _FIND], capture_output=True, text=True, timeout=_START_S)
-    if found.returncode:
-        raise ServerError(found.stderr.strip().splitlines()[-1])
-    command = [found.stdout.strip(), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
-    log = logs / "redis.log"
-    with log.open("wb") as sink:
-        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, cwd=logs, start_new_session=True)
-    try:
-        until = time.monotonic() + _START_S
-        while not _pings(port):
-            if process.poll() is not None or time.monotonic() > until:
-                raise ServerError(f"redis did not start; see {log}")
-            time.sleep(0.02)
-        yield process.pid
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_S)
-        process.kill()
-        process.wait()
-
-
-def _pings(port: int) -> bool:
-    with suppress(RedisError, OSError), Redis(port=port, socket_timeout=1) as client:
-        return bool(client.ping())
-    return False

@@ -1,0 +1,49 @@
+"""What a server's engine has spent so far, by its own /metrics."""
+
+from __future__ import annotations
+
+import http.client
+from collections import Counter
+from typing import Final, NamedTuple
+
+from loadtest.drivers import Address
+
+_DEADLINE_S: Final = 10.0
+
+
+class Spent(NamedTuple):
+    """Runs, their seconds from call to end, and their tokens."""
+
+    runs: float
+    seconds: float
+    prompt_tokens: float
+    output_tokens: float
+
+    def less(self, before: Spent) -> Spent:
+        """What came since."""
+        return Spent(*(now - then for now, then in zip(self, before, strict=True)))
+
+
+def parse(text: str) -> Spent:
+    """Read Prometheus text; samples of all labels are added up."""
+    sums: Counter[str] = Counter()
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            sums[name.partition("{")[0]] += float(value)  # type: ignore[assignment]
+    return Spent(
+        sums["hearth_generation_seconds_count"],
+        sums["hearth_generation_seconds_sum"],
+        sums["hearth_prompt_tokens_total"],
+        sums["hearth_generated_tokens_total"],
+    )
+
+
+def spent(url: str) -> Spent:
+    """Ask a server; it blocks. Raises OSError."""
+    connection = http.client.HTTPConnection(*Address.of(url), timeout=_DEADLINE_S)
+    try:
+        connection.request("GET", "/metrics")
+        return parse(connection.getresponse().read().decode())
+    finally:
+        connection.close()

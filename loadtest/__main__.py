@@ -1,4 +1,4 @@
-"""The command line: python -m loadtest run | compare | hops | storm | chaos | model."""
+"""The command line: python -m loadtest run | compare | hops | storm | cache | curve | hit | budget | chaos | model."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from loadtest import models, processes, servers
+from loadtest.cache import command as cache
 from loadtest.chaos import plan as chaos_plan
 from loadtest.chaos import run as chaos
 from loadtest.compare import Comparison, compare
@@ -19,6 +20,7 @@ from loadtest.crowd.hops import Hops, hops
 from loadtest.crowd.plan import Crowd
 from loadtest.crowd.storm import Storm, storm
 from loadtest.drivers import Address
+from loadtest.hit import command as hit
 from loadtest.plan import Plan, PlanError, Shape
 from loadtest.report import HEAD, cells, table
 from loadtest.runs import run
@@ -148,6 +150,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_crowd(hop, _hops, seconds=20.0)
     deploy = commands.add_parser("storm", help="a replica goes down, and all its readers come back to another one")
     _add_crowd(deploy, _storm, seconds=30.0)
+
+    cache.add(commands)
+    hit.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from loadtest import models, processes, servers
+from loadtest.budget import command as budget
 from loadtest.cache import command as cache
 from loadtest.chaos import plan as chaos_plan
 from loadtest.chaos import run as chaos
@@ -153,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cache.add(commands)
     hit.add(commands)
+    budget.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from loadtest.cache.curve import CONFIRMED, Curve, Point, curve
+from loadtest.cache.plot import svg
 from loadtest.cache.saving import Saving, saving
 from loadtest.cache.trial import Stage
 from loadtest.cache.workload import Workload
@@ -30,6 +31,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "curve", help="what the cache spares over skew and TTL: simulated, and replayed here and there"
     )
     many.set_defaults(do=_curve)
+    many.add_argument("--svg", type=Path, help="draw the curve into this file")
     many.add_argument(
         "--points", type=_points, default=CONFIRMED, metavar="SKEW:TTL,...", help="what is replayed; `none` for nothing"
     )
@@ -60,7 +62,10 @@ def _saving(arguments: argparse.Namespace) -> int:
 
 def _curve(arguments: argparse.Namespace) -> int:
     workload, stage = _workload(arguments, 1.0), _stage(arguments)
-    return _told(curve(workload, stage, arguments.points, _folder(arguments), _say), arguments.json)
+    result = curve(workload, stage, arguments.points, _folder(arguments), _say)
+    if arguments.svg:
+        arguments.svg.write_text(svg(result.simulated, result.replayed), encoding="utf-8")
+    return _told(result, arguments.json)
 
 
 def _told(result: Saving | Curve, file: Path | None) -> int:

@@ -29,7 +29,7 @@ class Stage:
     prefill_ms: float = 300.0
     token_ms: float = 30.0
     tokens: int = 24
-    compress: float = 30.0
+    compress: float = 60.0
     vllm: bool = False
 
     @property

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from loadtest import __main__ as command
 from loadtest.cache.curve import GRID, Point, curve
+from loadtest.cache.plot import svg
 from loadtest.cache.replay import Told
 from loadtest.cache.spent import Spent, parse
 from loadtest.cache.trial import Stage, Trial
@@ -61,6 +63,17 @@ def test_the_curve_tells_what_lies_within_the_usual_claim(tmp_path: Path) -> Non
     marked = told.text().count("% *")
     assert f"usually claimed: {marked} of {len(GRID)}" in told.text()
     assert len(json.loads(json.dumps(told.as_json()))["simulated"]) == len(GRID)
+
+
+def test_the_picture_has_a_line_for_each_skew_and_a_ring_for_each_replay() -> None:
+    """It is XML, and more is higher up."""
+    share = {point: point.skew / 2 for point in GRID}
+    picture = ElementTree.fromstring(svg(share, {GRID[0]: 0.25}))
+
+    lines = [line.attrib["points"] for line in picture if line.tag.endswith("polyline")]
+    heights = [float(line.split()[0].split(",")[1]) for line in lines]
+    assert heights == sorted(heights, reverse=True) and len(set(heights)) == len({point.skew for point in GRID})
+    assert sum(each.tag.endswith("circle") for each in picture) == 1
 
 
 def test_a_cache_spares_runs_from_the_command_line(

@@ -23,13 +23,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument("--streams", type=int, default=200, help="streams at a time")
     one.add_argument("--seconds", type=float, default=15.0, help="of each scene")
     one.add_argument("--budget", type=float, default=20.0, help="of the key; a token costs 0.001, a second too")
+    one.add_argument("--token-ms", type=float, default=100.0, help="between two tokens of the scripted engine")
     one.add_argument("--seed", type=int, default=0, help="what is asked, and when its caller leaves")
     one.add_argument("--json", type=Path, help="write all figures to this file")
     one.add_argument("--out", type=Path, help="folder for the processes' logs")
 
 
 def _budget(arguments: argparse.Namespace) -> int:
-    plan = Plan(arguments.seed, arguments.streams, arguments.seconds, arguments.budget)
+    plan = Plan(arguments.seed, arguments.streams, arguments.seconds, arguments.budget, token_ms=arguments.token_ms)
     folder = arguments.out or Path(tempfile.mkdtemp(prefix="loadtest-"))
     verdicts = run_all(plan, arguments.scenes, folder, lambda said: print(said, file=sys.stderr, flush=True))
     print(text(verdicts))

@@ -12,11 +12,11 @@ from typing import Any
 import uvloop
 
 from loadtest.cache.replay import Replay, Told
-from loadtest.cache.spent import Spent, spent
 from loadtest.cache.workload import Workload
 from loadtest.drivers import Address
 from loadtest.report import Spread, plain
 from loadtest.servers import MODEL, Recipe, running
+from loadtest.spent import Spent, spent
 
 
 @dataclass(frozen=True, slots=True)

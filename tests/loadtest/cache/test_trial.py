@@ -13,9 +13,9 @@ from loadtest import __main__ as command
 from loadtest.cache.curve import GRID, Point, curve
 from loadtest.cache.plot import svg
 from loadtest.cache.replay import Told
-from loadtest.cache.spent import Spent, parse
 from loadtest.cache.trial import Stage, Trial
 from loadtest.cache.workload import Workload
+from loadtest.spent import Spent, parse
 
 
 def test_what_was_spent_is_read_from_metrics() -> None:

@@ -34,6 +34,10 @@ class Verdict:
     """What the usage of all days adds up to."""
     unpaid: Decimal = _ZERO
     """What runs came to beyond what the budget had room for, by the same usage."""
+    booked: int = 0
+    """Tokens given out, by the same usage."""
+    generated: int = 0
+    """Tokens given out, as all replicas count them by themselves."""
     freed_s: float | None = None
     """How long after the last stream nothing was reserved any more; None where that did not happen."""
     broken: list[str] = field(default_factory=list)
@@ -58,6 +62,8 @@ class Verdict:
             self.broken.append(f"spent {self.spent}, though answers for {self.had} came whole")
         if self.spent != self.used:
             self.broken.append(f"spent {self.spent}, though the usage adds up to {self.used}")
+        if self.booked != self.generated:
+            self.broken.append(f"{self.booked} tokens are booked of {self.generated} that were given out")
         if not self.ends["402"]:
             self.broken.append("nobody was refused: the budget was too large to prove anything")
 
@@ -65,16 +71,14 @@ class Verdict:
         """Everything as plain values; amounts are decimals, as text."""
         names = ("limit", "spent", "reserved", "most", "had", "used", "unpaid")
         amounts = {name: str(getattr(self, name)) for name in names}
+        tokens = {"booked": self.booked, "generated": self.generated}
         counts = {"looks": self.looks, "unseen": dict(self.unseen), "ends": dict(self.ends)}
         told = {"freed_s": self.freed_s, "broken": self.broken, "diary": self.diary}
-        return {"scene": self.scene, **amounts, **counts, **told}
+        return {"scene": self.scene, **amounts, **tokens, **counts, **told}
 
 
-_HEAD: Final = (
-    "scene,streams,whole,canceled,402,other,looks,limit,most spent + reserved,spent,by usage,unpaid,free after".split(
-        ","
-    )
-)
+_STREAMS: Final = ("streams", "whole", "canceled", "402", "other")
+_MONEY: Final = ("looks", "limit", "most at once", "spent", "by usage", "unpaid", "tokens", "booked", "free after")
 
 
 def text(verdicts: list[Verdict]) -> str:
@@ -83,7 +87,8 @@ def text(verdicts: list[Verdict]) -> str:
     unseen = [f"{each.scene}, looks not answered: {_counted(each.unseen)}" for each in verdicts if each.unseen]
     diary = [f"{each.scene}: {line}" for each in verdicts for line in each.diary]
     broken = [f"BROKEN {each.scene}: {line}" for each in verdicts for line in each.broken]
-    return "\n".join([table(_HEAD, [_row(each) for each in verdicts]), *others, *unseen, *diary, *broken])
+    figures = table(["scene", *_STREAMS, *_MONEY], [_row(each) for each in verdicts])
+    return "\n".join([figures, *others, *unseen, *diary, *broken])
 
 
 def _others(verdict: Verdict) -> dict[str, int]:
@@ -99,4 +104,4 @@ def _row(verdict: Verdict) -> list[str]:
     freed = "never" if verdict.freed_s is None else f"{verdict.freed_s:.1f} s"
     amounts = (verdict.limit, verdict.most, verdict.spent, verdict.used, verdict.unpaid)
     counts = (ends.total(), ends["whole"], ends["canceled"], ends["402"], sum(_others(verdict).values()), verdict.looks)
-    return [verdict.scene, *map(str, counts), *map(str, amounts), freed]
+    return [verdict.scene, *map(str, counts), *map(str, amounts), str(verdict.generated), str(verdict.booked), freed]

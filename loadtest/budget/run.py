@@ -17,6 +17,7 @@ from loadtest.budget.calls import Refused, call, stream
 from loadtest.budget.plan import MODEL, PER_TOKEN, Plan, Scene, settings
 from loadtest.chaos.replicas import Replica, Store
 from loadtest.servers import ServerError
+from loadtest.spent import spent
 
 _LOOK_S: Final = 0.05
 _FREE_S: Final = 90.0
@@ -146,8 +147,12 @@ class _Run:
             told = await call(self._replicas[0].port, "GET", "/admin/usage?by=key", self._admin)
         except Refused as refused:
             raise ServerError(f"no usage: {refused}; see {self._replicas[0].log}") from None
-        self._verdict.used = sum((Decimal(row["cost"]) for row in told["data"]), Decimal(0))
-        self._verdict.unpaid = sum((Decimal(row["unpaid"]) for row in told["data"]), Decimal(0))
+        verdict, lines = self._verdict, told["data"]
+        verdict.used = sum((Decimal(line["cost"]) for line in lines), Decimal(0))
+        verdict.unpaid = sum((Decimal(line["unpaid"]) for line in lines), Decimal(0))
+        verdict.booked = sum(line["completion_tokens"] for line in lines)
+        counted = [await asyncio.to_thread(spent, f"http://127.0.0.1:{each.port}") for each in self._replicas]
+        verdict.generated = round(sum(each.output_tokens for each in counted))
 
 
 def run_all(plan: Plan, scenes: Sequence[Scene], folder: Path, say: Callable[[str], None]) -> list[Verdict]:

@@ -18,7 +18,7 @@ def budget(spent: str, reserved: str) -> dict[str, str]:
 
 
 def good() -> Verdict:
-    verdict = Verdict("file", used=Decimal("9.5"), had=Decimal(9), freed_s=0.1)
+    verdict = Verdict("file", used=Decimal("9.5"), had=Decimal(9), freed_s=0.1, booked=7, generated=7)
     verdict.ends.update({"whole": 3, "402": 1})
     for told in (budget("0", "1"), budget("4", "6"), budget("9.5", "0")):
         verdict.look(told)
@@ -45,13 +45,13 @@ def test_more_than_the_limit_is_seen_and_so_is_money_that_comes_back(told: dict[
 
 
 def test_an_end_that_does_not_add_up_is_seen() -> None:
-    """Something reserved, something for nothing, something that no usage knows, and a budget that refused nobody."""
+    """Reserved for ever, given for nothing, in no usage, booked twice, and a budget that refused nobody."""
     verdict = good()
-    verdict.freed_s, verdict.had, verdict.used = None, Decimal("9.6"), Decimal("9.4")
+    verdict.freed_s, verdict.had, verdict.used, verdict.booked = None, Decimal("9.6"), Decimal("9.4"), 8
     del verdict.ends["402"]
     verdict.close()
 
-    assert len(verdict.broken) == 4
+    assert len(verdict.broken) == 5
 
 
 def test_half_of_all_callers_leave_and_the_same_seed_asks_the_same() -> None:

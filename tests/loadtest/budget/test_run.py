@@ -23,8 +23,8 @@ def test_a_crowd_spends_no_more_than_its_budget(
     [told] = json.loads((tmp_path / "budget.json").read_text())
     assert (status, told["broken"], told["reserved"]) == (0, [], "0")
     assert 0 < float(told["spent"]) <= float(told["most"]) <= float(told["limit"]) == 0.2
-    assert told["looks"] > 0 and told["spent"] == told["used"]
-    assert "most spent + reserved" in capsys.readouterr().out
+    assert told["looks"] > 0 and told["spent"] == told["used"] and told["booked"] == told["generated"] > 0
+    assert "most at once" in capsys.readouterr().out
 
 
 def test_an_unknown_scene_is_refused_with_those_that_there_are(

@@ -67,5 +67,5 @@ class Folding:
             raise ValueError(str(error)) from None
         generation.state = State.FINISHED
         log = Log(generation, new_epoch())
-        log.extend(events)
+        log.fill(events)
         return log

@@ -63,6 +63,11 @@ class Log:
             for wake in waiting.values():
                 wake()
 
+    def fill(self, events: Sequence[Event]) -> None:
+        """Hold these events from the beginning on, where nobody reads yet and nobody asks for the size."""
+        self._events = list(events)
+        self.tail = self.first + len(events) - 1
+
     def renew(self, epoch: str) -> None:
         """Go on under a new epoch: positions of the one before stay good up to here."""
         self.past[self.epoch] = self.tail

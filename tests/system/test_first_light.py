@@ -24,7 +24,9 @@ pytestmark = pytest.mark.timeout(240)
 
 
 def chat(content: str, **parameters: Any) -> dict[str, Any]:
-    return {"model": "campfire", "messages": [{"role": "user", "content": content}], **parameters}
+    """A question that wants a run of its own, whoever asked it before."""
+    body = {"model": "campfire", "messages": [{"role": "user", "content": content}], "cache": {"no-store": True}}
+    return {**body, **parameters}
 
 
 def test_it_listens_before_its_model_is_up(served_vllm: FirstLight) -> None:

@@ -49,6 +49,7 @@ def story(client: httpx.Client, url: str, topic: str) -> str:
         "messages": [{"role": "user", "content": f"Tell me a story about {topic}."}],
         "temperature": 0,
         "max_tokens": 200,
+        "cache": {"no-store": True},
     }
     id: str = client.post(f"{url}/v1/streams", json=body).json()["id"]
     return id

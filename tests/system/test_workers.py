@@ -62,7 +62,9 @@ def frozen(pid: int) -> Iterator[None]:
 
 
 def chat(content: str, **parameters: Any) -> dict[str, Any]:
-    return {"model": "campfire", "messages": [{"role": "user", "content": content}], **parameters}
+    """A question that wants a run of its own, whoever asked it before."""
+    body = {"model": "campfire", "messages": [{"role": "user", "content": content}], "cache": {"no-store": True}}
+    return {**body, **parameters}
 
 
 ENDLESS = chat("x", max_tokens=1900, ignore_eos=True, stream=True)

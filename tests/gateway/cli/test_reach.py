@@ -64,8 +64,9 @@ def test_the_whole_server_is_reached_from_its_machine_alone(workers: tuple[str, 
 
 
 def test_workers_keep_keys_in_the_file_and_not_in_their_redis(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("HEARTH_STATE_FILE", str(tmp_path / "hearth.db"))
     words = ("--workers", "2", "--model", "demo=scripted:", "--admin-key", "sesame")
     for _ in range(2):
         with process(*words) as served:

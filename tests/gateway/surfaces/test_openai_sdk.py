@@ -26,7 +26,10 @@ LOOK: ChatCompletionToolParam = {
 
 @pytest.fixture
 async def sdk(openai_url: Reached) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=openai_url.url, api_key="none", max_retries=0, timeout=60) as client:
+    anew = {"cache-control": "no-store"}
+    async with AsyncOpenAI(
+        base_url=openai_url.url, api_key="none", max_retries=0, timeout=60, default_headers=anew
+    ) as client:
         yield client
 
 

@@ -91,7 +91,7 @@ class Caching:
             return Bypass(why)
         # Until a model has booted it has not said what it is: only what is asked here meanwhile can be the same.
         version = traits.version or self._unbooted
-        ttl_s = control.ttl_s if control.ttl_s is not None else policy.ttl_s
+        ttl_s = policy.ttl_s if control.ttl_s is None else min(control.ttl_s, policy.ttl_s)
         name = fingerprint(
             (key.namespace, control.namespace or ""),
             model,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any, Final, Literal, NamedTuple
 
@@ -15,7 +14,8 @@ LONGEST_S: Final = 30 * 86_400.0
 """How long anybody may have an answer kept."""
 
 _SECONDS: Final = number(0, LONGEST_S)
-_DIRECTIVE: Final = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:=\s*(?:\"([^\"]*)\"|([^\s,]*)))?\s*(?:,|$)")
+_LONGEST: Final = 4096
+"""Letters of the header that are read."""
 
 
 class Control(NamedTuple):
@@ -64,8 +64,11 @@ _FIELDS: Final[dict[str, tuple[str, Any]]] = {
 
 
 def with_headers(control: Control, headers: Iterable[str]) -> Control:
-    """The wishes with those of `Cache-Control` headers; a directive that makes no sense is passed over."""
-    for name, value in _directives(",".join(headers)):
+    """The wishes with those of `Cache-Control` headers; a directive that is unknown is passed over.
+
+    An age that makes no sense is none that any answer has: whoever wants fresh text is not given old text for a slip.
+    """
+    for name, value in _directives(",".join(headers)[:_LONGEST]):
         match name:
             case "no-cache":
                 control = control._replace(no_cache=True)
@@ -73,17 +76,22 @@ def with_headers(control: Control, headers: Iterable[str]) -> Control:
                 control = control._replace(no_store=True)
             case "only-if-cached":
                 control = control._replace(only_if_cached=True)
-            case "max-age" if value.isdecimal() and value.isascii():
+            case "max-age":
                 known = control.max_age_s
-                control = control._replace(max_age_s=min(float(value), LONGEST_S if known is None else known))
-            case "min-fresh" if value.isdecimal() and value.isascii():
-                control = control._replace(min_fresh_s=min(float(value), LONGEST_S))
+                control = control._replace(max_age_s=min(_seconds(value), LONGEST_S if known is None else known))
+            case "min-fresh":
+                control = control._replace(min_fresh_s=min(_seconds(value), LONGEST_S))
     return control
 
 
 def _directives(header: str) -> Iterable[tuple[str, str]]:
-    for found in _DIRECTIVE.finditer(header):
-        yield found[1].lower(), found[2] or found[3] or ""
+    for directive in header.split(","):
+        name, _, value = directive.partition("=")
+        yield name.strip().lower(), value.strip().strip('"')
+
+
+def _seconds(value: str) -> float:
+    return float(value) if value.isdecimal() and value.isascii() else 0.0
 
 
 PLAIN: Final = Control()

@@ -150,6 +150,11 @@ def _shown(value: JSON) -> str:
 def _span(low: float, high: float, above: bool) -> str:
     if math.isinf(low) and math.isinf(high):
         return ""
+    least, most = _plain(low), _plain(high)
     if math.isinf(high):
-        return f" above {low:g}" if above else f" of at least {low:g}"
-    return f" above {low:g}, up to {high:g}" if above else f" from {low:g} to {high:g}"
+        return f" above {least}" if above else f" of at least {least}"
+    return f" above {least}, up to {most}" if above else f" from {least} to {most}"
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if math.isfinite(number) and number == int(number) else f"{number:g}"

@@ -69,28 +69,34 @@ class Totals(NamedTuple):
 
 
 class Cache(Protocol):
-    """The store of all entries, by fingerprint. Every method but `sweep` raises Unavailable."""
+    """The store of all entries, by fingerprint. Every method but `sweep` and `close` may raise Unavailable."""
 
-    async def claim(self, key: str, generation: str, fresh: Fresh, instead: str | None = None) -> Entry | None:
+    available: bool
+    """Whether it could be asked when it was last."""
+
+    async def claim(
+        self, key: str, generation: str, fresh: Fresh, label: Label, instead: str | None = None
+    ) -> Entry | None:
         """Make this run the one that answers, in one step; None when it is.
 
-        Else the entry that stands. One that is not fresh enough, or whose run is `instead`, makes room.
+        Else the entry that stands. A run that is not fresh enough, or is `instead`, makes room; an answer that is not
+        fresh enough for this caller stays for others until this run's is kept.
         """
 
     async def look(self, key: str) -> Entry | None:
         """The entry as it stands, claiming nothing."""
 
-    async def keep(self, key: str, generation: str, answer: bytes, ttl_s: float, label: Label) -> bool:
-        """Put the answer in place of the claim, if this run still has it; False when it has not."""
+    async def keep(self, key: str, generation: str, answer: bytes, ttl_s: float) -> bool:
+        """Put the answer in place of the claim; False when this run has it no more, or the answer is too large."""
 
     async def release(self, key: str, generation: str) -> None:
-        """Take a claim back, if this run has it and has not answered; harmless when not."""
+        """Take a claim back, if this run has it; harmless when not."""
 
     async def renew(self, claims: dict[str, str]) -> None:
         """Have claims (key to run) last, where they still stand."""
 
     async def purge(self, which: Which) -> int:
-        """Let go of those answers; how many there were. Runs are left alone."""
+        """Let go of those answers; of how many questions. What is being answered goes on, and is not kept."""
 
     async def totals(self) -> Totals:
         """What is held now."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
 from cache.base import Entry, Fresh, Label, Totals, Which
 
@@ -15,103 +15,139 @@ OVERHEAD: Final = 500
 """Bytes that an entry takes beside its answer, roughly."""
 
 
-class _Kept:
-    __slots__ = ("answer", "generation", "label", "since", "until")
+class _Part(NamedTuple):
+    """An answer, or the claim of a run that has none yet."""
 
-    def __init__(self, generation: str, since: float, until: float) -> None:
-        self.generation = generation
-        self.since = since
-        self.until = until
-        self.answer: bytes | None = None
-        self.label: Label | None = None
+    generation: str
+    label: Label
+    since: float
+    until: float
+    answer: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        return 0 if self.answer is None else len(self.answer) + OVERHEAD
+
+
+class _Kept:
+    """One question: an answer that is given meanwhile, and a run that is to give a new one."""
+
+    __slots__ = ("answer", "claim")
+
+    def __init__(self) -> None:
+        self.answer: _Part | None = None
+        self.claim: _Part | None = None
 
 
 class MemoryCache:
     """The store for one process; see Cache for what it promises. `clock` gives steady seconds."""
 
     def __init__(self, clock: Callable[[], float], most_bytes: int, claim_s: float = CLAIM_S) -> None:
+        self.available = True
         self._clock = clock
         self._most_bytes = most_bytes
         self._claim_s = claim_s
-        self._entries: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
         """The least lately asked first."""
         self._bytes = 0
 
-    async def claim(self, key: str, generation: str, fresh: Fresh, instead: str | None = None) -> Entry | None:
-        entry = self._look(key)
-        if entry is not None and entry.generation not in (generation, instead) and fresh.suffices(entry):
-            self._entries.move_to_end(key)
-            return entry
-        if entry is None or entry.generation != generation:
-            self._drop(key)
-            now = self._clock()
-            self._entries[key] = _Kept(generation, now, now + self._claim_s)
+    async def claim(
+        self, key: str, generation: str, fresh: Fresh, label: Label, instead: str | None = None
+    ) -> Entry | None:
+        kept = self._find(key)
+        if kept.claim is not None and kept.claim.generation == generation:
+            return None
+        if kept.answer is not None and kept.answer.generation == instead:
+            self._put(kept, None)
+        for part in (kept.answer, kept.claim):
+            if part is not None and part.generation != instead and fresh.suffices(entry := self._entry(part)):
+                return entry
+        now = self._clock()
+        kept.claim = _Part(generation, label, now, now + self._claim_s)
         return None
 
     async def look(self, key: str) -> Entry | None:
-        entry = self._look(key)
-        if entry is not None:
-            self._entries.move_to_end(key)
-        return entry
+        kept = self._find(key)
+        part = kept.answer or kept.claim
+        if part is None:
+            del self._kept[key]
+        return None if part is None else self._entry(part)
 
-    async def keep(self, key: str, generation: str, answer: bytes, ttl_s: float, label: Label) -> bool:
-        entry = self._look(key)
-        if entry is None or entry.generation != generation:
+    async def keep(self, key: str, generation: str, answer: bytes, ttl_s: float) -> bool:
+        kept = self._find(key)
+        claim = kept.claim
+        if claim is None or claim.generation != generation:
             return False
-        self._drop(key)
         now = self._clock()
-        kept = self._entries[key] = _Kept(generation, now, now + ttl_s)
-        kept.answer, kept.label = answer, label
-        self._bytes += len(answer) + OVERHEAD
+        part = _Part(generation, claim.label, now, now + ttl_s, answer)
+        kept.claim = None
+        if part.size > self._most_bytes:
+            return False
+        self._put(kept, part)
         self._make_room()
         return True
 
     async def release(self, key: str, generation: str) -> None:
-        entry = self._look(key)
-        if entry is not None and entry.generation == generation and entry.answer is None:
-            self._drop(key)
+        kept = self._find(key)
+        if kept.claim is not None and kept.claim.generation == generation:
+            kept.claim = None
 
     async def renew(self, claims: dict[str, str]) -> None:
         for key, generation in claims.items():
-            entry = self._look(key)
-            if entry is not None and entry.generation == generation and entry.answer is None:
-                self._entries[key].until = self._clock() + self._claim_s
+            kept = self._find(key)
+            if kept.claim is not None and kept.claim.generation == generation:
+                kept.claim = kept.claim._replace(until=self._clock() + self._claim_s)
 
     async def purge(self, which: Which) -> int:
-        gone = [
-            name for name, kept in self._entries.items() if kept.label is not None and which.means(name, kept.label)
-        ]
-        for name in gone:
-            self._drop(name)
-        return len(gone)
+        gone = [key for key, part in self._parts() if which.means(key, part.label)]
+        for key in gone:
+            if (kept := self._kept.pop(key, None)) is not None:
+                self._put(kept, None)
+        return len(set(gone))
 
     async def totals(self) -> Totals:
-        return Totals(sum(kept.answer is not None for kept in self._entries.values()), self._bytes)
+        return Totals(sum(kept.answer is not None for kept in self._kept.values()), self._bytes)
 
     async def sweep(self) -> None:
-        now = self._clock()
-        for key in [key for key, kept in self._entries.items() if kept.until <= now]:
-            self._drop(key)
+        for key in list(self._kept):
+            kept = self._kept[key]
+            self._expire(kept)
+            if kept.answer is None and kept.claim is None:
+                del self._kept[key]
 
     async def close(self) -> None:
         """Memory holds on to nothing."""
 
-    def _look(self, key: str) -> Entry | None:
-        kept, now = self._entries.get(key), self._clock()
-        if kept is None:
-            return None
-        if kept.until <= now:
-            self._drop(key)
-            return None
-        return Entry(kept.generation, now - kept.since, kept.until - now, kept.answer)
+    def _find(self, key: str) -> _Kept:
+        """What stands for a question now, as the one asked for most lately."""
+        kept = self._kept.setdefault(key, _Kept())
+        self._kept.move_to_end(key)
+        self._expire(kept)
+        return kept
 
-    def _drop(self, key: str) -> None:
-        kept = self._entries.pop(key, None)
-        if kept is not None and kept.answer is not None:
-            self._bytes -= len(kept.answer) + OVERHEAD
+    def _expire(self, kept: _Kept) -> None:
+        now = self._clock()
+        if kept.answer is not None and kept.answer.until <= now:
+            self._put(kept, None)
+        if kept.claim is not None and kept.claim.until <= now:
+            kept.claim = None
+
+    def _put(self, kept: _Kept, answer: _Part | None) -> None:
+        self._bytes += (0 if answer is None else answer.size) - (0 if kept.answer is None else kept.answer.size)
+        kept.answer = answer
+
+    def _entry(self, part: _Part) -> Entry:
+        now = self._clock()
+        return Entry(part.generation, now - part.since, part.until - now, part.answer)
+
+    def _parts(self) -> Iterator[tuple[str, _Part]]:
+        for key, kept in self._kept.items():
+            for part in (kept.answer, kept.claim):
+                if part is not None:
+                    yield key, part
 
     def _make_room(self) -> None:
-        for key in [key for key, kept in self._entries.items() if kept.answer is not None]:
+        for kept in list(self._kept.values()):
             if self._bytes <= self._most_bytes:
                 break
-            self._drop(key)
+            self._put(kept, None)

@@ -15,6 +15,7 @@ from cache.memory import CLAIM_S, OVERHEAD
 _T = TypeVar("_T")
 
 _AT_ONCE: Final = 200
+_DAY_MS: Final = 86_400_000
 _FOLDER: Final = Path(__file__).parent / "scripts"
 
 
@@ -51,6 +52,8 @@ class RedisCache:
         sweep_s: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.available = True
+        """A Fallback watches over that."""
         self._server = server
         self._most_bytes = most_bytes
         self._claim_ms = round(claim_s * 1000)
@@ -64,24 +67,35 @@ class RedisCache:
         """What was asked for since the index was told."""
         self._scripts = {name: (_FOLDER / f"{name}.lua").read_text() for name in _NAMES}
 
-    async def claim(self, key: str, generation: str, fresh: Fresh, instead: str | None = None) -> Entry | None:
+    async def claim(
+        self, key: str, generation: str, fresh: Fresh, label: Label, instead: str | None = None
+    ) -> Entry | None:
         most = "" if fresh.max_age_s is None else round(fresh.max_age_s * 1000)
         told = [generation, instead or "", most, round(fresh.min_ttl_s * 1000), self._claim_ms]
-        return self._entry(key, await self._script("claim", [self._key(key)], told))
+        entry = self._entry(key, await self._script("claim", [self._key(key)], told))
+        if entry is None:
+            _, until, facts, _ = self._index
+            forget_at = round(self._clock() * 1000) + _DAY_MS
+            await self._script("mark", [until, facts], [key, forget_at, orjson.dumps([0, *label])])
+        return entry
 
     async def look(self, key: str) -> Entry | None:
         return self._entry(key, await self._script("look", [self._key(key)], []))
 
-    async def keep(self, key: str, generation: str, answer: bytes, ttl_s: float, label: Label) -> bool:
-        ttl_ms = round(ttl_s * 1000)
+    async def keep(self, key: str, generation: str, answer: bytes, ttl_s: float) -> bool:
+        size, ttl_ms = len(answer) + OVERHEAD, max(1, round(ttl_s * 1000))
+        if size > self._most_bytes:
+            await self.release(key, generation)
+            return False
         if not await self._script("keep", [self._key(key)], [generation, answer, ttl_ms]):
             return False
-        size, now = len(answer) + OVERHEAD, round(self._clock() * 1000)
-        await self._script("note", self._index, [key, now, now + ttl_ms, size, orjson.dumps([size, *label])])
+        now = round(self._clock() * 1000)
+        await self._script("note", self._index, [key, now, now + ttl_ms, size])
         return True
 
     async def release(self, key: str, generation: str) -> None:
-        await self._script("release", [self._key(key)], [generation])
+        if await self._script("release", [self._key(key)], [generation]):
+            await self._forget([key])
 
     async def renew(self, claims: dict[str, str]) -> None:
         for key, generation in claims.items():
@@ -166,4 +180,4 @@ class RedisCache:
         return f"{self._prefix}:cached:{key}"
 
 
-_NAMES: Final = ("claim", "look", "keep", "release", "renew", "note", "forget", "drop")
+_NAMES: Final = ("claim", "look", "keep", "release", "renew", "mark", "note", "forget", "drop")

@@ -228,14 +228,17 @@ def _limits(settings: Settings, redis: Address | None, clock: Clock, metrics: Me
 
 def _cache(settings: Settings, redis: Address | None, clock: Clock) -> Cache:
     """Where answers are kept to be given again."""
+    own = MemoryCache(clock.steady, settings.cache_bytes)
     if redis is None:
-        return MemoryCache(clock.steady, settings.cache_bytes)
+        return own
+    from cache.fallback import Fallback
     from cache.redis import RedisCache
     from gateway.redis.lending import Lent
     from gateway.redis.link import Link
 
     client = redis.client(connections=4, timeout_s=_CACHE_S)
-    return RedisCache(Lent(Link("cache", client, clock.steady, _CACHE_S)), settings.cache_bytes)
+    shared = RedisCache(Lent(Link("cache", client, clock.steady, _CACHE_S)), settings.cache_bytes)
+    return Fallback(shared, own, clock.steady)
 
 
 def _context_length(pool: Pool, model: str) -> int | None:

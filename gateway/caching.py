@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
-from cache.base import Cache, Entry, Fresh, Label, Unavailable
+from cache.base import Cache, Entry, Fresh, Label
 from cache.fingerprint import fingerprint
 from cache.memory import CLAIM_S
 from engines.base import Prompt, Traits
@@ -17,9 +17,7 @@ from gateway.log.local import Log
 from gateway.metrics import Metrics
 from gateway.wire.cache_control import Control
 
-_T = TypeVar("_T")
-
-_RENEW_S: Final = CLAIM_S / 4
+_RENEW_S: Final = CLAIM_S / 12
 _UNBOOTED_TTL_S: Final = 60.0
 """Nobody finds an answer again that was made before its model said its version."""
 
@@ -65,7 +63,7 @@ def decide(sharing: Sharing, key: Key, prompt: Prompt, defaults: Mapping[str, An
 
 
 class Caching:
-    """Asks the store, keeps what may be kept, and goes on without it when it is away."""
+    """Asks the store, and keeps what may be kept. A store that may be away is given as a Fallback."""
 
     def __init__(self, cache: Cache, policies: Mapping[str, Policy], default: Policy, metrics: Metrics) -> None:
         self.store = cache
@@ -75,12 +73,11 @@ class Caching:
         self._folding = Folding()
         self._unbooted = new_id("unbooted")
         self._renewed_at = 0.0
-        self._available = True
 
     @property
     def available(self) -> bool:
-        """Whether the store gave an answer when it was asked last."""
-        return self._available
+        """Whether all that is kept could be asked for when it was last."""
+        return self.store.available
 
     def question(self, model: str, traits: Traits, prompt: Prompt, key: Key, control: Control) -> Question | Bypass:
         """What to look for, if anything."""
@@ -106,12 +103,13 @@ class Caching:
         return Question(shared, Fresh(control.max_age_s, control.min_fresh_s))
 
     async def claim(self, question: Question, generation: Generation, instead: str | None = None) -> Entry | None:
-        """The entry that answers, or None when this run is to. Raises Unavailable."""
-        return await self._ask(self.store.claim(question.shared.key, generation.id, question.fresh, instead))
+        """The entry that answers, or None when this run is to."""
+        label = Label(generation.owner, generation.model, generation.key)
+        return await self.store.claim(question.shared.key, generation.id, question.fresh, label, instead)
 
     async def look(self, question: Question) -> Entry | None:
-        """The entry that answers, if one does. Raises Unavailable."""
-        entry = await self._ask(self.store.look(question.shared.key))
+        """The entry that answers, if one does."""
+        entry = await self.store.look(question.shared.key)
         return entry if entry is not None and question.fresh.suffices(entry) else None
 
     def unfold(self, answer: bytes, generation: Generation) -> Log | None:
@@ -125,10 +123,7 @@ class Caching:
     async def release(self, generation: Generation) -> None:
         """A run that claimed its question does not answer it."""
         if generation.shared is not None:
-            try:
-                await self._ask(self.store.release(generation.shared.key, generation.id))
-            except Unavailable:
-                return  # A claim that nobody renews lapses.
+            await self.store.release(generation.shared.key, generation.id)
 
     async def ended(self, log: Log) -> None:
         """Keep the answer of a run that has ended, if it is whole; else let the next one run."""
@@ -138,12 +133,8 @@ class Caching:
             return
         why = incomplete(log)
         if why is None and shared.ttl_s > 0:
-            label = Label(generation.owner, generation.model, generation.key)
-            try:
-                answer = self._folding.fold(log)
-                await self._ask(self.store.keep(shared.key, generation.id, answer, shared.ttl_s, label))
-            except Unavailable:
-                why = "unavailable"
+            if not await self.store.keep(shared.key, generation.id, self._folding.fold(log), shared.ttl_s):
+                why = "let-go"
         else:
             await self.release(generation)
         if why is not None:
@@ -154,23 +145,9 @@ class Caching:
         if now - self._renewed_at < _RENEW_S:
             return
         self._renewed_at = now
-        claims = {each.shared.key: each.id for each in running if each.shared is not None}
-        try:
-            # Asked for its own sake where nothing is to be renewed: so that it is known whether the store is there.
-            await self._ask(self.store.renew(claims) if claims else self.store.totals())
-        except Unavailable:
-            return
+        await self.store.renew({each.shared.key: each.id for each in running if each.shared is not None})
         await self.store.sweep()
 
     async def close(self) -> None:
         """Let go of the store."""
         await self.store.close()
-
-    async def _ask(self, work: Awaitable[_T]) -> _T:
-        try:
-            answer = await work
-        except Unavailable:
-            self._available = False
-            raise
-        self._available = True
-        return answer

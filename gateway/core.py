@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -16,8 +16,7 @@ from gateway.call import Call
 from gateway.claims.base import Claims
 from gateway.clock import Clock
 from gateway.errors import HearthError
-from gateway.events import Event, Failed, Opened
-from gateway.following import Following
+from gateway.events import Failed, Opened
 from gateway.generation import Generation, new_id
 from gateway.idempotency import Idempotency
 from gateway.keys import Key
@@ -28,7 +27,7 @@ from gateway.metrics import Metrics
 from gateway.readers import Readers
 from gateway.runner import Parts
 from gateway.runs import Runs
-from gateway.sharing import Found, Sharing, may_ask_again
+from gateway.sharing import Found, Sharing
 from gateway.suggest import nearest, shown
 from gateway.wire import cache_control
 from gateway.wire.cache_control import Control, Told
@@ -88,7 +87,7 @@ class Gateway:
         self._deadlines = deadlines
         self._runs = Runs(Parts(logs, pool, caching, gate, clock, metrics), deadlines.running)
         self._readers = Readers(deadlines.reader_stall_s, deadlines.reader_lag_bytes, metrics)
-        self._sharing = Sharing(caching, logs, gate, Following(logs, self._readers))
+        self._sharing = Sharing(caching, logs, gate, self._readers)
         self.reading = self._readers.reading
         self.join, self.leave = self._readers.join, self._readers.leave
         self._watch: asyncio.Task[None] | None = None
@@ -122,13 +121,15 @@ class Gateway:
         surface: str,
         grace: float | None = 0.0,
         addressed: bool = False,
+        whole: bool = False,
         idempotency_key: str | None = None,
         control: Control = cache_control.PLAIN,
     ) -> Started:
         """Begin to answer a prompt, or find the log that answers it: an earlier call's, a kept one, another one's.
 
         `grace` is for how many seconds it goes on with nobody reading (None: to its end). A call that is `addressed`
-        by its id later (to resume, to stop) has a log of its own, whoever answers.
+        by its id later (to resume, to stop) has a log of its own, whoever answers. One that wants the `whole` answer
+        is told nothing of it before its end.
         Raises HearthError `unknown_model`, `invalid_request`, `overloaded`, `draining`, what the gate raises, and
         `not_cached`; with an idempotency key `idempotency_mismatch`, `expired`, `log_unavailable` as well.
         """
@@ -145,7 +146,7 @@ class Gateway:
                 found = Found(await self.open(earlier.id, key.namespace), "run", None)
             else:
                 found = await self._answer(
-                    seat, generation, key, control, addressed=addressed or idempotency_key is not None
+                    seat, generation, key, control, addressed=addressed or idempotency_key is not None, whole=whole
                 )
         headers |= found.headers
         if found.told is not None:
@@ -157,7 +158,7 @@ class Gateway:
             key=key,
             surface=surface,
             created=generation.created if found.own else now,
-            generation=generation,
+            generation=found.run or generation,
             how=found.how,
             headers=headers,
             replayed=earlier is not None,
@@ -177,7 +178,7 @@ class Gateway:
         )
 
     async def _answer(
-        self, seat: Seat, generation: Generation, key: Key, control: Control, *, addressed: bool
+        self, seat: Seat, generation: Generation, key: Key, control: Control, *, addressed: bool, whole: bool
     ) -> Found:
         """The log that answers: this generation's own, or another one that says the same."""
         question = self.caching.question(seat.name, seat.engine.traits, generation.prompt, key, control)
@@ -200,18 +201,22 @@ class Gateway:
         if not addressed:
             # Whoever follows it keeps it going, be it this call or another.
             generation.grace = 0.0
-            return await find_like(generation)
 
         def again() -> Awaitable[Found]:
             return find_like(self._generation(seat.name, generation.prompt, key, generation.surface, 0.0))
 
-        found = await again()
-        source = self._sharing.follow(found, key, again)
-        followed = await self._begin(generation, key, source)
-        return found._replace(log=followed.log, copied=True)
+        found = await (again() if addressed else find_like(generation))
+        if not addressed and found.how != "join":
+            return found
+        # Whoever follows another's run has a log of its own: what befalls that run need not befall this call.
+        if not addressed:
+            generation = self._generation(seat.name, generation.prompt, key, generation.surface, 0.0)
+        source = self._sharing.follow(found, key, again, whole=whole)
+        log = await self._runs.copy(generation, source, lasting=addressed)
+        return found._replace(log=log, copied=True, run=None if addressed else found.log.generation)
 
-    async def _begin(self, generation: Generation, key: Key, source: AsyncGenerator[Event] | None = None) -> Found:
-        log, admission = await self._runs.begin(generation, key, source)
+    async def _begin(self, generation: Generation, key: Key) -> Found:
+        log, admission = await self._runs.begin(generation, key)
         return Found(log, "run", None, admission.headers)
 
     @contextmanager
@@ -222,10 +227,6 @@ class Gateway:
             yield reader
         if found.log.ended and not found.own:
             self._sharing.shared(found, call.key)
-
-    def may_ask_again(self, started: Started, error: HearthError) -> bool:
-        """Whether a call that was told nothing yet should start once more: the run that it followed failed."""
-        return may_ask_again(started.found, error)
 
     async def open(self, id: str, owner: str, after: Position | None = None) -> Log:
         """The log of a generation, at least up to there if it has that much.
@@ -349,6 +350,7 @@ class Gateway:
                 self._readers.cut_stalled()
                 self._runs.fail_silent(self._clock.steady() - self._deadlines.engine_silence_s)
                 await self._logs.sweep()
+                await self._runs.sweep()
                 await self._idempotency.sweep()
                 await self.caching.renew(self._runs.generations, self._clock.steady())
                 await self._gate.tick()

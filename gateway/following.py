@@ -19,41 +19,52 @@ _PATIENCE_S: Final = 30.0
 _PAUSE_S: Final = 0.25
 
 
-class Following:
-    """Reads the logs of shared runs."""
+class Follower:
+    """Reads a run for one call. It counts as a reader from when it is made until it is closed."""
 
-    def __init__(self, logs: Logs, readers: Readers) -> None:
+    def __init__(self, log: Log, logs: Logs, readers: Readers) -> None:
         self._logs = logs
         self._readers = readers
+        self._reader = readers.join(log)
 
-    async def events(self, log: Log) -> AsyncGenerator[Event]:
+    def move(self, log: Log) -> None:
+        """Follow another run instead, from its beginning."""
+        self.close()
+        self._reader = self._readers.join(log)
+
+    def close(self) -> None:
+        """Follow no longer; harmless the second time."""
+        self._readers.leave(self._reader)
+
+    async def events(self) -> AsyncGenerator[Event]:
         """Every event but the first and the last. Raises HearthError with why the log did not finish."""
-        after: Position | None = None
         while True:
-            with self._readers.reading(log, after) as reader:
-                while True:
-                    for event in reader.take():
-                        if isinstance(event, Failed | Canceled):
-                            raise failure.of(event)
-                        if not isinstance(event, Opened | Finished):
-                            yield event
-                    if reader.done:
-                        return
-                    if log.lost is not None:
-                        break
-                    await reader.wait(_LOOK_S)
-                if reader.next > log.first:
-                    after = Position(log.epoch, reader.next - 1)
-            log = await self._find_again(log, after)
+            reader = self._reader
+            for event in reader.take():
+                if isinstance(event, Failed | Canceled):
+                    raise failure.of(event)
+                if not isinstance(event, Opened | Finished):
+                    yield event
+            if reader.done:
+                return
+            if reader.log.lost is None:
+                await reader.wait(_LOOK_S)
+            else:
+                await self._find_again()
 
-    async def _find_again(self, lost: Log, after: Position | None) -> Log:
-        """The log as it goes on elsewhere. Raises HearthError `cannot_continue`."""
-        clock = asyncio.get_running_loop().time
+    async def _find_again(self) -> None:
+        """Read on where the log goes on elsewhere. Raises HearthError `cannot_continue`."""
+        lost, clock = self._reader.log, asyncio.get_running_loop().time
+        after = Position(lost.epoch, self._reader.next - 1) if self._reader.next > lost.first else None
         deadline = clock() + _PATIENCE_S
         while True:
             try:
-                return await self._logs.open(lost.generation.id, lost.generation.owner, after)
+                log = await self._logs.open(lost.generation.id, lost.generation.owner, after)
+                again = self._readers.join(log, after)
+                break
             except HearthError as error:
                 if not error.row.may_retry or clock() > deadline:
                     raise HearthError("cannot_continue") from None
             await asyncio.sleep(_PAUSE_S)
+        self.close()
+        self._reader = again

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-from cache.base import Fresh, Label, Unavailable, Which
+from cache.base import Fresh, Label, Which
 from cache.fingerprint import fingerprint
 from cache.semantic import Question as Asked
 from cache.semantic import Semantic
@@ -107,7 +107,4 @@ class Likeness:
         await self._semantic.close()
 
     async def _stands(self, question: Question) -> bool:
-        try:
-            return await self._caching.look(question) is not None
-        except Unavailable:
-            return True  # Whoever looks for it exactly finds that out as well, and says so.
+        return await self._caching.look(question) is not None

@@ -41,7 +41,7 @@ class Metrics:
         )
         self._cache_up = Gauge(
             "hearth_cache_up",
-            "1 while the cache can be asked, 0 while calls go on without it.",
+            "1 while the shared cache can be asked, 0 while each process shares by itself.",
             registry=on,
             multiprocess_mode="livemin",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final, Literal, NamedTuple
 
@@ -57,6 +57,13 @@ class Parts(NamedTuple):
     metrics: Metrics
 
 
+class Source(NamedTuple):
+    """What another run says, and how to follow that no longer."""
+
+    events: AsyncGenerator[Event]
+    close: Callable[[], None]
+
+
 class Runner:
     """The only writer of one generation's log. `stop` and `fail` end it early.
 
@@ -70,7 +77,7 @@ class Runner:
         parts: Parts,
         admission: Admission,
         *,
-        source: AsyncGenerator[Event] | None = None,
+        source: Source | None = None,
         inherited: bool = False,
     ) -> None:
         self.generation = generation = writer.log.generation
@@ -79,6 +86,8 @@ class Runner:
         self._clock = clock
         self._admission = admission
         self._source = source
+        self.follows = source is not None
+        """Whether another run answers, and not an engine: at first, at least."""
         self._inherited = inherited
         self._abandonment = Abandonment(writer, self._logs, lambda: self.stop("abandoned"))
         self._began = clock.steady() - max(0.0, clock.wall() - generation.created)
@@ -116,10 +125,13 @@ class Runner:
         """End the generation as failed; harmless when it has ended."""
         self._end(error)
 
-    def hand_over(self) -> None:
-        """Leave the generation to another replica; harmless when it has ended."""
-        self._handed_over = True
-        self._interrupt()
+    def part(self) -> None:
+        """Leave the generation to another replica, or stop it where none has its log; harmless when it has ended."""
+        if self._logs.shared:
+            self._handed_over = True
+            self._interrupt()
+        else:
+            self.stop("shutdown")
 
     def _end(self, why: Reason | HearthError) -> None:
         if self._stopped is None and self._task is not None:
@@ -149,6 +161,8 @@ class Runner:
                 if self._handed_over:
                     await self._logs.let_go(self._writer)
         finally:
+            if self._source is not None:
+                self._source.close()
             await self._admission.close(None if terminal is None else Outcome(terminal, self._busy_s))
             if terminal is not None:
                 await self._caching.ended(self._writer.log)
@@ -185,7 +199,7 @@ class Runner:
         self._cancellable = True
         if self._source is not None:
             try:
-                await self._copy(self._source)
+                await self._copy(self._source.events)
                 return
             except HearthError as error:
                 await self._stand_alone(error)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from gateway.admission import FREE, NEVER_BEGAN, Admission
 from gateway.errors import HearthError
-from gateway.events import Event, Opened
+from gateway.events import Opened
 from gateway.generation import Generation
 from gateway.keys import Key
-from gateway.log.base import Writer
+from gateway.log.base import Retention, Writer
 from gateway.log.local import Log
-from gateway.runner import Parts, Runner
+from gateway.log.memory import MemoryLogs
+from gateway.runner import Parts, Runner, Source
 
 _PAUSE_S: Final = 1.0
 """After a failure to take what others left, before the next try."""
@@ -30,12 +31,23 @@ class Runs:
         self._most = most
         self._runners: dict[str, Runner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._passing = MemoryLogs(parts.clock.steady, Retention(ended_s=0, remembered_s=0))
+        """Logs that nobody finds by their id: each is for one caller, who follows another run."""
         self._adopting: asyncio.Task[None] | None = None
         self.closing = False
         """Whether new runs are refused because the server is going down."""
 
     def __len__(self) -> int:
         return len(self._runners)
+
+    @property
+    def _asking(self) -> int:
+        """How many ask an engine, as far as is known when they begin."""
+        return sum(not runner.follows for runner in self._runners.values())
+
+    async def sweep(self) -> None:
+        """Let go of logs that have served; called every second."""
+        await self._passing.sweep()
 
     def get(self, id: str) -> Runner | None:
         """The runner of that generation, if it runs here."""
@@ -46,38 +58,53 @@ class Runs:
         """What runs here."""
         return [runner.generation for runner in self._runners.values()]
 
-    async def begin(
-        self, generation: Generation, key: Key, source: AsyncGenerator[Event] | None = None
-    ) -> tuple[Log, Admission]:
-        """Begin a run: on an engine, or of what the source says. Raises HearthError `draining`, `overloaded`, and as
-        `Gate.admit`.
-        """
+    async def begin(self, generation: Generation, key: Key) -> tuple[Log, Admission]:
+        """Begin a run on an engine. Raises HearthError `draining`, `overloaded`, and as `Gate.admit`."""
         if self.closing:
             raise HearthError("draining")
-        if len(self) >= self._most:
+        if self._asking >= self._most:
             raise HearthError("overloaded")
-        admission = await self._parts.gate.admit(generation, key) if source is None else FREE
+        admission = await self._parts.gate.admit(generation, key)
         try:
-            opened = Opened(generation.id, generation.model, generation.created)
-            writer = await self._parts.logs.create(generation, opened)
+            writer = await self._parts.logs.create(generation, _opened(generation))
         except BaseException:
             await admission.close(NEVER_BEGAN)
             raise
         self._parts.metrics.started(generation.model, generation.surface)
-        self.run(writer, admission, source=source)
+        self.run(writer, admission)
         return writer.log, admission
+
+    async def copy(self, generation: Generation, source: Source, *, lasting: bool) -> Log:
+        """Begin a run of what the source says. One that is not `lasting` is for a caller of this process alone.
+
+        Raises HearthError `draining`.
+        """
+        parts = self._parts if lasting else self._parts._replace(logs=self._passing)
+        try:
+            if self.closing:
+                raise HearthError("draining")
+            writer = await parts.logs.create(generation, _opened(generation))
+        except BaseException:
+            source.close()
+            raise
+        if lasting:
+            self._parts.metrics.started(generation.model, generation.surface)
+        self.run(writer, FREE, source=source, parts=parts)
+        return writer.log
 
     def run(
         self,
         writer: Writer,
         admission: Admission,
         *,
-        source: AsyncGenerator[Event] | None = None,
+        source: Source | None = None,
         inherited: bool = False,
+        parts: Parts | None = None,
     ) -> None:
         """Have a log written to its end."""
         id = writer.log.generation.id
-        runner = self._runners[id] = Runner(writer, self._parts, admission, source=source, inherited=inherited)
+        runner = Runner(writer, parts or self._parts, admission, source=source, inherited=inherited)
+        self._runners[id] = runner
         task = self._tasks[id] = runner.start()
         task.add_done_callback(lambda task: self._forget(id))
 
@@ -107,10 +134,7 @@ class Runs:
     async def part(self) -> None:
         """Hand what still runs over to another replica, or stop it where there is none."""
         for runner in list(self._runners.values()):
-            if self._parts.logs.shared:
-                runner.hand_over()
-            else:
-                runner.stop("shutdown")
+            runner.part()
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()))
 
@@ -128,3 +152,7 @@ class Runs:
                 # It must outlive whatever one round of it meets.
                 _log.exception("orphans could not be taken")
                 await asyncio.sleep(_PAUSE_S)
+
+
+def _opened(generation: Generation) -> Opened:
+    return Opened(generation.id, generation.model, generation.created)

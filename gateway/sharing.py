@@ -9,18 +9,20 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from cache.base import Entry, Unavailable
+from cache.base import Entry
 from gateway.admission import Gate, Spared
 from gateway.caching import Caching, Question
 from gateway.call import How
 from gateway.errors import HearthError
 from gateway.events import Delta, Event, Finished
-from gateway.following import Following
+from gateway.following import Follower
 from gateway.generation import Generation
 from gateway.keys import Key
 from gateway.log.base import Logs
 from gateway.log.folding import incomplete
 from gateway.log.local import Log
+from gateway.readers import Readers
+from gateway.runner import Source
 from gateway.wire.cache_control import Told
 
 _BEGIN_S: Final = 5.0
@@ -36,8 +38,10 @@ class Found(NamedTuple):
     how: How
     told: Told | None
     headers: Mapping[str, str] = {}
+    run: Generation | None = None
+    """Where the log is made of another run's, for this call alone, and is not to be found by its id: that run."""
     copied: bool = False
-    """Whether the log is the call's own, though another one's run answers: it says what that one says."""
+    """Whether the log is made of another run's, for this call alone."""
 
     @property
     def own(self) -> bool:
@@ -52,24 +56,17 @@ Begin = Callable[[Generation], Awaitable[Found]]
 class Sharing:
     """Finds the run that answers, or has it begun."""
 
-    def __init__(self, caching: Caching, logs: Logs, gate: Gate, following: Following) -> None:
+    def __init__(self, caching: Caching, logs: Logs, gate: Gate, readers: Readers) -> None:
         self._caching = caching
         self._logs = logs
         self._gate = gate
-        self._following = following
+        self._readers = readers
 
     async def find(self, question: Question, generation: Generation, begin: Begin) -> Found:
-        """The log that answers: a kept one, that of a run under way, or that of this generation, which then begins.
-
-        Without the store every question has a run of its own.
-        """
+        """The log that answers: a kept one, that of a run under way, or that of this generation, which then begins."""
         instead, pause = None, _FIRST_PAUSE_S
         while True:
-            try:
-                entry = await self._caching.claim(question, generation, instead)
-            except Unavailable:
-                found = await begin(generation)
-                return found._replace(told=Told("BYPASS", why="unavailable"))
+            entry = await self._caching.claim(question, generation, instead)
             if entry is None:
                 return await self._lead(question, generation, begin)
             log = await self._log(entry, generation)
@@ -83,36 +80,47 @@ class Sharing:
 
     async def find_kept(self, question: Question, generation: Generation) -> Found:
         """What is there without a run of one's own. Raises HearthError `not_cached`."""
-        try:
-            entry = await self._caching.look(question)
-        except Unavailable:
-            entry = None
+        entry = await self._caching.look(question)
         log = await self._log(entry, generation) if entry is not None else None
         if entry is None or log is None or not _answers(entry, log):
             raise HearthError("not_cached")
         return _told(question, entry, log)
 
-    async def follow(self, found: Found, key: Key, again: Callable[[], Awaitable[Found]]) -> AsyncGenerator[Event]:
-        """What the found log says, but for its end. Where its run fails before it has said a word, asks once more.
+    def follow(self, found: Found, key: Key, again: Callable[[], Awaitable[Found]], *, whole: bool) -> Source:
+        """What the found log says, but for its end; it is followed from now on.
 
-        Raises HearthError with what the log says if it did not finish.
+        Where its run fails before its caller was told a word, asks once more; a caller who wants the `whole` answer
+        is told nothing before its end. Raises HearthError with what the log says if it did not finish.
         """
+        follower = Follower(found.log, self._logs, self._readers)
+        return Source(self._events(follower, found, key, again, whole), follower.close)
+
+    async def _events(
+        self, follower: Follower, found: Found, key: Key, again: Callable[[], Awaitable[Found]], whole: bool
+    ) -> AsyncGenerator[Event]:
         for last in (False, True):
             silent = True
             try:
-                async with aclosing(self._following.events(found.log)) as events:
+                held = []
+                async with aclosing(follower.events()) as events:
                     async for event in events:
+                        if whole:
+                            held.append(event)
+                            continue
                         silent = silent and not isinstance(event, Delta)
                         yield event
+                for event in held:
+                    yield event
                 self.shared(found, key)
                 return
             except HearthError as error:
-                if last or not silent or not may_ask_again(found, error):
+                if last or not silent or found.how != "join" or not (error.row.may_retry or error.code == "canceled"):
                     raise
             found = await again()
+            follower.move(found.log)
 
     def shared(self, found: Found, key: Key) -> None:
-        """Note that a call was answered by a run of somebody else's, once that has ended."""
+        """Note that a call was answered by a run of somebody else's, which has ended."""
         end = found.log.between(found.log.tail, found.log.tail + 1)[0]
         if found.how == "run" or not isinstance(end, Finished):
             return
@@ -149,8 +157,3 @@ def _told(question: Question, entry: Entry, log: Log) -> Found:
     if entry.answer is not None:
         return Found(log, "hit", Told("HIT", key, entry.age_s, entry.ttl_s, entry.generation))
     return Found(log, "join", Told("JOIN", key, source=entry.generation))
-
-
-def may_ask_again(found: Found, error: HearthError) -> bool:
-    """Whether a call that only followed may ask anew: what befell the run it followed is none of its doing."""
-    return found.how == "join" and not found.copied and (error.row.may_retry or error.code == "canceled")

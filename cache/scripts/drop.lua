@@ -1,6 +1,3 @@
--- Let go of an answer; a claim stays. KEYS: the entry (hash). Answers how many there were.
+-- Let go of an answer, and of a claim: what that run answers is not kept. KEYS: the entry (hash). Answers how many.
 
-if redis.call('HEXISTS', KEYS[1], 'answer') == 1 then
-  return redis.call('DEL', KEYS[1])
-end
-return 0
+return redis.call('DEL', KEYS[1])

@@ -2,8 +2,11 @@
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local held = redis.call('HMGET', KEYS[1], 'generation', 'since', 'answer')
-if not held[1] then
-  return {}
+local held = redis.call('HMGET', KEYS[1], 'answer', 'by', 'since', 'until', 'run', 'run_since', 'run_until')
+if held[1] and now < tonumber(held[4]) then
+  return {held[2], now - held[3], held[4] - now, held[1]}
 end
-return {held[1], now - held[2], redis.call('PTTL', KEYS[1]), held[3]}
+if held[5] and now < tonumber(held[7]) then
+  return {held[5], now - held[6], held[7] - now, false}
+end
+return {}

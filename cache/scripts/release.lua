@@ -1,7 +1,8 @@
--- Take a claim back. KEYS: the entry (hash). ARGV: the run that has it and has not answered, or else nothing happens.
+-- Take a claim back. KEYS: the entry (hash). ARGV: the run that has it, or else nothing happens.
+-- Answers 1 when nothing is left of the entry.
 
-local held = redis.call('HMGET', KEYS[1], 'generation', 'answer')
-if held[1] == ARGV[1] and not held[2] then
-  redis.call('DEL', KEYS[1])
+if redis.call('HGET', KEYS[1], 'run') ~= ARGV[1] then
+  return 0
 end
-return 0
+redis.call('HDEL', KEYS[1], 'run', 'run_since', 'run_until')
+return 1 - redis.call('EXISTS', KEYS[1])

@@ -1,7 +1,10 @@
--- Have a claim last. KEYS: the entry (hash). ARGV: the run that has it and has not answered, ms that a claim lasts.
+-- Have a claim last. KEYS: the entry (hash). ARGV: the run that has it, or else nothing happens; ms that a claim lasts.
 
-local held = redis.call('HMGET', KEYS[1], 'generation', 'answer')
-if held[1] == ARGV[1] and not held[2] then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if redis.call('HGET', KEYS[1], 'run') == ARGV[1] then
+  local time = redis.call('TIME')
+  redis.call('HSET', KEYS[1], 'run_until', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2])
+  if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  end
 end
 return 0

@@ -19,8 +19,9 @@ _SAMPLE: Final = 64 << 10
 def version_of(source: str, commit: str | None, knobs: Mapping[str, str], more: tuple[str, ...]) -> str | None:
     """The name of a model as it is served: a folder, or one of a hub's at that commit, with those knobs.
 
-    `more` is whatever else the answers depend on. None where neither the folder nor the commit is known. Other weights
-    of the same size differ in practice in every sample; names, sizes and small files count in full.
+    `more` is whatever else the answers depend on. None where neither the folder nor the commit is known. Of files that
+    are too large to be read whole, samples count, and when they were last written: a copy that is to answer for another
+    one keeps the times of its files (`cp -p`).
     """
     folder = Path(source)
     if not folder.is_dir() and commit is None:
@@ -60,7 +61,8 @@ def _hidden(path: Path) -> bool:
 
 
 def _file(path: Path) -> str:
-    size = path.stat().st_size
+    facts = path.stat()
+    size = facts.st_size
     with path.open("rb") as file:
         if size <= _WHOLE:
             return f"{size} {_hash(iter([file.read()]))}"
@@ -69,7 +71,7 @@ def _file(path: Path) -> str:
             file.seek((size - _SAMPLE) * index // (_SAMPLES - 1))
             return file.read(_SAMPLE)
 
-        return f"{size} {_hash(map(sample, range(_SAMPLES)))}"
+        return f"{size} {facts.st_mtime_ns} {_hash(map(sample, range(_SAMPLES)))}"
 
 
 def _hash(parts: Iterator[bytes]) -> str:

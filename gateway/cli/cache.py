@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
         if by or given.all:
             raise Trouble("`hearth cache show` shows all of it; leave the rest out.")
         told = caller.ask("GET", "/admin/cache")
-        _say(told, f"{told['entries']} answers, {told['bytes'] / 1e6:.1f} MB", as_json=given.json)
+        _say(told, f"{told['entries']} answers, {told['bytes'] / 1e3:,.1f} kB", as_json=given.json)
     else:
         if not by and not given.all:
             raise Trouble("Say what to let go of: --model, --namespace, --key, --fingerprint, or --all.")

@@ -33,6 +33,8 @@ def routes(store: Cache, likeness: Likeness | None) -> list[Route]:
         administrator(request)
         by = dict(request.query_params)
         everything = by.pop("all", "") == "true"
+        if "" in by.values():
+            raise HearthError("invalid_request", "What to purge by may not be empty.")
         for name in by:
             if name not in _BY:
                 raise HearthError(

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from engines.pool import Seat
-from gateway.core import Gateway, Started
+from gateway.core import Gateway
 from gateway.errors import HearthError
 from gateway.log.local import Reader
 from gateway.surfaces.body import BodyLimits, read_json
@@ -81,40 +81,17 @@ class Answers:
         headers, key = identify(request), caller(request)
         ask = self._kind.parse(await read_json(request, self._limits))
         resumable = ask.stream and request.headers.get("x-resumable") == "1"
-
-        async def start() -> Started:
-            return await self._gateway.start(
-                ask.model,
-                ask.prompt,
-                key=key,
-                surface=self._kind.surface,
-                grace=self._grace_s if resumable else 0.0,
-                addressed=resumable,
-                idempotency_key=idempotency_key(request),
-                control=cache_control(request, ask.cache),
-            )
-
-        started = await start()
-        try:
-            await self._answer(started, ask, headers, scope, receive, send, resumable=resumable)
-        except HearthError as error:
-            if not self._gateway.may_ask_again(started, error):
-                raise
-            # It was told nothing yet of the answer that it shared, and which failed without any doing of its own.
-            await self._answer(await start(), ask, headers, scope, receive, send, resumable=resumable)
-
-    async def _answer(
-        self,
-        started: Started,
-        ask: Ask,
-        headers: dict[str, str],
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        *,
-        resumable: bool,
-    ) -> None:
-        """Raises HearthError while nothing was sent."""
+        started = await self._gateway.start(
+            ask.model,
+            ask.prompt,
+            key=key,
+            surface=self._kind.surface,
+            grace=self._grace_s if resumable else 0.0,
+            addressed=resumable,
+            whole=not ask.stream,
+            idempotency_key=idempotency_key(request),
+            control=cache_control(request, ask.cache),
+        )
         call = started.call
         headers |= whereabouts(call)
         response: Response

@@ -15,7 +15,7 @@ from cache.redis import RedisCache
 from gateway.redis.address import Address
 from gateway.redis.lending import Lent
 from gateway.redis.link import Link
-from tests.cache.contract import ANY, CLAIM_S, MOST_BYTES, Bench, CacheContract, answered
+from tests.cache.contract import ANNS, ANY, CLAIM_S, MOST_BYTES, Bench, CacheContract, answered
 from tests.redis_cluster import cluster
 from tests.redis_server import redis_process
 from tests.turning import Turned
@@ -36,7 +36,9 @@ async def benched(url: str, shift: redis.Redis) -> AsyncIterator[Bench]:
         """Let time pass for the index, and Redis' own for every entry."""
         clock.turn(seconds)
         for key in shift.scan_iter(f"{prefix}:cached:*"):
-            shift.hincrby(key, "since", -round(seconds * 1000))
+            for field in shift.hkeys(key):
+                if str(field).rstrip("'").endswith(("since", "until")):
+                    shift.hincrby(key, field, -round(seconds * 1000))
             shift.pexpire(key, round(shift.pttl(key) - seconds * 1000))
 
     yield Bench(here, elsewhere, turn)
@@ -73,9 +75,9 @@ async def test_an_absent_redis_is_said_in_the_caches_own_words_and_a_returned_on
         await answered(cache, "k")
         server.kill()
         with pytest.raises(Unavailable):
-            await cache.claim("k", "gen_b", ANY)
+            await cache.claim("k", "gen_b", ANY, ANNS)
         await cache.sweep()
         server.start()
-        held = await cache.claim("k", "gen_b", ANY)
+        held = await cache.claim("k", "gen_b", ANY, ANNS)
         assert held is not None and held.answer == b"yes"
         await cache.close()

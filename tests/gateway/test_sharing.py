@@ -59,7 +59,6 @@ async def test_who_asks_while_it_runs_joins_and_who_asks_afterwards_is_given_it_
     async with staged() as stage:
         first, second = await ask(stage), await ask(stage)
         assert (how(first), how(second)) == ("MISS", "JOIN")
-        assert first.found.log is second.found.log
         stage.puppet.says(first.call.generation.id, *SAID)
         await ended(first.found.log)
         await until(lambda: stage.gateway.running == 0)
@@ -199,15 +198,6 @@ async def test_what_was_refused_for_good_is_not_asked_again() -> None:
         end = await ended(second.found.log)
         assert isinstance(end, Failed) and end.code == "context_length_exceeded"
         assert runs(stage) == []
-
-
-async def test_only_a_call_that_followed_and_heard_nothing_may_ask_anew() -> None:
-    async with staged() as stage:
-        first, second = await ask(stage), await ask(stage)
-        broke, stopped, refused = HearthError("engine_failed"), HearthError("canceled"), HearthError("invalid_request")
-        asks = stage.gateway.may_ask_again
-        assert [asks(second, each) for each in (broke, stopped, refused)] == [True, True, False]
-        assert not asks(first, broke)
 
 
 async def test_a_run_that_could_not_begin_leaves_the_question_open() -> None:

@@ -50,6 +50,14 @@ def test_weights_that_differ_everywhere_are_seen_to_differ(model: Path) -> None:
     assert name(model) != before
 
 
+def test_a_change_that_no_sample_meets_is_seen_by_its_time(model: Path) -> None:
+    before = name(model)
+    with (model / "model.safetensors").open("r+b") as file:
+        file.seek(70_000)
+        file.write(b"changed")
+    assert name(model) != before
+
+
 def test_a_file_more_or_under_another_name_is_another_model(model: Path) -> None:
     names = {name(model)}
     (model / "config.json").rename(model / "config2.json")

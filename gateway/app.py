@@ -94,7 +94,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     prices = {name: Prices.of(table, settings.hardware) for name, table in settings.model.items()}
     money = MoneyGate(books, prices, lambda model: _context_length(pool, model), clock, metrics)
     # Money last: who cannot pay gives back what the limits had given.
-    gate = Gates([_limits(settings, shared, clock, metrics), money])
+    gate = Gates([_limits(settings, shared, pool, clock, metrics), money])
     embedding = Embedding(pool, gate, clock, metrics, settings.engine_silence_s)
     likeness = _likeness(settings, shared, clock, pool, embedding, caching)
     gateway = Gateway(
@@ -210,7 +210,7 @@ def _likeness(
     return Likeness(Semantic(vectors), embedding, pool, caching, models)
 
 
-def _limits(settings: Settings, redis: Address | None, clock: Clock, metrics: Metrics) -> LimitGate:
+def _limits(settings: Settings, redis: Address | None, pool: Pool, clock: Clock, metrics: Metrics) -> LimitGate:
     """What each key and each model may use."""
     limiter: Limiter = MemoryLimiter(clock.steady)
     if redis is not None:
@@ -223,7 +223,7 @@ def _limits(settings: Settings, redis: Address | None, clock: Clock, metrics: Me
         name: ModelLimits(table.requests_per_minute, table.tokens_per_minute, table.concurrent, table.max_queued)
         for name, table in settings.model.items()
     }
-    return LimitGate(limiter, keys, models, clock.steady, metrics)
+    return LimitGate(limiter, keys, models, lambda model: _context_length(pool, model), clock.steady, metrics)
 
 
 def _cache(settings: Settings, redis: Address | None, clock: Clock) -> Cache:

@@ -44,11 +44,11 @@ class Limiter(Protocol):
         """Take as much from each bucket, or from none of them; then one that did not have it has a `wait_s`.
 
         Those after one that refused may be left out of the answer. What is larger than a bucket fits when that is
-        full, and leaves a debt.
+        full, and leaves a debt, which is never more than flows back in six hours.
         """
 
-    async def give(self, subject: Subject, unit: Unit, amount: int) -> None:
-        """Give back to a bucket what was not used; less than 0 is taken, into debt if need be.
+    async def settle(self, subject: Subject, unit: Unit, cost: int, used: int) -> None:
+        """Give back to a bucket what of the cost was not used; if more was, that is taken too, into debt if need be.
 
         Nothing happens where nothing was taken for long.
         """

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 from gateway.limits.base import Rate, Standing
 
 _MINUTE_S: Final = 60.0
+DEBT_MINUTES: Final = 360
+"""What flows back in so long is the most that may be used of a bucket, so no mistake shuts anybody out for ever."""
 _DUST: Final = 1e-6
 """What sums of fractions may be off by."""
 
@@ -22,6 +24,18 @@ class Bucket(NamedTuple):
     def used_by(self, now: float) -> float:
         """How much is still used at a later moment."""
         return max(0.0, self.used - (now - self.at) * self.per_minute / _MINUTE_S)
+
+
+def taken(per_minute: int, used: float, cost: int) -> float:
+    """How much is used when so much more was taken."""
+    most = per_minute * DEBT_MINUTES
+    return min(most, used + min(cost, most))
+
+
+def settled(per_minute: int, used: float, cost: int, spent: int) -> float:
+    """How much is used when it turns out what was spent of a cost that was taken before."""
+    most = per_minute * DEBT_MINUTES
+    return min(most, max(0.0, used - min(cost, most) + spent))
 
 
 def wait(rate: Rate, used: float, cost: int) -> float:

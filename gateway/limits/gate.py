@@ -12,7 +12,7 @@ from gateway.keys import Key
 from gateway.limits.base import Limiter, Rate, Subject, Unit
 from gateway.limits.headers import headers, refusal
 from gateway.limits.queue import Queue
-from gateway.limits.run import LimitedRun
+from gateway.limits.run import LimitedRun, estimate
 from gateway.metrics import Metrics
 
 _SOON_S: Final = 1.0
@@ -37,19 +37,23 @@ class ModelLimits(NamedTuple):
 
 
 class LimitGate:
-    """See Gate. `models` are those that have limits; `clock` gives steady seconds."""
+    """See Gate. `models` are those that have limits; `context` gives a model's length, None where it is not known;
+    `clock` gives steady seconds.
+    """
 
     def __init__(
         self,
         limiter: Limiter,
         defaults: KeyLimits,
         models: Mapping[str, ModelLimits],
+        context: Callable[[str], int | None],
         clock: Callable[[], float],
         metrics: Metrics,
     ) -> None:
         self._limiter = limiter
         self._defaults = defaults
         self._models = models
+        self._context = context
         self._clock = clock
         self._metrics = metrics
         self._queues = {
@@ -63,7 +67,7 @@ class LimitGate:
 
     async def admit(self, generation: Generation, key: Key) -> Admission:
         queue = self._queues.get(generation.model)
-        run = LimitedRun(self._limiter, generation, queue)
+        run = LimitedRun(self._limiter, generation, estimate(generation, self._context(generation.model)), queue)
         try:
             rates = self._rates(key, generation.model, "tokens")
             run.headers = await self._take(rates, run.estimate)
@@ -80,7 +84,7 @@ class LimitGate:
 
     async def inherit(self, generation: Generation) -> Admission:
         queue = self._queues.get(generation.model)
-        run = LimitedRun(self._limiter, generation, queue)
+        run = LimitedRun(self._limiter, generation, estimate(generation, self._context(generation.model)), queue)
         key, model = Subject("key", generation.key), Subject("model", generation.model)
         # What the key's limits are is not known here; where it has none, nothing is there to take over or to give back.
         run.buckets += [key, model]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Final
 
 from gateway.limits.base import Rate, Standing, Subject, Unit
-from gateway.limits.bucket import Bucket, standing, wait
+from gateway.limits.bucket import Bucket, settled, standing, taken, wait
 
 KEEP_S: Final = 3600.0
 """How long a full bucket is remembered: a run may take so long until it tells what it used."""
@@ -26,15 +26,16 @@ class MemoryLimiter:
         used = [self._used(rate.subject, rate.unit) for rate in rates]
         waits = [wait(rate, before, cost) for rate, before in zip(rates, used, strict=True)]
         if not any(waits):
-            used = [before + cost for before in used]
+            used = [taken(rate.per_minute, before, cost) for rate, before in zip(rates, used, strict=True)]
             for rate, after in zip(rates, used, strict=True):
                 self.put(rate, after)
         return [standing(*each) for each in zip(rates, used, waits, strict=True)]
 
-    async def give(self, subject: Subject, unit: Unit, amount: int) -> None:
+    async def settle(self, subject: Subject, unit: Unit, cost: int, used: int) -> None:
         bucket = self._buckets.get((subject, unit))
         if bucket is not None:
-            self.put(Rate(subject, unit, bucket.per_minute), max(0.0, self._used(subject, unit) - amount))
+            after = settled(bucket.per_minute, self._used(subject, unit), cost, used)
+            self.put(Rate(subject, unit, bucket.per_minute), after)
 
     async def hold(self, subject: Subject, most: int, holder: str) -> bool:
         held = self._held.get(subject, set())

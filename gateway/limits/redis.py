@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.limits.base import Rate, Standing, Subject, Unit
-from gateway.limits.bucket import standing
+from gateway.limits.bucket import DEBT_MINUTES, standing
 from gateway.limits.memory import KEEP_S, MemoryLimiter
 from gateway.limits.whole import whole
 from gateway.redis.address import Address
@@ -44,7 +44,7 @@ class RedisLimiter:
         self._lease_ms = round(lease_s * 1000)
         self._prefix = prefix
         self._fell = self._renewed = -math.inf
-        self._take, self._give = _script("take"), _script("give")
+        self._take, self._settle = _script("take"), _script("settle")
         self._hold, self._renew, self._release = _script("hold"), _script("renew"), _script("release")
 
     async def take(self, rates: Sequence[Rate], cost: int) -> list[Standing]:
@@ -53,7 +53,7 @@ class RedisLimiter:
             standings = await self._take_together(group, cost)
             if any(each.wait_s for each in standings):
                 for rate, *_ in taken:
-                    await self.give(rate.subject, rate.unit, cost)
+                    await self.settle(rate.subject, rate.unit, cost, 0)
                 return standings
             taken += standings
         return taken
@@ -66,8 +66,9 @@ class RedisLimiter:
 
     async def _take_together(self, rates: list[Rate], cost: int) -> list[Standing]:
         keys = [self._bucket(rate.subject, rate.unit) for rate in rates]
+        sizes = [rate.per_minute for rate in rates]
         try:
-            told = await self._ask(self._take, keys, [cost, _KEEP_MS, *(rate.per_minute for rate in rates)])
+            told = await self._ask(self._take, keys, [cost, DEBT_MINUTES, _KEEP_MS, *sizes])
         except Away:
             return await self._here.take(rates, cost)
         standings = []
@@ -76,10 +77,10 @@ class RedisLimiter:
             standings.append(standing(rate, float(used), float(wait_ms) / 1000))
         return standings
 
-    async def give(self, subject: Subject, unit: Unit, amount: int) -> None:
-        await self._here.give(subject, unit, amount)
+    async def settle(self, subject: Subject, unit: Unit, cost: int, used: int) -> None:
+        await self._here.settle(subject, unit, cost, used)
         try:
-            await self._ask(self._give, [self._bucket(subject, unit)], [amount, _KEEP_MS])
+            await self._ask(self._settle, [self._bucket(subject, unit)], [cost, used, DEBT_MINUTES, _KEEP_MS])
         except Away:
             return  # What flows back makes it good.
 

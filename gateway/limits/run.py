@@ -16,15 +16,17 @@ from gateway.measure import measure
 
 _LIKELY: Final = 256
 """Tokens that an answer is held to take where the caller says nothing of it."""
+_MOST: Final = 1 << 20
+"""Tokens that an answer is held to take at most, whatever was asked for."""
 
 
 class LimitedRun:
     """See Admission. Whatever may have been taken is noted here first, so that it is given back if all goes wrong."""
 
-    def __init__(self, limiter: Limiter, generation: Generation, queue: Queue | None) -> None:
+    def __init__(self, limiter: Limiter, generation: Generation, estimate: int, queue: Queue | None) -> None:
         self.headers: Mapping[str, str] = {}
         self.on_stop: Callable[[HearthError], None] = lambda error: None
-        self.estimate = estimate(generation)
+        self.estimate = estimate
         self.buckets: list[Subject] = []
         """Whose tokens were taken."""
         self.slots: list[Subject] = []
@@ -58,7 +60,7 @@ class LimitedRun:
         if self._queue is not None:
             self._queue.freed()
         for subject in self.buckets:
-            await self._limiter.give(subject, "tokens", self.estimate - used)
+            await self._limiter.settle(subject, "tokens", self.estimate, used)
 
     def _leave(self) -> None:
         if self._queue is not None:
@@ -67,8 +69,9 @@ class LimitedRun:
             self._limiter.leave(subject, self._id)
 
 
-def estimate(generation: Generation) -> int:
+def estimate(generation: Generation, context_length: int | None) -> int:
     """Tokens taken before it runs: a fair guess at the prompt, and what was asked for. The end settles it."""
     prompt = generation.prompt
     measured = measure(prompt, None)
-    return measured.prompt_likely + (measured.output_most or _LIKELY * prompt.choices)
+    most = min(_MOST, context_length or _MOST) * prompt.choices
+    return measured.prompt_likely + min(most, measured.output_most or _LIKELY * prompt.choices)

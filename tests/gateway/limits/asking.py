@@ -19,9 +19,11 @@ NO_LIMITS = KeyLimits()
 _numbers = count()
 
 
-def a_gate(limiter: Limiter, clock: Turned, defaults: KeyLimits = NO_LIMITS, **model: int) -> LimitGate:
+def a_gate(
+    limiter: Limiter, clock: Turned, defaults: KeyLimits = NO_LIMITS, context: int | None = None, **model: int
+) -> LimitGate:
     """One whose model `demo` has these limits."""
-    return LimitGate(limiter, defaults, {"demo": ModelLimits(**model)}, clock, Metrics())
+    return LimitGate(limiter, defaults, {"demo": ModelLimits(**model)}, lambda model: context, clock, Metrics())
 
 
 def a_key(name: str = "ann", **limits: Any) -> Key:

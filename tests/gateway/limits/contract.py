@@ -88,28 +88,39 @@ class LimiterContract:
         bench.turn(122)
         assert await takes(bench.here, SIXTY)
 
+    async def test_no_cost_shuts_anybody_out_for_ever(self, bench: Bench) -> None:
+        assert await takes(bench.here, SIXTY, cost=9 * 10**18)
+        [refused] = await bench.elsewhere.take([SIXTY], 1)
+        assert refused.wait_s == pytest.approx(6 * 3600 - 59, abs=1)
+        await bench.here.settle(ANN, "requests", 9 * 10**18, 20)
+        [standing] = await bench.elsewhere.take([SIXTY], 1)
+        assert standing.remaining in (39, 40)
+        await bench.here.settle(ANN, "requests", 0, 9 * 10**18)
+        bench.turn(6 * 3600)
+        assert await takes(bench.here, SIXTY)
+
     async def test_what_was_not_used_is_given_back(self, bench: Bench) -> None:
         assert await takes(bench.here, SIXTY, cost=60)
-        await bench.elsewhere.give(ANN, "requests", 50)
+        await bench.elsewhere.settle(ANN, "requests", 50, 0)
         [standing] = await bench.here.take([SIXTY], 1)
         assert standing.remaining in (49, 50)
 
     async def test_no_more_is_given_back_than_fits(self, bench: Bench) -> None:
         assert await takes(bench.here, SIXTY, cost=30)
         bench.turn(60)
-        await bench.here.give(ANN, "requests", 30)
+        await bench.here.settle(ANN, "requests", 30, 0)
         [standing] = await bench.here.take([SIXTY], 1)
         assert standing.remaining == 59
 
     async def test_what_was_used_beyond_that_is_a_debt_long_after_it_was_taken(self, bench: Bench) -> None:
         assert await takes(bench.here, SIXTY)
         bench.turn(600)
-        await bench.elsewhere.give(ANN, "requests", -90)
+        await bench.elsewhere.settle(ANN, "requests", 0, 90)
         [refused] = await bench.here.take([SIXTY], 1)
         assert refused.wait_s == pytest.approx(31, abs=1)
 
     async def test_to_give_where_nothing_was_taken_does_nothing(self, bench: Bench) -> None:
-        await bench.here.give(BOB, "tokens", -50)
+        await bench.here.settle(BOB, "tokens", 0, 50)
         assert await takes(bench.here, Rate(BOB, "tokens", 10), cost=10)
 
     async def test_of_many_who_take_at_once_as_many_get_it_as_there_is(self, bench: Bench) -> None:

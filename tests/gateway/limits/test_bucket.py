@@ -30,7 +30,7 @@ async def play(per_minute: int, steps: list[tuple[float, int, int]]) -> None:
     for seconds, cost, used in steps:
         clock.turn(seconds)
         if await takes(limiter, rate, cost=cost):
-            await limiter.give(ANN, "tokens", cost - used)
+            await limiter.settle(ANN, "tokens", cost, used)
             gone += used
             # What is larger than the bucket may leave one, and what was used beyond what was taken.
             debt = max(debt, used - min(cost, per_minute))

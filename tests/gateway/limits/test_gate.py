@@ -24,7 +24,7 @@ def limiter(clock: Turned) -> MemoryLimiter:
 
 
 async def test_without_limits_nothing_is_counted_and_nothing_is_said(limiter: MemoryLimiter, clock: Turned) -> None:
-    gate = LimitGate(limiter, KeyLimits(), {}, clock, a_gate(limiter, clock)._metrics)
+    gate = LimitGate(limiter, KeyLimits(), {}, lambda model: None, clock, a_gate(limiter, clock)._metrics)
     assert await gate.enter(a_key(), "demo") == {}
     run = await gate.admit(a_generation(), a_key())
     assert run.headers == {} and await waiting(run) == []
@@ -94,6 +94,18 @@ async def test_tokens_are_taken_before_and_settled_after(limiter: MemoryLimiter,
 async def test_an_answer_of_unknown_length_takes_a_modest_guess(limiter: MemoryLimiter, clock: Turned) -> None:
     run = await a_gate(limiter, clock).admit(a_generation(n=2), a_key(tokens_per_minute=1000))
     assert run.headers["x-ratelimit-remaining-tokens"] == str(1000 - 10 - 2 * 256)
+
+
+@pytest.mark.parametrize(("context", "taken"), [(None, 1 << 20), (4096, 4096)])
+async def test_whatever_length_is_asked_for_no_more_is_taken_than_an_answer_may_have(
+    limiter: MemoryLimiter, clock: Turned, context: int | None, taken: int
+) -> None:
+    gate = a_gate(limiter, clock, context=context, tokens_per_minute=10**9)
+    run = await gate.admit(a_generation(max_tokens=9 * 10**18, n=128), a_key())
+    assert run.headers["x-ratelimit-remaining-tokens"] == str(10**9 - 10 - 128 * taken)
+    await run.close(used(100))
+    run = await gate.admit(a_generation(max_tokens=10), a_key())
+    assert run.headers["x-ratelimit-remaining-tokens"] == str(10**9 - 100 - 20)
 
 
 async def test_a_key_whose_slots_are_taken_is_refused_at_once(limiter: MemoryLimiter, clock: Turned) -> None:

@@ -41,9 +41,9 @@ class SlowLimiter(MemoryLimiter):
         await asyncio.sleep(0)
         await super().release(subject, holder)
 
-    async def give(self, subject: Subject, unit: Unit, amount: int) -> None:
+    async def settle(self, subject: Subject, unit: Unit, cost: int, used: int) -> None:
         await asyncio.sleep(0)
-        await super().give(subject, unit, amount)
+        await super().settle(subject, unit, cost, used)
 
 
 class Caller:

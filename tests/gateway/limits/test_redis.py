@@ -125,7 +125,7 @@ async def test_one_call_takes_from_all_buckets(server: RedisProcess) -> None:
 async def test_the_user_of_the_document_may_do_all_that_limits_need(server: RedisProcess) -> None:
     async with two(make_user(server)) as (here, elsewhere, _):
         assert await takes(here, SIXTY)
-        await here.give(ANN, "requests", 1)
+        await here.settle(ANN, "requests", 1, 0)
         assert await here.hold(MODEL, 1, "gen_a")
         await here.renew()
         assert not await elsewhere.hold(MODEL, 1, "gen_b")
@@ -137,7 +137,7 @@ async def test_a_debt_is_not_forgotten(server: RedisProcess) -> None:
     async with two(server.url) as (here, _, _):
         assert await takes(here, SIXTY, cost=60 * 300)
         assert server.ask("TTL", "hearth:limit:{key:ann}:requests") > 300 * 60
-        await here.give(ANN, "requests", -60)
+        await here.settle(ANN, "requests", 0, 60)
         assert server.ask("TTL", "hearth:limit:{key:ann}:requests") > 301 * 60
 
 
@@ -147,7 +147,7 @@ async def test_without_redis_each_replica_goes_on_from_where_the_limit_stood(ser
         server.kill()
         assert await takes(here, SIXTY, cost=20)
         assert not await takes(here, SIXTY)
-        await here.give(ANN, "requests", 5)
+        await here.settle(ANN, "requests", 5, 0)
         assert await takes(here, SIXTY, cost=5)
         assert await takes(elsewhere, SIXTY, cost=60)
         clock.turn(60)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.limits.backlog import Backlog, Told
 from gateway.limits.base import Rate, Standing, Subject, Unit
 from gateway.limits.bucket import DEBT_MINUTES, standing
 from gateway.limits.memory import KEEP_S, MemoryLimiter
@@ -28,7 +30,8 @@ class RedisLimiter:
     """The store that replicas share; see Limiter for what it promises. `clock` gives steady seconds.
 
     While Redis is away, each replica goes on with limits of its own, from where they stood. What it has taken then is
-    not told to Redis; the slots that it holds are, when Redis is back.
+    not told to Redis; the slots that it holds are, when Redis is back, and so is all that was given back meanwhile. Of
+    that a part may be given back twice: what Redis had heard, and could not answer any more.
 
     A slot lapses `lease_s` after its replica died. That should be longer than a takeover takes.
     """
@@ -40,6 +43,7 @@ class RedisLimiter:
         self._link = Link("limits", client, clock, _DEADLINE_S)
         self._clock = clock
         self._here = MemoryLimiter(clock)
+        self._backlog = Backlog()
         self._lease_s = lease_s
         self._lease_ms = round(lease_s * 1000)
         self._prefix = prefix
@@ -79,10 +83,7 @@ class RedisLimiter:
 
     async def settle(self, subject: Subject, unit: Unit, cost: int, used: int) -> None:
         await self._here.settle(subject, unit, cost, used)
-        try:
-            await self._ask(self._settle, [self._bucket(subject, unit)], [cost, used, DEBT_MINUTES, _KEEP_MS])
-        except Away:
-            return  # What flows back makes it good.
+        await self._tell(self._settle, self._bucket(subject, unit), [cost, used, DEBT_MINUTES, _KEEP_MS])
 
     async def hold(self, subject: Subject, most: int, holder: str) -> bool:
         try:
@@ -95,12 +96,16 @@ class RedisLimiter:
 
     async def release(self, subject: Subject, holder: str) -> None:
         self.leave(subject, holder)
-        await self._remove(subject, [holder])
+        await self._tell(self._release, self._slots(subject), [holder])
 
     def leave(self, subject: Subject, holder: str) -> None:
         self._here.leave(subject, holder)
 
     async def renew(self) -> None:
+        try:
+            await self._backlog.work_off(self._ask)
+        except Away:
+            return  # The next one tries again.
         if self._clock() - self._renewed < self._lease_s / 4:
             return
         self._renewed = self._clock()
@@ -109,18 +114,21 @@ class RedisLimiter:
                 await self._ask(self._renew, [self._slots(subject)], [self._lease_ms, *holders])
                 if ended := set(holders) - self._here.held.get(subject, set()):
                     # They were given back while this was under way, and it may have come later.
-                    await self._remove(subject, ended)
+                    await self._tell(self._release, self._slots(subject), list(ended))
         except Away:
             return  # The next one tries again.
 
     async def close(self) -> None:
         await self._link.close()
 
-    async def _remove(self, subject: Subject, holders: Iterable[str]) -> None:
+    async def _tell(self, script: Script, key: str, arguments: list[Any]) -> None:
+        """Tell Redis how something ended, now or when it is back."""
         try:
-            await self._ask(self._release, [self._slots(subject)], list(holders))
-        except Away:
-            return  # They lapse.
+            await self._ask(script, [key], arguments)
+        except (Away, asyncio.CancelledError) as error:
+            self._backlog.add(Told(script, [key], arguments))
+            if isinstance(error, asyncio.CancelledError):
+                raise
 
     async def _ask(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
         """What a script answers. Raises Away, at once when Redis was away a moment ago."""

@@ -191,6 +191,40 @@ async def test_a_redis_that_stands_still_is_waited_for_once(server: RedisProcess
                 await here.release(MODEL, "gen_a")
 
 
+async def test_what_is_given_back_while_redis_is_away_is_told_to_it_when_it_is_back(server: RedisProcess) -> None:
+    async with two(server.url) as (here, elsewhere, clock):
+        assert await takes(here, SIXTY, cost=180) and await takes(here, Rate(MODEL, "tokens", 60))
+        assert await here.hold(MODEL, 1, "gen_a")
+        server.kill()
+        await here.settle(ANN, "requests", 180, 20)
+        await here.settle(MODEL, "tokens", 1, 120)
+        await here.release(MODEL, "gen_a")
+        await here.renew()
+        server.restart(keep_data=True)
+        assert not await elsewhere.hold(MODEL, 1, "gen_b")
+        clock.turn(1)
+        await here.renew()
+        assert await elsewhere.hold(MODEL, 1, "gen_b")
+        [standing] = await elsewhere.take([SIXTY], 1)
+        assert standing.remaining == pytest.approx(39, abs=3)
+        [standing] = await elsewhere.take([Rate(MODEL, "tokens", 60)], 1)
+        assert standing.wait_s == pytest.approx(60, abs=3)
+        assert not len(here._backlog)
+
+
+async def test_what_is_given_back_when_its_run_is_stopped_is_given_back_later(server: RedisProcess) -> None:
+    async with two(server.url) as (here, elsewhere, _):
+        assert await here.hold(MODEL, 1, "gen_a")
+        with server.frozen():
+            task = asyncio.create_task(here.release(MODEL, "gen_a"))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+        await here.renew()
+        assert await elsewhere.hold(MODEL, 1, "gen_b")
+
+
 async def test_a_renewal_that_comes_late_brings_back_nothing(
     server: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

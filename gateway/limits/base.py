@@ -56,6 +56,12 @@ class Limiter(Protocol):
     async def hold(self, subject: Subject, most: int, holder: str) -> bool:
         """Take one of so many slots; whether there was one. Whoever has one keeps it, also one of another replica."""
 
+    async def hold_in_turn(self, subject: Subject, most: int, holder: str, key: str) -> bool:
+        """As `hold`, unless one of another key is to be served first that waits in another replica.
+
+        Who got none is held to wait, for a moment: it asks again until it has one.
+        """
+
     async def release(self, subject: Subject, holder: str) -> None:
         """Give a slot back; harmless when there is none."""
 

@@ -157,7 +157,7 @@ class LimitGate:
         )
 
     def _queue(self, model: str, slots: int, most: int) -> Queue:
-        async def hold(generation: str) -> bool:
-            return await self._limiter.hold(Subject("model", model), slots, generation)
+        async def hold(generation: str, key: str) -> bool:
+            return await self._limiter.hold_in_turn(Subject("model", model), slots, generation, key)
 
         return Queue(model, most, hold, self._clock, self._metrics)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-_MOST: Final = 1000
+KEPT: Final = 1000
 """Keys of which it is remembered when they were served; past it the longest ago are forgotten."""
 
 
@@ -35,7 +35,7 @@ class Line:
         self._turns += 1
         self._served.pop(key, None)
         self._served[key] = self._turns
-        if len(self._served) > _MOST:
+        if len(self._served) > KEPT:
             del self._served[next(iter(self._served))]
 
     def order(self) -> list[str]:

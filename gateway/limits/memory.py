@@ -44,6 +44,10 @@ class MemoryLimiter:
         self.keep(subject, holder)
         return True
 
+    async def hold_in_turn(self, subject: Subject, most: int, holder: str, key: str) -> bool:
+        # There is no other replica.
+        return await self.hold(subject, most, holder)
+
     async def release(self, subject: Subject, holder: str) -> None:
         self.leave(subject, holder)
 

@@ -12,7 +12,7 @@ from gateway.errors import HearthError
 from gateway.limits.line import Line
 from gateway.metrics import Metrics
 
-_LOOK_MS: Final = 100
+_LOOK_MS: Final = 25
 """How often the next one looks for a slot that another replica gave back, roughly."""
 _PATIENCE_S: Final = 1.0
 """How long the others sleep when nothing changes."""
@@ -23,16 +23,15 @@ _REMEMBERED: Final = 16
 
 
 class Queue:
-    """The queue of one model. `hold` takes a slot for a generation, if there is one; `clock` gives steady seconds.
-
-    Slots are counted for all replicas; turns are taken among those who wait here.
+    """The queue of one model. `hold` takes a slot for a generation of a key, if there is one and it is that key's turn
+    among all replicas' next ones; `clock` gives steady seconds.
     """
 
     def __init__(
         self,
         model: str,
         most: int,
-        hold: Callable[[str], Awaitable[bool]],
+        hold: Callable[[str, str], Awaitable[bool]],
         clock: Callable[[], float],
         metrics: Metrics,
     ) -> None:
@@ -53,7 +52,7 @@ class Queue:
 
         Raises HearthError `model_busy` when as many wait as may, unless it may not refuse.
         """
-        if not self._places and await self._hold(holder):
+        if not self._places and await self._hold(holder, key):
             self._line.note_turn(key)
             return
         if refuse and len(self._places) >= self._most:
@@ -78,7 +77,7 @@ class Queue:
         try:
             while True:
                 place.changed.clear()
-                if place.is_next and await self._hold(holder):
+                if place.is_next and await self._hold(holder, place.key):
                     self._line.note_turn(place.key)
                     self._metrics.waited(self._model, self._clock() - began)
                     return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final
 from gateway.limits.backlog import Backlog, Told
 from gateway.limits.base import Rate, Standing, Subject, Unit
 from gateway.limits.bucket import DEBT_MINUTES, standing
+from gateway.limits.line import KEPT
 from gateway.limits.memory import KEEP_S, MemoryLimiter
 from gateway.limits.whole import whole
 from gateway.redis.address import Address
@@ -22,6 +24,8 @@ _DEADLINE_S: Final = 0.5
 _AGAIN_S: Final = 1.0
 """How long after that nobody waits for it again."""
 _CONNECTIONS: Final = 4
+_PATIENCE_MS: Final = 250
+"""How long others wait for one whose turn it is, and who does not come for it."""
 _KEEP_MS: Final = round(KEEP_S * 1000)
 _FOLDER: Final = Path(__file__).parent / "scripts"
 
@@ -50,6 +54,8 @@ class RedisLimiter:
         self._fell = self._renewed = -math.inf
         self._take, self._settle = _script("take"), _script("settle")
         self._hold, self._renew, self._release = _script("hold"), _script("renew"), _script("release")
+        self._turn = _script("turn")
+        self._replica = secrets.token_hex(8)
 
     async def take(self, rates: Sequence[Rate], cost: int) -> list[Standing]:
         taken: list[Standing] = []
@@ -86,8 +92,18 @@ class RedisLimiter:
         await self._tell(self._settle, self._bucket(subject, unit), [cost, used, DEBT_MINUTES, _KEEP_MS])
 
     async def hold(self, subject: Subject, most: int, holder: str) -> bool:
+        return await self._hold_by(self._hold, [self._slots(subject)], subject, most, holder)
+
+    async def hold_in_turn(self, subject: Subject, most: int, holder: str, key: str) -> bool:
+        keys = [self._slots(subject), self._slots(subject, "turns"), self._slots(subject, "waiting")]
+        more: list[str | int] = [key, self._replica, _PATIENCE_MS, _KEEP_MS, KEPT]
+        return await self._hold_by(self._turn, keys, subject, most, holder, *more)
+
+    async def _hold_by(
+        self, script: Script, keys: list[str], subject: Subject, most: int, holder: str, *more: str | int
+    ) -> bool:
         try:
-            has = await whole(self._ask(self._hold, [self._slots(subject)], [holder, most, self._lease_ms]))
+            has = await whole(self._ask(script, keys, [holder, most, self._lease_ms, *more]))
         except Away:
             return await self._here.hold(subject, most, holder)
         if has:
@@ -146,8 +162,8 @@ class RedisLimiter:
         # The braces are a Cluster's hash tag.
         return f"{self._prefix}:limit:{{{subject.kind}:{subject.name}}}:{unit}"
 
-    def _slots(self, subject: Subject) -> str:
-        return f"{self._prefix}:slots:{subject.kind}:{subject.name}"
+    def _slots(self, subject: Subject, part: str = "slots") -> str:
+        return f"{self._prefix}:{part}:{{{subject.kind}:{subject.name}}}"
 
 
 def _script(name: str) -> Script:

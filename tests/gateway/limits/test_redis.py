@@ -71,6 +71,33 @@ class RedisBench:
         assert await bench.elsewhere.hold(MODEL, 2, "gen_c")
         assert not await bench.elsewhere.hold(MODEL, 2, "gen_d")
 
+    async def test_a_free_slot_is_for_the_key_whose_last_turn_is_longest_ago(self, bench: Bench) -> None:
+        assert await bench.here.hold_in_turn(MODEL, 2, "ann_0", "ann")
+        assert await bench.here.hold_in_turn(MODEL, 2, "ann_1", "ann")
+        for store, holder in ((bench.here, "ann_2"), (bench.elsewhere, "bob_0")):
+            assert not await store.hold_in_turn(MODEL, 2, holder, holder[:3])
+        await bench.here.release(MODEL, "ann_0")
+        assert not await bench.here.hold_in_turn(MODEL, 2, "ann_2", "ann")
+        assert await bench.elsewhere.hold_in_turn(MODEL, 2, "bob_0", "bob")
+        await bench.here.release(MODEL, "ann_1")
+        assert not await bench.elsewhere.hold_in_turn(MODEL, 2, "bob_1", "bob")
+        assert await bench.here.hold_in_turn(MODEL, 2, "ann_2", "ann")
+
+    async def test_one_that_waits_holds_up_no_more_slots_than_one(self, bench: Bench) -> None:
+        assert await bench.here.hold_in_turn(MODEL, 1, "ann_0", "ann")
+        assert not await bench.elsewhere.hold_in_turn(MODEL, 1, "bob_0", "bob")
+        assert not await bench.here.hold_in_turn(MODEL, 2, "ann_1", "ann")
+        assert await bench.here.hold_in_turn(MODEL, 3, "ann_1", "ann")
+
+    async def test_one_that_waits_and_does_not_come_holds_up_nobody_for_long(self, bench: Bench) -> None:
+        assert await bench.here.hold_in_turn(MODEL, 1, "ann_0", "ann")
+        assert not await bench.elsewhere.hold_in_turn(MODEL, 1, "bob_0", "bob")
+        await bench.here.release(MODEL, "ann_0")
+        async with asyncio.timeout(5):
+            # The time is that of Redis.
+            while not await bench.here.hold_in_turn(MODEL, 1, "ann_1", "ann"):
+                pass
+
     async def test_a_slot_is_left_to_who_goes_on(self, bench: Bench) -> None:
         assert await bench.here.hold(MODEL, 1, "gen_a")
         bench.here.leave(MODEL, "gen_a")
@@ -128,8 +155,9 @@ async def test_the_user_of_the_document_may_do_all_that_limits_need(server: Redi
         await here.settle(ANN, "requests", 1, 0)
         assert await here.hold(MODEL, 1, "gen_a")
         await here.renew()
-        assert not await elsewhere.hold(MODEL, 1, "gen_b")
+        assert not await elsewhere.hold_in_turn(MODEL, 1, "gen_b", "ann")
         await here.release(MODEL, "gen_a")
+        assert await elsewhere.hold_in_turn(MODEL, 1, "gen_b", "ann")
     assert server.ask("ACL", "LOG") == []
 
 
@@ -239,4 +267,4 @@ async def test_a_renewal_that_comes_late_brings_back_nothing(
         monkeypatch.setattr(here._link, "script", overtaken)
         assert await here.hold(MODEL, 2, "gen_a") and await here.hold(MODEL, 2, "gen_b")
         await here.renew()
-        assert server.ask("ZRANGE", "hearth:slots:model:demo", 0, -1) == [b"gen_b"]
+        assert server.ask("ZRANGE", "hearth:slots:{model:demo}", 0, -1) == [b"gen_b"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Set
 from typing import Final
 
 KEPT: Final = 1000
@@ -29,6 +30,21 @@ class Line:
     def leave(self, holder: str) -> None:
         """Wait no longer; harmless when it does not."""
         self._keys.pop(holder, None)
+
+    def makes_room(self, key: str, kept: Set[str] = frozenset()) -> str | None:
+        """Who would give up its place for one more of this key: the newest of the key that has most, if that has more
+        than this one would have then. Never one of those `kept`.
+        """
+        waiting = Counter(owner for holder, owner in self._keys.items() if holder not in kept)
+        if not waiting:
+            return None
+        greediest, most = waiting.most_common(1)[0]
+        own = sum(owner == key for owner in self._keys.values())
+        if most <= own + 1:
+            return None
+        return next(
+            holder for holder, owner in reversed(self._keys.items()) if owner == greediest and holder not in kept
+        )
 
     def note_turn(self, key: str) -> None:
         """This key had its turn now."""

@@ -45,21 +45,20 @@ class Queue:
         self._freed: deque[float] = deque(maxlen=_REMEMBERED)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._line)
 
     async def enter(self, holder: str, key: str, *, refuse: bool = True) -> None:
         """Take a slot if there is one and nobody waits, and else a place in the line.
 
-        Raises HearthError `model_busy` when as many wait as may, unless it may not refuse.
+        Raises HearthError `model_busy` when as many wait as may, unless it may not refuse, or the key that has most of
+        the line makes room for it.
         """
-        if not self._places and await self._hold(holder, key):
+        if not self._line and await self._hold(holder, key):
             self._line.note_turn(key)
             return
-        if refuse and len(self._places) >= self._most:
-            raise HearthError(
-                "model_busy", f"{self._most} wait for {self._model}, as many as may.", retry_after_s=self._pace()
-            )
-        self._places[holder] = _Place(key)
+        if refuse and len(self._line) >= self._most:
+            self._make_room(key)
+        self._places[holder] = _Place(key, may_be_refused=refuse)
         self._line.join(holder, key)
         self._arrange()
 
@@ -67,6 +66,8 @@ class Queue:
         """Wait for a slot, unless it has one; yields how many are ahead, at once and when that changes.
 
         However it ends, it is in the line no longer. Ended early, it may have a slot all the same.
+
+        Raises HearthError `model_busy` when it had to make room for another key.
         """
         place = self._places.get(holder)
         if place is None:
@@ -77,6 +78,8 @@ class Queue:
         try:
             while True:
                 place.changed.clear()
+                if place.refused is not None:
+                    raise place.refused
                 if place.is_next and await self._hold(holder, place.key):
                     self._line.note_turn(place.key)
                     self._metrics.waited(self._model, self._clock() - began)
@@ -93,6 +96,22 @@ class Queue:
         if self._places.pop(holder, None) is not None:
             self._line.leave(holder)
             self._arrange()
+
+    def _make_room(self, key: str) -> None:
+        """Let one of the key that has most of the line leave it. Raises HearthError `model_busy` if none has to."""
+        kept = {holder for holder, place in self._places.items() if not place.may_be_refused}
+        leaving = self._line.makes_room(key, kept)
+        busy = f"{self._most} wait for {self._model}, as many as may"
+        if leaving is None:
+            raise HearthError("model_busy", f"{busy}.", retry_after_s=self._pace())
+        place = self._places[leaving]
+        place.refused = HearthError(
+            "model_busy", f"{busy}, and this key had most of them when another came.", retry_after_s=self._pace()
+        )
+        place.is_next = False
+        place.changed.set()
+        self._line.leave(leaving)
+        self._metrics.limited("model_queue")
 
     def freed(self) -> None:
         """A slot was given back here."""
@@ -111,7 +130,7 @@ class Queue:
             if (ahead, is_next) != (place.ahead, place.is_next):
                 place.ahead, place.is_next = ahead, is_next
                 place.changed.set()
-        self._metrics.queued(self._model, len(self._places))
+        self._metrics.queued(self._model, len(self._line))
 
     def _pace(self) -> float:
         """Seconds in which one place comes free, by the last ones that did."""
@@ -123,8 +142,11 @@ class Queue:
 class _Place:
     """Where one who waits stands."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, *, may_be_refused: bool) -> None:
         self.key = key
+        self.may_be_refused = may_be_refused
+        self.refused: HearthError | None = None
+        """Why it has to leave the line, when it has to."""
         self.waits = False
         self.ahead = -1
         self.is_next = False

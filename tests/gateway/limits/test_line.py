@@ -59,6 +59,19 @@ def test_the_order_that_is_told_is_the_one_that_comes(keys: list[str], before: l
     assert serve(line) == told and len(told) == len(keys)
 
 
+def test_the_newest_of_the_key_that_has_most_makes_room_for_one_that_has_fewer() -> None:
+    line = Line()
+    assert line.makes_room("bob") is None
+    for holder in ("ann0", "ann1", "bob0", "ann2", "bob1"):
+        line.join(holder, holder[:3])
+    assert line.makes_room("cid") == "ann2"
+    assert line.makes_room("cid", kept={"ann2"}) == "ann1"
+    assert line.makes_room("cid", kept={"ann1", "ann2"}) == "bob1"
+    # It would only have to make room for the other in turn.
+    assert line.makes_room("bob") is None
+    assert line.makes_room("ann") is None
+
+
 def test_turns_of_long_ago_are_forgotten() -> None:
     line = Line()
     for index in range(5000):

@@ -155,6 +155,44 @@ async def test_a_slot_given_back_elsewhere_is_found(limiter: SlowLimiter) -> Non
     await task
 
 
+async def test_a_key_that_fills_the_queue_makes_room_for_another(limiter: SlowLimiter) -> None:
+    caller = Caller(a_gate(limiter, Turned(), concurrent=1, max_queued=3))
+    tasks = {}
+    for name in ("ann0", "ann1", "ann2", "ann3", "bob0", "bob1"):
+        tasks[name] = caller.call(name)
+        await settle()
+    assert caller.running == ["ann0"]
+    for name in ("ann3", "bob1"):
+        with pytest.raises(HearthError, match="3 wait for demo, as many as may") as refused:
+            await tasks.pop(name)
+        assert refused.value.code == "model_busy" and refused.value.retry_after_s
+    for name in ("ann0", "bob0", "ann1", "ann2"):
+        await until(partial(caller.is_alone, name))
+        caller.end(name)
+    await asyncio.gather(*tasks.values())
+    assert not limiter.held
+
+
+async def test_one_that_makes_room_before_it_waits_is_told_when_it_does(limiter: SlowLimiter) -> None:
+    gate = a_gate(limiter, Turned(), concurrent=1, max_queued=2)
+    first, second, third = [await gate.admit(a_generation(), a_key()) for _ in range(3)]
+    bobs = await gate.admit(a_generation("bob"), a_key("bob"))
+    with pytest.raises(HearthError, match="this key had most of them when another came"):
+        await anext(third.turn())
+    for run in (first, second, third, bobs):
+        await run.close(used(20))
+    assert not limiter.held and not len(gate._queues["demo"])
+
+
+async def test_one_that_is_taken_over_makes_no_room(limiter: SlowLimiter) -> None:
+    gate = a_gate(limiter, Turned(), concurrent=1, max_queued=2)
+    await gate.admit(a_generation(), a_key())
+    for _ in range(2):
+        await gate.inherit(a_generation())
+    with pytest.raises(HearthError, match=r"2 wait for demo, as many as may\.$"):
+        await gate.admit(a_generation("bob"), a_key("bob"))
+
+
 @pytest.mark.parametrize("turns", range(1, 8))
 async def test_a_takeover_that_is_stopped_holds_nothing_here(limiter: SlowLimiter, turns: int) -> None:
     gate, generation = a_gate(limiter, Turned(), concurrent=1), a_generation()

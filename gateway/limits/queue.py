@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final
 
 from gateway.errors import HearthError
 from gateway.limits.line import Line
+from gateway.limits.pace import Pace
 from gateway.metrics import Metrics
 
 _LOOK_MS: Final = 25
 """How often the next one looks for a slot that another replica gave back, roughly."""
 _PATIENCE_S: Final = 1.0
 """How long the others sleep when nothing changes."""
-_UNKNOWN_S: Final = 5.0
-"""When to come back while it is not known how fast places come free."""
-_LONGEST_S: Final = 60.0
-_REMEMBERED: Final = 16
 
 
 class Queue:
@@ -42,7 +38,9 @@ class Queue:
         self._metrics = metrics
         self._line = Line()
         self._places: dict[str, _Place] = {}
-        self._freed: deque[float] = deque(maxlen=_REMEMBERED)
+        self._serving: set[str] = set()
+        """Who had its turn here, and has not given it back."""
+        self._pace = Pace()
 
     def __len__(self) -> int:
         return len(self._line)
@@ -55,7 +53,10 @@ class Queue:
         """
         if not self._line and await self._hold(holder, key):
             self._line.note_turn(key)
+            self._serving.add(holder)
+            self._pace.note_spare()
             return
+        self._pace.note_wanted(self._clock())
         if refuse and len(self._line) >= self._most:
             self._make_room(key)
         self._places[holder] = _Place(key, may_be_refused=refuse)
@@ -82,6 +83,7 @@ class Queue:
                     raise place.refused
                 if place.is_next and await self._hold(holder, place.key):
                     self._line.note_turn(place.key)
+                    self._serving.add(holder)
                     self._metrics.waited(self._model, self._clock() - began)
                     return
                 if place.ahead != told:
@@ -89,10 +91,16 @@ class Queue:
                     yield f"{told} ahead of you" if told else "you are next"
                 await place.sleep()
         finally:
-            self.leave(holder)
+            self._step_out(holder)
 
     def leave(self, holder: str) -> None:
-        """Give a place in the line up; harmless when there is none."""
+        """Give up a turn, or a place in the line; harmless when there is neither."""
+        self._step_out(holder)
+        if holder in self._serving:
+            self._serving.remove(holder)
+            self._pace.note_free(self._clock(), wanted=bool(self._line))
+
+    def _step_out(self, holder: str) -> None:
         if self._places.pop(holder, None) is not None:
             self._line.leave(holder)
             self._arrange()
@@ -103,10 +111,12 @@ class Queue:
         leaving = self._line.makes_room(key, kept)
         busy = f"{self._most} wait for {self._model}, as many as may"
         if leaving is None:
-            raise HearthError("model_busy", f"{busy}.", retry_after_s=self._pace())
+            raise HearthError("model_busy", f"{busy}.", retry_after_s=self._pace.seconds())
         place = self._places[leaving]
         place.refused = HearthError(
-            "model_busy", f"{busy}, and this key had most of them when another came.", retry_after_s=self._pace()
+            "model_busy",
+            f"{busy}, and this key had most of them when another came.",
+            retry_after_s=self._pace.seconds(),
         )
         place.is_next = False
         place.changed.set()
@@ -114,8 +124,7 @@ class Queue:
         self._metrics.limited("model_queue")
 
     def freed(self) -> None:
-        """A slot was given back here."""
-        self._freed.append(self._clock())
+        """A slot may have been given back here: let the next one look."""
         for place in self._places.values():
             if place.is_next:
                 place.changed.set()
@@ -131,12 +140,6 @@ class Queue:
                 place.ahead, place.is_next = ahead, is_next
                 place.changed.set()
         self._metrics.queued(self._model, len(self._line))
-
-    def _pace(self) -> float:
-        """Seconds in which one place comes free, by the last ones that did."""
-        if not self._freed:
-            return _UNKNOWN_S
-        return min(max(1.0, (self._clock() - self._freed[0]) / len(self._freed)), _LONGEST_S)
 
 
 class _Place:

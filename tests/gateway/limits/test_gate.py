@@ -135,15 +135,25 @@ async def test_a_full_queue_refuses_and_nothing_is_left_taken(limiter: MemoryLim
 
 
 async def test_a_full_queue_says_how_fast_places_come_free(limiter: MemoryLimiter, clock: Turned) -> None:
-    gate, key = a_gate(limiter, clock, concurrent=1, max_queued=0), a_key()
+    gate, key = a_gate(limiter, clock, concurrent=1, max_queued=1), a_key()
+    runs = [await gate.admit(a_generation(), key) for _ in range(2)]
     for _ in range(5):
-        run = await gate.admit(a_generation(), key)
         clock.turn(12)
-        await run.close(used(20))
-    await gate.admit(a_generation(), key)
+        await runs.pop(0).close(used(20))
+        assert await waiting(runs[0]) == []
+        runs.append(await gate.admit(a_generation(), key))
     with pytest.raises(HearthError) as refused:
         await gate.admit(a_generation(), key)
-    assert refused.value.retry_after_s == pytest.approx(12, rel=0.3)
+    assert refused.value.retry_after_s == 12
+    for run in runs:
+        await run.close(used(20))
+    clock.turn(3600)
+    for _ in range(2):
+        await gate.admit(a_generation(), key)
+    with pytest.raises(HearthError) as refused:
+        await gate.admit(a_generation(), key)
+    assert refused.value.retry_after_s == pytest.approx(12, rel=0.2)
+    assert gate._queues["demo"]._serving <= {holder for held in limiter.held.values() for holder in held}
 
 
 async def test_a_run_left_to_another_replica_keeps_its_books(limiter: MemoryLimiter, clock: Turned) -> None:

@@ -27,6 +27,8 @@ _CONNECTIONS: Final = 4
 _PATIENCE_MS: Final = 250
 """How long others wait for one whose turn it is, and who does not come for it."""
 _KEEP_MS: Final = round(KEEP_S * 1000)
+_MARK_MS: Final = 300_000
+"""How long Redis knows what was given back, should it be told again because its answer was lost."""
 _FOLDER: Final = Path(__file__).parent / "scripts"
 
 
@@ -34,8 +36,7 @@ class RedisLimiter:
     """The store that replicas share; see Limiter for what it promises. `clock` gives steady seconds.
 
     While Redis is away, each replica goes on with limits of its own, from where they stood. What it has taken then is
-    not told to Redis; the slots that it holds are, when Redis is back, and so is all that was given back meanwhile. Of
-    that a part may be given back twice: what Redis had heard, and could not answer any more.
+    not told to Redis; the slots that it holds are, when Redis is back, and so is all that was given back meanwhile.
 
     A slot lapses `lease_s` after its replica died. That should be longer than a takeover takes.
     """
@@ -89,7 +90,9 @@ class RedisLimiter:
 
     async def settle(self, subject: Subject, unit: Unit, cost: int, used: int) -> None:
         await self._here.settle(subject, unit, cost, used)
-        await self._tell(self._settle, self._bucket(subject, unit), [cost, used, DEBT_MINUTES, _KEEP_MS])
+        bucket = self._bucket(subject, unit)
+        keys = [bucket, f"{bucket}:{secrets.token_hex(8)}"]
+        await self._tell(self._settle, keys, [cost, used, DEBT_MINUTES, _KEEP_MS, _MARK_MS])
 
     async def hold(self, subject: Subject, most: int, holder: str) -> bool:
         return await self._hold_by(self._hold, [self._slots(subject)], subject, most, holder)
@@ -112,7 +115,7 @@ class RedisLimiter:
 
     async def release(self, subject: Subject, holder: str) -> None:
         self.leave(subject, holder)
-        await self._tell(self._release, self._slots(subject), [holder])
+        await self._tell(self._release, [self._slots(subject)], [holder])
 
     def leave(self, subject: Subject, holder: str) -> None:
         self._here.leave(subject, holder)
@@ -130,19 +133,19 @@ class RedisLimiter:
                 await self._ask(self._renew, [self._slots(subject)], [self._lease_ms, *holders])
                 if ended := set(holders) - self._here.held.get(subject, set()):
                     # They were given back while this was under way, and it may have come later.
-                    await self._tell(self._release, self._slots(subject), list(ended))
+                    await self._tell(self._release, [self._slots(subject)], list(ended))
         except Away:
             return  # The next one tries again.
 
     async def close(self) -> None:
         await self._link.close()
 
-    async def _tell(self, script: Script, key: str, arguments: list[Any]) -> None:
+    async def _tell(self, script: Script, keys: list[str], arguments: list[Any]) -> None:
         """Tell Redis how something ended, now or when it is back."""
         try:
-            await self._ask(script, [key], arguments)
+            await self._ask(script, keys, arguments)
         except (Away, asyncio.CancelledError) as error:
-            self._backlog.add(Told(script, [key], arguments))
+            self._backlog.add(Told(script, keys, arguments))
             if isinstance(error, asyncio.CancelledError):
                 raise
 

@@ -1,10 +1,11 @@
 -- Give back to a bucket what was taken and not used, or take what was used beyond that. The arithmetic is that of bucket.py.
 --
--- KEYS: the bucket (hash), or else nothing happens. ARGV: what was taken, what was used of it, the minutes that the
--- largest debt flows back in, ms that a full bucket is remembered.
+-- KEYS: the bucket (hash), or else nothing happens; the mark of this one settlement, so that it counts once.
+-- ARGV: what was taken, what was used of it, the minutes that the largest debt flows back in, ms that a full bucket is
+-- remembered, ms that the mark is.
 
 local held = redis.call('HMGET', KEYS[1], 'minute', 'used', 'at')
-if held[1] then
+if held[1] and redis.call('SET', KEYS[2], '', 'NX', 'PX', ARGV[5]) then
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   local most = held[1] * ARGV[3]

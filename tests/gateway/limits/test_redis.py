@@ -28,7 +28,7 @@ def shift(url: str, prefix: str, seconds: float) -> None:
     """Let Redis' own time pass for all limits of one bench."""
     address = Address.parse(url)
     with RedisCluster(*address.hosts[0]) if address.kind == "cluster" else Redis.from_url(url) as client:
-        for key in client.scan_iter(f"{prefix}:limit:*"):
+        for key in client.scan_iter(f"{prefix}:limit:*", _type="hash"):
             client.hincrbyfloat(key, "at", -seconds * 1000)
         for key in client.scan_iter(f"{prefix}:slots:*"):
             for holder in client.zrange(key, 0, -1):
@@ -238,6 +238,22 @@ async def test_what_is_given_back_while_redis_is_away_is_told_to_it_when_it_is_b
         [standing] = await elsewhere.take([Rate(MODEL, "tokens", 60)], 1)
         assert standing.wait_s == pytest.approx(60, abs=3)
         assert not len(here._backlog)
+
+
+async def test_what_redis_heard_and_could_not_answer_counts_once(server: RedisProcess) -> None:
+    async with two(server.url) as (here, elsewhere, clock):
+        rate = Rate(ANN, "tokens", 60)
+        assert await takes(here, rate, cost=60)
+        # From now on Redis knows the script.
+        await here.settle(ANN, "tokens", 0, 0)
+        with server.frozen():
+            await here.settle(ANN, "tokens", 60, 80)
+            assert len(here._backlog) == 1
+        clock.turn(1)
+        await here.renew()
+        assert not len(here._backlog)
+        [refused] = await elsewhere.take([rate], 1)
+        assert refused.wait_s == pytest.approx(21, abs=3)
 
 
 async def test_what_is_given_back_when_its_run_is_stopped_is_given_back_later(server: RedisProcess) -> None:

@@ -20,18 +20,14 @@ class Single(NamedTuple):
     rest: JSON
 
 
-def single(
-    messages: Sequence[Mapping[str, JSON]], texts: Sequence[str | Sequence[int]], parameters: Mapping[str, JSON]
-) -> Single | None:
+def single(messages: Sequence[Mapping[str, JSON]], parameters: Mapping[str, JSON]) -> Single | None:
     """The one question of an ask; None when there is more to it.
 
-    It is one user message behind at most one system message, or one text; it wants one answer, in text.
+    It is one user message behind at most one system message; it wants one answer, in text. A raw text is never one: it
+    is the beginning of what is to go on.
     """
-    if int(parameters.get("n") or 1) != 1 or any(parameters.get(name) for name in _MORE_THAN_TEXT):
+    if not messages or int(parameters.get("n") or 1) != 1 or any(parameters.get(name) for name in _MORE_THAN_TEXT):
         return None
-    if not messages:
-        found = _plain(texts[0]) if len(texts) == 1 else None
-        return None if found is None else Single(found, "text")
     *before, last = messages
     if last.get("role") != "user" or [each.get("role") for each in before] not in ([], ["system"], ["developer"]):
         return None

@@ -84,7 +84,7 @@ class Likeness:
         """The ask as one question; None when it is none, or when either model has not said yet what it is."""
         traits, embedder = seat.engine.traits, self._pool.seats[likes.embedder]
         prompt = run.prompt
-        found = single(prompt.messages, prompt.texts, prompt.parameters)
+        found = single(prompt.messages, prompt.parameters)
         if found is None:
             return None
         if embedder.state is State.COLD:

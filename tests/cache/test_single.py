@@ -13,21 +13,17 @@ USER = {"role": "user", "content": "Why?"}
 
 
 def test_a_chat_of_one_question_is_one() -> None:
-    assert single([SYSTEM, USER], [], {}) == Single("Why?", [SYSTEM, {"role": "user", "content": None}])
-    assert single([USER], [], {"temperature": 0, "n": 1, "tools": []}) is not None
+    assert single([SYSTEM, USER], {}) == Single("Why?", [SYSTEM, {"role": "user", "content": None}])
+    assert single([USER], {"temperature": 0, "n": 1, "tools": []}) is not None
 
 
 def test_one_part_of_text_is_plain() -> None:
-    assert single([{"role": "user", "content": [{"type": "text", "text": "Why?"}]}], [], {}) == single([USER], [], {})
-
-
-def test_one_text_is_one() -> None:
-    assert single([], ["Why?"], {}) == Single("Why?", "text")
+    assert single([{"role": "user", "content": [{"type": "text", "text": "Why?"}]}], {}) == single([USER], {})
 
 
 def test_only_the_question_is_taken_out() -> None:
     rests = [
-        single(messages, [], {})
+        single(messages, {})
         for messages in ([USER], [SYSTEM, USER], [{**SYSTEM, "content": "Be long."}, USER], [{**USER, "name": "ann"}])
     ]
     assert all(rests)
@@ -39,25 +35,22 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 
 
 @pytest.mark.parametrize(
-    ("messages", "texts", "parameters"),
+    ("messages", "parameters"),
     [
-        ([USER, ASSISTANT, USER], [], {}),
-        ([USER, USER], [], {}),
-        ([SYSTEM, SYSTEM, USER], [], {}),
-        ([USER, SYSTEM], [], {}),
-        ([SYSTEM], [], {}),
-        ([{"role": "user", "content": [IMAGE]}], [], {}),
-        ([{"role": "user", "content": [{"type": "text", "text": "What is it?"}, IMAGE]}], [], {}),
-        ([{"role": "user", "content": "  "}], [], {}),
-        ([{"role": "user", "content": "x" * (MOST_CHARACTERS + 1)}], [], {}),
-        ([USER], [], {"n": 2}),
-        ([USER], [], {"logprobs": True}),
-        ([USER], [], {"tools": [{"type": "function", "function": {"name": "f"}}]}),
-        ([], ["Why?", "How?"], {}),
-        ([], [(5, 6, 7)], {}),
-        ([], [""], {}),
-        ([], [], {}),
+        ([USER, ASSISTANT, USER], {}),
+        ([USER, USER], {}),
+        ([SYSTEM, SYSTEM, USER], {}),
+        ([USER, SYSTEM], {}),
+        ([SYSTEM], {}),
+        ([{"role": "user", "content": [IMAGE]}], {}),
+        ([{"role": "user", "content": [{"type": "text", "text": "What is it?"}, IMAGE]}], {}),
+        ([{"role": "user", "content": "  "}], {}),
+        ([{"role": "user", "content": "x" * (MOST_CHARACTERS + 1)}], {}),
+        ([USER], {"n": 2}),
+        ([USER], {"logprobs": True}),
+        ([USER], {"tools": [{"type": "function", "function": {"name": "f"}}]}),
+        ([], {}),
     ],
 )
-def test_whatever_is_more_is_none(messages: Any, texts: Any, parameters: dict[str, Any]) -> None:
-    assert single(messages, texts, parameters) is None
+def test_whatever_is_more_is_none(messages: Any, parameters: dict[str, Any]) -> None:
+    assert single(messages, parameters) is None

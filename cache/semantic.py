@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from cache.base import Label, Unavailable, Which
-from cache.sense import difference
+from cache.sense import sense
 from cache.vectors.base import Near, Vectors
 
 DEADLINE_S: Final = 0.25
@@ -49,7 +49,7 @@ class Semantic:
         self._deadline_s = deadline_s
 
     async def find(self, question: Question, embed: Embed, threshold: float) -> Sought:
-        """Questions at least so alike whose words do not speak against having one answer. Raises nothing of its own.
+        """Questions at least so alike that mean the same. Raises nothing of its own.
 
         Their entries may be gone: whoever finds that says so by `forget`.
         """
@@ -62,7 +62,8 @@ class Semantic:
                 near = await self._vectors.nearest(question.place, vector, threshold)
         except (TimeoutError, Unavailable):
             return Sought(vector=vector)
-        return Sought(tuple(each for each in near if difference(each.text, question.text) is None), vector)
+        meant = sense(question.text)
+        return Sought(tuple(each for each in near if sense(each.text) == meant), vector)
 
     async def learn(self, question: Question, sought: Sought, fingerprint: str, ttl_s: float) -> None:
         """Remember that the exact entry of that fingerprint is to answer this question, if its vector is known."""

@@ -1,92 +1,63 @@
-"""Whether two questions that sound alike may mean different things. Pure.
+"""What a question means, as far as that can be told from its words without understanding them. Pure.
 
-Embeddings say what a text is about. They hardly see which way round it is said, a `not`, or another number, so these
-are compared word by word. The comparison errs to the side of "different": that costs a hit, while the other error gives
-somebody the answer to another question.
+An embedding says what a text is about. It hardly sees a `not`, another number, or which way round something is said, so
+it only proposes. Two questions are one only if their words are the same in the same order, but for politeness and a few
+ways to begin that are known to mean the same. Whatever is not understood is a difference: that costs a hit, while the
+other error gives somebody the answer to another question.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections import Counter
-from typing import Final, Literal
+from typing import Final
 
-Difference = Literal["turn", "order", "exchange", "more"]
-"""A word that turns a question around is in one of them alone; the same words stand in another order; words stand in
-place of others; one says more than the other."""
+_PLAIN: Final = re.compile(r"[^\W_]+%?(?:[ '’-][^\W_]+%?)*[?.]?")
+"""One sentence of words. In all else a mark, a blank or a capital may be what is asked about."""
 
-_MOST_MORE: Final = 1
-"""Words that one question may say more than the other, beside those that say nothing."""
-
-_TOKEN: Final = re.compile(r"\d+(?:[.,:/]\d+)*%?|[^\W\d_]+(?:'[^\W\d_]+)?|\w+|[-+*/=<>^|&%$€£¥#@~\\]|!(?=[\w=(])")
-
-_SAYS_NOTHING: Final = frozenset(
-    """a an and am are be been being can could describe do does explain hello hey hi how i im is it its kindly me much
-    many or please so some thank thanks that the them there these they this those we what whats which will would you 's
-    'm 're 've 'd 'll""".split()
+_OF_ITSELF: Final = re.compile(
+    r"\b(?:I|here|it|so|that|this|apostrophes?|backwards?|capitals|characters?|commas?|contractions?|dots?|grammar"
+    r"|letters?|lines?|manners|marks?|messages?|periods?|phrases?|please|plurals?|polite\w*|prompts?|punctuation"
+    r"|questions?|reversed?|rude\w*|said|sentences?|spell\w*|syllables?|symbols?|texts?|tokens?|tone|translat\w+|typos?"
+    r"|vowels?|words?)\b",
+    re.IGNORECASE,
 )
-"""English words that carry little by themselves."""
+"""It may speak of itself, of who wrote it, or of words: then it matters how it is put."""
 
-_RELATES: Final = frozenset("about as at for in into of on onto than to with".split())
-"""Those that may stand for each other, and for nothing else."""
-
-_TURNS: Final = frozenset(
-    """no not never none nothing nobody neither nor cannot without n't non un free except excluding unless only just
-    instead rather but all every each any both either always ever sometimes often most more less least fewer too first
-    second third last next previous before after until since from by against off over under up down above below left
-    right was were did had must should may might who whom whose when where why my your our their his her
-    zero one two three four five six seven eight nine ten eleven twelve hundred thousand million billion half double
-    twice dozen
-    nicht kein keine keinen keiner keines keinem nie niemals ohne nur ne pas jamais sans aucun aucune sin nunca sólo
-    solo ningún ninguna não sem nenhum nenhuma senza mai niente geen niet nooit zonder ikke inte aldrig не нет без
-    """.split()
+_REQUEST: Final = r"(?:define|describe|explain|give me|suggest an?|summari[sz]e|tell me|write an?) "
+_DOING: Final = (
+    "(?:bake|boil|cancel|change|configure|convert|create|delete|disable|download|enable|export|fix|import|install|merge"
+    "|remove|rename|replace|reset|restart|restore|sort|uninstall|update|upgrade|upload) (?:an?|my|the) "
 )
-"""Words that change an answer by being there: both questions have the same, in the same order."""
+"""Done to something: `How do I look?` is not `How can I look?`."""
 
-_ENDINGS: Final = ("ing", "ed", "es", "s", "e")
+_BEGINNINGS: Final = (
+    (re.compile(rf"please (?={_REQUEST})"), ""),
+    (re.compile(rf"(?:can|could|would) you please ({_REQUEST}.+?)[?.]?$"), r"\1"),
+    (re.compile(r"what['’]s (?=(?:\d+%?|the \w+(?: \w+)?) (?:like in|like on|of)(?: the)? \w+[?]?$)"), "what is "),
+    (re.compile(r"where['’]s (?=(?:my|the) )"), "where is "),
+    (re.compile(rf"how (?:can|do) [Ii] (?={_DOING})"), "how to "),
+)
+"""Those that mean the same, and what stands for them."""
 
-
-def difference(one: str, other: str) -> Difference | None:
-    """Why the answer to one may be no answer to the other; None where the words do not speak against it.
-
-    Of languages without blanks, or with words that are not listed here, less is known and more is refused.
-    """
-    ours, theirs = _words(one), _words(other)
-    if [word for word in ours if _turns(word)] != [word for word in theirs if _turns(word)]:
-        return "turn"
-    lost, gained = Counter(ours) - Counter(theirs), Counter(theirs) - Counter(ours)
-    if [word for word in ours if _counts(word) and word not in lost] != [
-        word for word in theirs if _counts(word) and word not in gained
-    ]:
-        return "order"
-    less, more = sum(map(_counts, lost.elements())), sum(map(_counts, gained.elements()))
-    if (less and (more or gained.keys() & _RELATES)) or (more and lost.keys() & _RELATES):
-        return "exchange"
-    return "more" if less + more > _MOST_MORE else None
+_QUESTION: Final = re.compile(
+    r"(?:how|what|when|where|which|who|why) (?:are|can|could|did|do|does|is|should|was|were) "
+    r"|(?:are|could|did|does|is|was) |(?:can|do) (?:they|we|you) |how (?:many|much|to) "
+    r"|who (?:discovered|founded|invented|painted|wrote) "
+)
+"""Plainly one, with its mark or without."""
 
 
-def _words(text: str) -> list[str]:
-    """The words as they count: no case, no punctuation, no endings; `can't` is `can` and `n't`."""
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
-    plain = re.sub(r"\bcan't\b", "can n't", re.sub(r"\bwon't\b", "will n't", plain))
-    plain = re.sub(r"(\w)n't\b", r"\1 n't", plain)
-    plain = re.sub(r"(\w)('(?:s|m|re|ve|d|ll))\b", r"\1 \2", plain)
-    return [_stem(token) for token in re.findall(rf"n't\b|'(?:s|m|re|ve|d|ll)\b|{_TOKEN.pattern}", plain)]
-
-
-def _stem(token: str) -> str:
-    if token in _TURNS or not _counts(token):
-        return token
-    for ending in _ENDINGS:
-        if token.endswith(ending) and len(token) - len(ending) > 2:
-            return token.removesuffix(ending)
-    return token
-
-
-def _turns(word: str) -> bool:
-    return word in _TURNS or (_counts(word) and not word.isalpha())
-
-
-def _counts(word: str) -> bool:
-    return word not in _SAYS_NOTHING and word not in _RELATES
+def sense(text: str) -> str:
+    """The same for two texts only if the answer to one is an answer to the other."""
+    if not _PLAIN.fullmatch(text):
+        return text
+    plain = text[0].lower() + text[1:]
+    for beginning, meaning in _BEGINNINGS:
+        # From the start only: `match` knows no other place, and `sub` would.
+        if found := beginning.match(plain):
+            plain = found.expand(meaning) + plain[found.end() :]
+    if _OF_ITSELF.search(plain):
+        return text
+    if _QUESTION.match(plain):
+        return plain.removesuffix("?")
+    return plain.removesuffix(".") if re.match(_REQUEST, plain) else text

@@ -48,8 +48,8 @@ class Semantic:
         self._vectors = vectors
         self._deadline_s = deadline_s
 
-    async def find(self, question: Question, embed: Embed, threshold: float) -> Sought:
-        """Questions at least so alike that mean the same. Raises nothing of its own.
+    async def find(self, question: Question, embed: Embed, threshold: float, *, careful: bool = True) -> Sought:
+        """Questions at least so alike; with `careful` only those whose words say the same. Raises nothing of its own.
 
         Their entries may be gone: whoever finds that says so by `forget`.
         """
@@ -63,7 +63,7 @@ class Semantic:
         except (TimeoutError, Unavailable):
             return Sought(vector=vector)
         meant = sense(question.text)
-        return Sought(tuple(each for each in near if sense(each.text) == meant), vector)
+        return Sought(tuple(each for each in near if not careful or sense(each.text) == meant), vector)
 
     async def learn(self, question: Question, sought: Sought, fingerprint: str, ttl_s: float) -> None:
         """Remember that the exact entry of that fingerprint is to answer this question, if its vector is known."""

@@ -186,7 +186,7 @@ def _likeness(
 ) -> Likeness | None:
     """How like questions are found, where any model wants that. Raises EngineError `bad_model_source`."""
     models = {
-        name: Likes(table.semantic_model, table.semantic_threshold)
+        name: Likes(table.semantic_model, table.semantic_threshold, table.semantic_careful)
         for name, table in settings.model.items()
         if table.semantic_model is not None
     }

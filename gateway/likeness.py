@@ -22,10 +22,12 @@ from gateway.wire.cache_control import Control
 
 
 class Likes(NamedTuple):
-    """What a model takes for a like question: by whose embeddings, and from which cosine similarity."""
+    """What a model takes for a like question: by whose embeddings, from which cosine similarity, and whether only where
+    the words say the same."""
 
     embedder: str
     threshold: float
+    careful: bool = True
 
 
 class Likeness:
@@ -64,7 +66,7 @@ class Likeness:
         async def embed(text: str) -> bytes | None:
             return await self._embedding.at_once(self._pool.seats[likes.embedder], text, key)
 
-        sought = await self._semantic.find(asked, embed, likes.threshold)
+        sought = await self._semantic.find(asked, embed, likes.threshold, careful=likes.careful)
         for near in sought.found:
             like = question._replace(shared=Shared(near.fingerprint, question.shared.ttl_s))
             try:

@@ -16,6 +16,9 @@ class ModelTable(BaseModel):
     cache_ttl_s: float | None = Field(None, gt=0, description="Seconds an answer may be given again.")
     semantic_model: str | None = Field(None, description="The served model whose embeddings find like questions.")
     semantic_threshold: float = Field(0.95, gt=0, le=1, description="Cosine similarity from which questions are alike.")
+    semantic_careful: bool = Field(
+        True, description="Of like questions take only those whose words say the same; false: all within the threshold."
+    )
     hardware: str | None = Field(None, description="A line of `[hardware]`: what its seconds cost.")
     price_per_second: float | None = Field(None, ge=0, description="For a second of compute, instead of `hardware`.")
     price_per_million_input: float = Field(0.0, ge=0, description="For a million tokens taken in.")

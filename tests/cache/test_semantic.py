@@ -45,6 +45,12 @@ async def test_words_that_mean_something_else_are_not_found_however_near(semanti
     assert (await semantic.find(never, east, 0.95)).found == ()
 
 
+async def test_where_that_is_wanted_the_threshold_alone_decides(semantic: Semantic) -> None:
+    await learned(semantic)
+    forgot = FIRST._replace(text="I forgot my password, what now?")
+    assert len((await semantic.find(forgot, east, 0.95, careful=False)).found) == 1
+
+
 async def test_below_the_threshold_nothing_is_found(semantic: Semantic) -> None:
     await learned(semantic)
 

@@ -36,6 +36,9 @@ TABLE: Final[Mapping[str, Row]] = {
     "unauthorized": Row(401, "authentication_error", 4401, False, "Send a key: `Authorization: Bearer KEY`."),
     "forbidden": Row(403, "permission_error", 4403, False, "This key may not do that."),
     "foreign_origin": Row(403, _BAD, 4403, False, "A browser may open this only from a page of this server."),
+    "foreign_host": Row(
+        403, _BAD, 4403, False, "No key is set, so only localhost is answered: ask there, set a key, or `open_access`."
+    ),
     "not_found": Row(404, _BAD, 4400, False, "There is nothing at this address."),
     "method_not_allowed": Row(405, _BAD, 4400, False, "This address does not take that method."),
     "unknown_model": Row(404, _BAD, 4400, False, "No such model is served here; GET /v1/models lists them."),

@@ -20,7 +20,7 @@ from gateway.keyring.lookup import Lookup
 from gateway.keys import LOCAL, Key
 from gateway.surfaces.caller import KEY, ONLY, RENEW
 from gateway.surfaces.failures import refuse
-from gateway.surfaces.origin import WELCOME
+from gateway.surfaces.origin import WELCOME, by_own_name
 from gateway.surfaces.streams import come_back
 
 ANYONE: Final = msgspec.structs.replace(LOCAL, admin=False)
@@ -68,6 +68,8 @@ class Authentication:
     async def _find(self, scope: Scope) -> Key:
         ticket = _take_ticket(scope)
         if not self._open_access and not await self._lookup.wanted():
+            if not by_own_name(HTTPConnection(scope)):
+                raise HearthError("foreign_host")
             return LOCAL
         key, told = None, None
         if (secret := _secret(scope)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -25,3 +26,22 @@ def foreign(asked: HTTPConnection) -> bool:
         return (page.hostname, page.port or default) != (here.hostname, here.port or default)
     except ValueError:
         return True
+
+
+def by_own_name(asked: HTTPConnection) -> bool:
+    """Whether the server was asked for by a name that is this machine's alone.
+
+    A page may have its own site's name lead to this machine (DNS rebinding), and then it is no page of another site.
+    HTTP/1.0 names nobody, and no browser speaks it.
+    """
+    host = asked.headers.get("host")
+    if host is None:
+        return True
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")

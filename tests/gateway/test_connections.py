@@ -43,7 +43,9 @@ async def test_a_connection_that_says_nothing_is_closed_in_silence() -> None:
         assert await answer_to(server.url, b"") == b""
 
 
-@pytest.mark.parametrize("begun", [b"GET /healthz HT", b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-a: "])
+@pytest.mark.parametrize(
+    "begun", [b"GET /healthz HT", b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nx-a: "]
+)
 async def test_headers_that_never_end_are_told_so(begun: bytes) -> None:
     async with serving(body_deadline_s=0.2) as server:
         answer = await answer_to(server.url, begun)
@@ -53,7 +55,7 @@ async def test_headers_that_never_end_are_told_so(begun: bytes) -> None:
 
 async def test_the_deadline_on_headers_holds_for_a_second_request_too() -> None:
     async with serving(body_deadline_s=0.2) as server, line(server) as client:
-        await client.send(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        await client.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
         assert (await client.hear(b"ok\n")).startswith(b"HTTP/1.1 200 ")
         await client.send(b"GET /heal")
         assert (await client.rest()).startswith(b"HTTP/1.1 408 ")
@@ -89,7 +91,7 @@ async def test_a_flood_of_empty_frames_ends_its_socket_and_holds_up_nobody(flood
     async with serving() as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rsplit(":", 1)[1]))
         writer.write(
-            b"GET /v1/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+            b"GET /v1/ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
             b"sec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
         )
         async with asyncio.timeout(10):
@@ -125,6 +127,6 @@ async def test_garbage_is_refused_in_the_shape_of_every_other_refusal() -> None:
 async def test_a_slow_connection_disturbs_no_other() -> None:
     async with serving(body_deadline_s=1) as server:
         slow = asyncio.create_task(answer_to(server.url, b"GET / HT"))
-        answer = await answer_to(server.url, b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        answer = await answer_to(server.url, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert (await slow).startswith(b"HTTP/1.1 408 ")

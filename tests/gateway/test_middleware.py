@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.keyring.lookup import Lookup
 from gateway.keyring.sqlite import SqliteKeyring
 from gateway.keys import LOCAL
-from gateway.middleware import Authentication, Origins
+from gateway.middleware import ANYONE, Authentication, Origins
 from gateway.surfaces.caller import KEY
 from tests.turning import Turned
 
@@ -55,6 +55,43 @@ async def test_the_servers_own_life_is_nobodys_call(lookup: Lookup) -> None:
     surface = Reached()
     await Authentication(surface, lookup, time.time, open_access=False)({"type": "lifespan"}, receive, send)
     assert surface.by is not None and KEY not in surface.by[0]
+
+
+OURS = ("localhost", "LocalHost:8000", "a.localhost:8000", "127.0.0.1", "127.8.8.8:80", "[::1]:8000")
+OTHERS = ("evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "notlocalhost", "192.0.2.1", "[", "")
+
+
+@pytest.mark.parametrize("host", [None, *OURS])
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+async def test_without_a_key_everybody_is_answered_who_names_this_machine(
+    lookup: Lookup, host: str | None, kind: str
+) -> None:
+    surface = Reached()
+    named = [] if host is None else [(b"host", host.encode())]
+    scope = asking(type=kind, headers=named)
+    await Authentication(surface, lookup, time.time, open_access=False)(scope, receive, send)
+    assert surface.by is not None and surface.by[0][KEY] is LOCAL
+
+
+@pytest.mark.parametrize("host", OTHERS)
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+async def test_without_a_key_nobody_is_answered_who_names_another_machine(lookup: Lookup, host: str, kind: str) -> None:
+    surface, told = Reached(), []
+
+    async def hear(message: Message) -> None:
+        told.append(message)
+
+    extensions: dict[str, Any] = {"websocket.http.response": {}}
+    scope = asking(type=kind, headers=[(b"host", host.encode())], extensions=extensions)
+    await Authentication(surface, lookup, time.time, open_access=False)(scope, receive, hear)
+    assert surface.by is None and told[0]["status"] == 403 and b"foreign_host" in told[1]["body"]
+
+
+async def test_whoever_opens_a_server_may_give_it_any_name(lookup: Lookup) -> None:
+    surface = Reached()
+    scope = asking(headers=[(b"host", b"hearth.example")])
+    await Authentication(surface, lookup, time.time, open_access=True)(scope, receive, send)
+    assert surface.by is not None and surface.by[0][KEY] is ANYONE
 
 
 async def test_of_an_address_only_the_ticket_is_taken(lookup: Lookup) -> None:

@@ -31,7 +31,7 @@ class Line:
     async def post(self, body: dict[str, Any], path: str = PATH, **headers: str) -> None:
         """A whole request."""
         written = json.dumps(body).encode()
-        lines = [f"POST {path} HTTP/1.1", "host: here", f"content-length: {len(written)}"]
+        lines = [f"POST {path} HTTP/1.1", "host: localhost", f"content-length: {len(written)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         await self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + written)
 

@@ -153,7 +153,7 @@ async def test_a_server_that_goes_down_makes_no_new_stream(server: Served, clien
 
 async def test_a_body_that_never_comes_is_not_waited_for() -> None:
     async with serving(durable_writes=True, body_deadline_s=0.05) as server, line(server) as client:
-        await client.send(b"PUT /v1/streams/s HTTP/1.1\r\nhost: here\r\ncontent-length: 5\r\n\r\nab")
+        await client.send(b"PUT /v1/streams/s HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nab")
         assert b" 408 " in await client.hear(b"\r\n")
 
 

@@ -16,7 +16,7 @@ from gateway.wire.parameters import BOTH, TEXT
 from tests.gateway.surfaces.raw import CHAT, HELLO, PATH, line
 from tests.serving import Served, serving
 
-HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: here\r\n"
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
 LIMIT = 2000
 
 

@@ -104,7 +104,7 @@ async def test_leaving_while_the_engine_is_silent_aborts_it(stream: bool) -> Non
 async def test_leaving_while_the_body_is_sent_starts_nothing() -> None:
     async with serving() as served:
         async with line(served) as client:
-            await client.send(b"POST /v1/chat/completions HTTP/1.1\r\nhost: here\r\ncontent-length: 100\r\n\r\n{")
+            await client.send(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")
         async with asking(served, True) as other:
             await other.hear(b"[DONE]")
         # The second one alone was counted.
@@ -161,7 +161,7 @@ async def test_somebody_else_who_watches_keeps_it_going() -> None:
         async with asking(served, True) as client:
             head = (await client.hear(b"\r\n\r\n")).decode().lower()
             place = head.partition("location: ")[2].partition("\r\n")[0]
-            await watcher.send(f"GET {place} HTTP/1.1\r\nhost: here\r\n\r\n".encode())
+            await watcher.send(f"GET {place} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
             await watcher.hear(b"event: delta")
         assert b'"state":"finished"' in await watcher.hear(b'"state":"finished"')
         assert engine_of(served).aborted == []

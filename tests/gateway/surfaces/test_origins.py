@@ -69,3 +69,21 @@ async def test_who_is_no_page_gets_no_word_of_it(tmp_path: Path) -> None:
         answer = await here.ask("GET", "/v1/models")
         assert answer.status_code == 200
         assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def test_a_site_that_has_its_name_lead_here_gets_nothing_while_no_key_is_wanted(tmp_path: Path) -> None:
+    async with house(tmp_path, admin_key=None) as here:
+        port = here.url.rpartition(":")[2]
+        rebound = {"host": f"evil.example:{port}", "origin": f"http://evil.example:{port}"}
+        answers = [
+            await here.ask("POST", "/admin/keys", None, json={"admin": True}, headers=rebound),
+            await here.ask("GET", "/v1/models", None, headers={"host": rebound["host"]}),
+        ]
+        assert [(each.status_code, each.json()["error"]["code"]) for each in answers] == [(403, "foreign_host")] * 2
+        url = here.url.replace("http", "ws") + "/v1/ws"
+        with pytest.raises(InvalidStatus) as told:
+            await connect(f"ws://evil.example:{port}/v1/ws", host="127.0.0.1", port=int(port))
+        assert told.value.response.status_code == 403
+        async with connect(url):
+            pass
+        assert (await here.ask("POST", "/admin/keys", json={}, headers={"origin": here.url})).status_code == 201

@@ -80,7 +80,11 @@ async def watching(
         # The reader takes no more than it is asked for, so that who does not read fills the socket.
         reader, writer = await asyncio.open_connection(sock=plug, limit=2**16)
         try:
-            lines = [f"GET {path} HTTP/1.1", "host: here", *(f"{k.replace('_', '-')}: {v}" for k, v in headers.items())]
+            lines = [
+                f"GET {path} HTTP/1.1",
+                "host: localhost",
+                *(f"{k.replace('_', '-')}: {v}" for k, v in headers.items()),
+            ]
             writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             told = dict(line.lower().split(": ", 1) for line in head[1:] if line)

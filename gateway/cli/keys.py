@@ -109,7 +109,10 @@ def _may(key: Key) -> str:
 
 
 def _date(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:g}"  # No calendar has it, and the other keys are to be seen all the same.
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -152,7 +155,7 @@ class _Verb(Parser):
 
 def _expires(written: str) -> float | str:
     match = re.fullmatch(r"(\d+)([smhd])", written, re.ASCII)
-    return written if match is None else int(match[1]) * _UNITS[match[2]]
+    return written if match is None else float(match[1]) * _UNITS[match[2]]
 
 
 def _budget(written: str) -> dict[str, Any]:

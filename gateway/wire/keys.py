@@ -19,6 +19,7 @@ _MOST_MODELS: Final = 1000
 _AMOUNT: Final = number(0)
 _PERIOD: Final = one_of(*get_args(Period))
 _SECONDS: Final = number(0, above=True)
+_LONGEST_S: Final = 100 * 365 * 86_400
 
 
 def parse(body: Mapping[str, JSON], id: str, now: float) -> Key:
@@ -67,15 +68,17 @@ def _budget(where: str, value: JSON) -> Budget:
 
 
 def _expires(value: JSON, now: float) -> float:
-    if not isinstance(value, str):
-        return now + cast("float", _SECONDS("expires", value))
+    when = _moment(value) if isinstance(value, str) else now + cast("float", _SECONDS("expires", value))
+    if not now < when <= now + _LONGEST_S:
+        raise refuse("expires", "`expires` must be a time to come, in a hundred years at most.")
+    return when
+
+
+def _moment(written: str) -> float:
     try:
-        when = moment(value)
+        return moment(written)
     except HearthError:
         raise refuse("expires", "`expires` is seconds from now, or a time as in 2030-01-31T12:00:00Z.") from None
-    if when <= now:
-        raise refuse("expires", "`expires` must be a time to come.")
-    return when
 
 
 _RULES: Final[Mapping[str, Rule]] = {

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from gateway.__main__ import main
+from gateway.cli.keys import table
 from gateway.keyring.lookup import FRESH_S
+from gateway.keys import Key
 from tests.gateway.cli.keyboard import hearth
 from tests.gateway.surfaces.house import ADMIN, house
 from tests.redis_server import redis_process
@@ -56,6 +58,7 @@ def test_a_key_is_made_listed_and_revoked(capsys: pytest.CaptureFixture[str], tm
     ("words", "told"),
     [
         ("create --expires soon", "`expires` is seconds from now, or a time as in 2030-01-31T12:00:00Z."),
+        ("create --expires 9999999d", "`expires` must be a time to come, in a hundred years at most."),
         ("create --budget 5/year", '`budget.period` must be one of day, week, month, total, not "year".'),
         ("create --concurrent 0", "`concurrent` must be an integer of at least 1, not 0."),
         ("revoke key_none", "There is no key 'key_none'; `hearth keys list` shows all."),
@@ -64,6 +67,13 @@ def test_a_key_is_made_listed_and_revoked(capsys: pytest.CaptureFixture[str], tm
 def test_what_cannot_be_is_one_sentence(words: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", *words.split()]) in (1, 2)
     assert capsys.readouterr().err == f"hearth keys: {told}\n"
+    assert main(["keys", "list"]) == 0 and capsys.readouterr().out.startswith("no keys")
+
+
+@pytest.mark.parametrize("expires", [1e300, 1e12, -1e12])
+def test_a_time_that_no_calendar_has_hides_no_key(expires: float) -> None:
+    [_, row] = table([Key(id="key_a", name="key_a", namespace="key_a", expires=expires, created=expires)], -2e12)
+    assert f"until {expires:g}" in row
 
 
 def test_a_store_that_cannot_be_reached_is_told_without_its_password(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +35,9 @@ _SECRETS: Final = ("redis_url", "admin_key", "key")
 
 TABLES: Final = ("hardware", "model")
 """Settings that are tables of the file, and no options."""
+
+_ORIGIN: Final = re.compile(r"\*|([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
+_PORTS: Final = {"http": "80", "https": "443"}
 
 _CUSTOMARY: Final = {"redis_url": "REDIS_URL"}
 """Variables that others gave a name; our own spelling wins."""
@@ -144,6 +148,11 @@ class Settings(BaseSettings):
                     raise ValueError(f"There is no file {address.options[name]}, which {name} names")
         return value
 
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_origin, value))
+
     @field_validator("model")
     @classmethod
     def _names_hardware(cls, value: dict[str, ModelTable], info: ValidationInfo) -> dict[str, ModelTable]:
@@ -218,6 +227,17 @@ def option(field: str) -> str:
 def variable(field: str) -> str:
     """A setting as it is written in the environment."""
     return _PREFIX + field.upper()
+
+
+def _origin(written: str) -> str:
+    """As browsers send it: in small letters, and without the port that goes without saying. Raises ValueError."""
+    match = _ORIGIN.fullmatch(written.lower())
+    if match is None:
+        raise ValueError(f"{written!r} is no origin; one reads https://chat.example.com, without a path. * is for all.")
+    scheme, host, port = match.groups()
+    if scheme is None:
+        return "*"
+    return f"{scheme}://{host}" + (f":{port}" if port not in (None, _PORTS.get(scheme)) else "")
 
 
 def _sentence(fault: Mapping[str, Any], overrides: Mapping[str, Any], path: Path) -> str:

@@ -125,3 +125,30 @@ def test_a_file_that_is_no_toml_or_not_there_is_refused() -> None:
     Path("hearth.toml").write_bytes(b"\xff\xfe")
     assert refusal().startswith("hearth.toml is not valid TOML: ")
     assert refusal(file=Path("gone.toml")) == "There is no settings file gone.toml; hearth.example.toml shows one."
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("*", "*"),
+        ("HTTPS://Chat.Example.com", "https://chat.example.com"),
+        ("https://chat.example.com:443", "https://chat.example.com"),
+        ("http://chat.example.com:443", "http://chat.example.com:443"),
+        ("http://[::1]:80", "http://[::1]"),
+        ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_send_it(written: str, meant: str) -> None:
+    assert load({"origins": written}).origins == (meant,)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("chat.example.com", "https://chat.example.com/", "https://a.example/x", "https://*.example.com", "https://"),
+        *("null", "https://a.example:", "https://a.example:x", "https://u@a.example", "https://münchen.example", "**"),
+    ],
+)
+def test_what_is_no_origin_is_named(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARTH_ORIGINS", f"https://good.example {written}")
+    assert f"{written!r} is no origin" in refusal()

@@ -124,6 +124,7 @@ class Origins:
             allow_origins=origins,
             allow_methods=("GET", "HEAD", "POST", "PUT", "DELETE"),
             allow_headers=("*",),
+            allow_private_network=True,
             expose_headers=_EXPOSED,
         )
 

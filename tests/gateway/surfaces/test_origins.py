@@ -26,6 +26,9 @@ async def test_a_page_that_is_welcome_asks_and_reads_the_answer_and_its_headers(
         asking["access-control-request-headers"] = "authorization, content-type, idempotency-key"
         before = await here.ask("OPTIONS", "/v1/chat/completions", None, headers=asking)
         assert preflight(before) and "idempotency-key" in before.headers["access-control-allow-headers"]
+        asking["access-control-request-private-network"] = "true"
+        before = await here.ask("OPTIONS", "/v1/chat/completions", None, headers=asking)
+        assert preflight(before) and before.headers["access-control-allow-private-network"] == "true"
         answer = await here.ask("POST", "/v1/chat/completions", json=CHAT, headers={"origin": PAGE})
         assert answer.status_code == 200
         assert answer.headers["access-control-allow-origin"] == PAGE

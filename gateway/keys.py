@@ -12,6 +12,9 @@ Sharing = Literal["off", "deterministic", "all"]
 
 Period = Literal["day", "week", "month", "total"]
 
+_NO_PATTERNS: Final = str.maketrans({"?": "[?]", "[": "[[]"})
+"""What else fnmatch takes for patterns, as patterns of themselves alone."""
+
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """How much may be spent in each period (UTC; a week begins on Monday), in the currency of the prices."""
@@ -48,7 +51,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def may_ask(self, model: str) -> bool:
         """Whether this model is one of its own."""
-        return self.models is None or any(fnmatchcase(model, each) for each in self.models)
+        return self.models is None or any(fnmatchcase(model, each.translate(_NO_PATTERNS)) for each in self.models)
 
     def stands(self, now: float) -> bool:
         """Whether it is good at that time."""

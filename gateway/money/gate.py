@@ -77,6 +77,13 @@ class MoneyGate:
                 "and what they cost this key's budget, is not known.",
                 parameter="max_tokens",
             )
+        if key.budget is not None and (prices.input or prices.cached) and bounds.blind:
+            raise HearthError(
+                "invalid_request",
+                f"Send text alone: {generation.model} has not been warm yet, so how many tokens a picture, a sound or "
+                "a chat_template may come to, and what they cost this key's budget, is not known.",
+                parameter="messages",
+            )
         if key.budget is None or not amount:
             return self._open(generation, None, headers)
         limit = nanos(key.budget.amount)

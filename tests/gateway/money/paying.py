@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from engines.base import Prompt
 from gateway.admission import Outcome
@@ -22,9 +23,10 @@ from tests.turning import Turned
 
 PRICES = {
     "tokens": Prices.of(ModelTable.model_validate({"price_per_million_output": 1000.0}), {}),
+    "reading": Prices.of(ModelTable.model_validate({"price_per_million_cached_input": 1.0}), {}),
     "seconds": Prices.of(ModelTable.model_validate({"price_per_second": 0.01}), {}),
 }
-"""A thousandth for a token given out, a hundredth for a second."""
+"""A thousandth for a token given out, a millionth for one read, a hundredth for a second."""
 
 
 def a_key(budget: float | None = 1.0, *, period: Period = "month", id: str = "k") -> Key:
@@ -32,10 +34,16 @@ def a_key(budget: float | None = 1.0, *, period: Period = "month", id: str = "k"
 
 
 def a_run(
-    model: str = "tokens", max_tokens: int | None = 100, *, key: str = "k", at: float = NOON, n: int = 1
+    model: str = "tokens",
+    max_tokens: int | None = 100,
+    *,
+    key: str = "k",
+    at: float = NOON,
+    n: int = 1,
+    content: Any = "hi",
 ) -> Generation:
     parameters = {"max_tokens": max_tokens, "n": n}
-    prompt = Prompt(messages=({"role": "user", "content": "hi"},), parameters=parameters)
+    prompt = Prompt(messages=({"role": "user", "content": content},), parameters=parameters)
     return Generation(id=new_id("gen"), owner=key, model=model, prompt=prompt, created=at, key=key)
 
 

@@ -117,6 +117,18 @@ async def test_without_any_bound_a_budget_asks_for_one(books: ShakyBooks, clock:
     await gate.admit(a_run(max_tokens=50), a_key())
 
 
+async def test_what_a_picture_costs_must_be_known_to_a_budget(books: ShakyBooks, clock: Turned) -> None:
+    picture = [{"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}]
+    cold, warm = a_gate(books, clock, context=None), a_gate(books, clock, context=1000)
+    with pytest.raises(HearthError) as refused:
+        await cold.admit(a_run("reading", content=picture), a_key())
+    assert (refused.value.code, refused.value.parameter) == ("invalid_request", "messages")
+    await cold.admit(a_run("reading", content=picture), a_key(None))
+    await cold.admit(a_run("tokens", content=picture), a_key())
+    bill = await warm.admit(a_run("reading", content=picture), a_key())
+    assert bill.hold is not None and bill.hold.amount == NANO // 1000
+
+
 async def test_seconds_are_reserved_in_slices_until_the_budget_ends_the_run(
     gate: MoneyGate, books: ShakyBooks, clock: Turned
 ) -> None:

@@ -24,7 +24,7 @@ from gateway.money.base import Answer, Books, BooksAway, Hold, Settlement, Use
 from gateway.money.bill import SLICE_MS, Bill
 from gateway.money.periods import DAY_S
 from gateway.money.prices import NANO, Prices, nanos
-from gateway.money.refusal import budget_headers, refusal
+from gateway.money.refusal import Remaining, budget_headers, refusal
 
 _SWEEP_S: Final = 3600.0
 _AT_ONCE: Final = 32
@@ -51,13 +51,14 @@ class MoneyGate:
         self._metrics = metrics
         self._backlog = Backlog(books)
         self._advisor = Advisor(books, clock.wall)
+        self._remaining = Remaining()
         self._bills: set[Bill] = set()
         self._spared: dict[tuple[float, str, str, str], Use] = {}
         self._swept_at = -math.inf
 
     async def enter(self, key: Key, model: str) -> Mapping[str, str]:
-        """A call by itself costs nothing."""
-        return {}
+        """A call by itself costs nothing, and asks no store."""
+        return self._remaining.headers(key, self._clock.wall())
 
     async def admit(self, generation: Generation, key: Key) -> Bill:
         """Reserve what a run may cost at most, if its key has a budget.
@@ -89,6 +90,7 @@ class MoneyGate:
         limit = nanos(key.budget.amount)
         hold = Hold(generation.id, key.id, generation.created, key.budget.period, limit, amount)
         answer = await self._reserve(hold, generation)
+        self._remaining.note(hold, answer.left)
         if not answer.held:
             raise refusal(hold, answer.left, prices, bounds, generation.prompt.choices)
         return self._open(generation, hold, headers | budget_headers(hold, answer.left))
@@ -176,14 +178,17 @@ class MoneyGate:
             backlog=self._backlog,
             clock=self._clock,
             headers=headers,
-            closed=self._closed,
+            closed=lambda bill, settlement: self._closed(bill, hold, settlement),
         )
         self._bills.add(bill)
         return bill
 
-    def _closed(self, bill: Bill, settlement: Settlement | None) -> None:
+    def _closed(self, bill: Bill, hold: Hold | None, settlement: Settlement | None) -> None:
+        """`hold` is what was reserved at first."""
         self._bills.discard(bill)
         if settlement is not None:
+            if hold is not None:
+                self._remaining.give_back(hold, settlement.use.cost)
             self._metrics.cost(settlement.model, settlement.use.cost / NANO)
 
     def _price(self, model: str) -> Prices:

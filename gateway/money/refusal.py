@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Final
+
 from gateway.errors import HearthError
+from gateway.keys import Key
 from gateway.measure import Measure
 from gateway.money.base import Hold
 from gateway.money.bill import SLICE_MS
 from gateway.money.periods import moment, span
 from gateway.money.prices import Prices, written
+
+_KEYS: Final = 1_000
+"""Keys of which it is known what they have left; past it those that heard of it least lately are forgotten."""
+
+
+class Remaining:
+    """What the books last said here of each key's budget, for calls that cost nothing and so do not ask them."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, tuple[Hold, int]] = OrderedDict()
+
+    def note(self, hold: Hold, left: int) -> None:
+        """The books answered so."""
+        self._known[hold.key] = (hold, left)
+        self._known.move_to_end(hold.key)
+        if len(self._known) > _KEYS:
+            self._known.popitem(last=False)
+
+    def give_back(self, hold: Hold, cost: int) -> None:
+        """What was held is so no longer, and that much of it was charged."""
+        if hold.key in self._known:
+            last, left = self._known[hold.key]
+            if span(last.period, last.at) == span(hold.period, hold.at):
+                self._known[hold.key] = (last, left + hold.amount - cost)
+
+    def headers(self, key: Key, now: float) -> Mapping[str, str]:
+        """What to tell it; nothing where nothing was said of its budget in this period."""
+        if key.budget is None or key.id not in self._known:
+            return {}
+        hold, left = self._known[key.id]
+        same = hold.period == key.budget.period and span(hold.period, hold.at) == span(hold.period, now)
+        return budget_headers(hold, left) if same else {}
 
 
 def budget_headers(hold: Hold, left: int) -> dict[str, str]:

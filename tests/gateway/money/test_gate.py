@@ -17,6 +17,7 @@ from gateway.money.backlog import Backlog
 from gateway.money.base import LEASE_S, Balance, Line, Use
 from gateway.money.gate import MoneyGate
 from gateway.money.guidance import ENOUGH
+from gateway.money.periods import DAY_S
 from gateway.money.prices import NANO
 from gateway.money.sqlite import SqliteBooks
 from tests.gateway.money.contract import NOON, a_settlement
@@ -61,6 +62,21 @@ async def test_a_run_holds_the_most_it_can_cost_and_pays_what_it_used(gate: Mone
     [line] = await lines(books)
     assert line[1:4] == ("k", "tokens", "finished")
     assert line.use == Use(1, 10, 0, 7, 1500, 7 * MILLI)
+
+
+async def test_a_call_that_costs_nothing_hears_what_the_books_last_said(
+    gate: MoneyGate, books: ShakyBooks, clock: Turned
+) -> None:
+    assert await gate.enter(a_key(), "tokens") == {}
+    bill = await gate.admit(a_run(max_tokens=100), a_key())
+    books.away = True
+    assert await gate.enter(a_key(), "tokens") == bill.headers
+    for other in (a_key(None), a_key(period="day"), a_key(id="other")):
+        assert await gate.enter(other, "tokens") == {}
+    await bill.close(ended(finished(7)))
+    assert (await gate.enter(a_key(), "tokens"))["x-budget-remaining"] == "0.993"
+    clock.turn(31 * DAY_S)
+    assert await gate.enter(a_key(), "tokens") == {}
 
 
 async def test_a_run_without_a_budget_holds_nothing_and_is_metered_all_the_same(

@@ -89,7 +89,10 @@ async def _read(work: Awaitable[_T]) -> _T:
 
 def _between(request: Request, now: float) -> tuple[str, str]:
     """The first and the last day that are asked for."""
-    return _day(request, "since", now, now - _DAYS * DAY_S), _day(request, "until", now, now)
+    since, until = _day(request, "since", now, now - _DAYS * DAY_S), _day(request, "until", now, now)
+    if since > until:
+        raise HearthError("invalid_request", f"`since` {since} is after `until` {until}.", parameter="since")
+    return since, until
 
 
 def _day(request: Request, name: str, now: float, default: float) -> str:

@@ -118,6 +118,7 @@ async def test_an_answer_that_is_given_again_is_free_and_noted(tmp_path: Path) -
         shop = await here.key(budget={"amount": 0.1, "period": "total"})
         answers = [await chat(here, shop["secret"], max_tokens=100) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 200]
+        assert [answer.headers["x-budget-remaining"] for answer in answers] == ["0", "0.076", "0.076"]
         costs = await soon(here, "/admin/costs", lambda costs: int(costs["cache"]["hit"]["calls"]), 2)
         assert costs["cache"]["hit"]["saved"] == "0.048"
         [budget] = (await told(here, "/admin/budgets"))["data"]
@@ -153,6 +154,15 @@ async def test_what_makes_no_sense_is_refused_by_its_name(tmp_path: Path, query:
         answer = await here.ask("GET", f"/admin/usage?{query}")
         assert answer.status_code == 400
         assert answer.json()["error"]["param"] == query.partition("=")[0]
+
+
+@pytest.mark.parametrize("path", ["/admin/usage", "/admin/costs"])
+async def test_days_that_end_before_they_begin_are_refused(tmp_path: Path, path: str) -> None:
+    async with house(tmp_path, MODEL) as here:
+        answer = await here.ask("GET", f"{path}?since=2026-11-30&until=2026-11-01")
+        assert answer.status_code == 400
+        assert answer.json()["error"]["message"] == "`since` 2026-11-30 is after `until` 2026-11-01."
+        assert (await here.ask("GET", f"{path}?since=2026-11-30&until=2026-11-30")).status_code == 200
 
 
 @pytest.mark.parametrize("price", ["free", "0", "-1", "nan", "inf"])

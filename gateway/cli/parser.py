@@ -28,5 +28,9 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def error(self, message: str) -> NoReturn:
-        """End with the message and status 2."""
+        """End with the message and status 2; where a value is missing, it is that option's own help."""
+        option, _, told = message.removeprefix("argument ").partition(": ")
+        if told == "expected one argument" and option in self._option_string_actions:
+            action = self._option_string_actions[option]
+            message = f"{option} wants {action.metavar or 'a value'}: {str(action.help or told).rstrip('.')}"
         self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` says what there is.\n")

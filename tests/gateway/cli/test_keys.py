@@ -70,6 +70,16 @@ def test_what_cannot_be_is_one_sentence(words: str, told: str, capsys: pytest.Ca
     assert main(["keys", "list"]) == 0 and capsys.readouterr().out.startswith("no keys")
 
 
+def test_a_budget_that_looks_like_an_option_is_answered_with_what_a_budget_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["keys", "create", "--budget", "-5/month"])
+    assert "--budget wants AMOUNT/PERIOD: As 20/month; or day, week, total;" in capsys.readouterr().err
+    assert main(["keys", "create", "--budget=-5/month"]) == 2
+    assert capsys.readouterr().err == "hearth keys: `budget.amount` must be a number of at least 0, not -5.0.\n"
+
+
 @pytest.mark.parametrize("expires", [1e300, 1e12, -1e12])
 def test_a_time_that_no_calendar_has_hides_no_key(expires: float) -> None:
     [_, row] = table([Key(id="key_a", name="key_a", namespace="key_a", expires=expires, created=expires)], -2e12)

@@ -15,6 +15,7 @@ from gateway.cli.costs import story
 from gateway.cli.usage import table
 from gateway.tables import ModelTable
 from tests.gateway.cli.keyboard import hearth
+from tests.gateway.surfaces.house import ADMIN, house
 from tests.serving import serving
 
 PRICED: Any = {"demo": ModelTable.model_validate({"price_per_million_output": 1000.0, "cache": "off"})}
@@ -43,7 +44,12 @@ async def test_usage_and_costs_are_told_in_lines_csv_and_json(tmp_path: Path) ->
 
 
 async def test_words_that_do_not_go_together_are_refused() -> None:
-    for words in (["--csv", "--json"], ["--caps", "--by", "day"]):
+    for words in (
+        ["--csv", "--json"],
+        ["--caps", "--by", "day"],
+        ["--budgets", "--by", "day"],
+        ["--caps", "--budgets"],
+    ):
         status, _, told = await hearth("usage", *words)
         assert status == 2 and words[0] in told
 
@@ -54,7 +60,22 @@ def test_a_column_with_nothing_in_it_is_left_out() -> None:
         "model  calls  engine seconds  cost  saved",
         "m          2             1.2   0.5     10",
     ]
-    assert table([]) == ["nothing was used"]
+    assert table([]) == []
+
+
+async def test_budgets_are_told_in_lines_and_json(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        asking = ("usage", "--budgets", "--url", here.url, "--key", ADMIN)
+        assert (await hearth(*asking))[1] == "no key has a budget\n"
+        shop = await here.key(name="shop", budget={"amount": 2.5, "period": "total"})
+        _, said, _ = await hearth(*asking)
+        assert [line.split() for line in said.splitlines()] == [
+            ["key", "name", "period", "limit", "spent", "left"],
+            [shop["id"], "shop", "total", "2.5", "0", "2.5"],
+        ]
+        _, said, _ = await hearth(*asking, "--json")
+        assert [row["left"] for row in json.loads(said)["data"]] == ["2.5"]
+        assert "nothing was used\n" == (await hearth("usage", "--url", here.url, "--key", ADMIN))[1]
 
 
 def test_a_story_says_what_was_saved_and_from_when_a_gpu_pays() -> None:

@@ -94,7 +94,10 @@ class Settings(BaseSettings):
     lease_s: float = Field(
         10.0, gt=0, description="Seconds after which a silent replica's generations are taken over by another."
     )
-    admin_key: SecretStr | None = Field(None, description="A key that may do everything, /admin too.")
+    admin_key: SecretStr | None = Field(
+        None,
+        description="A key that may do everything, /admin too. The list of processes shows it: use HEARTH_ADMIN_KEY.",
+    )
     open_access: bool = Field(
         False, description="Answer everybody without a key, on any address: something in front checks who asks."
     )
@@ -105,7 +108,11 @@ class Settings(BaseSettings):
     state_file: Path = Field(
         Path("hearth.db"), description="Where keys and usage are kept when there is no Redis; made when first needed."
     )
-    key: SecretStr | None = Field(None, description="The key that `hearth chat` and the other commands send.")
+    key: SecretStr | None = Field(
+        None,
+        description="The key that `hearth chat` and the other commands send. The list of processes shows it: "
+        "use HEARTH_KEY.",
+    )
     cache: Sharing = Field("deterministic", description="Which answers may be given again: off, deterministic or all.")
     cache_ttl_s: float = Field(3600.0, gt=0, description="Seconds an answer may be given again.")
     cache_bytes: int = Field(256 << 20, ge=0, description="Bytes of answers kept to be given again.")

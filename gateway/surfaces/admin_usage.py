@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, TypeVar
 
 from starlette.requests import Request
@@ -89,17 +89,18 @@ async def _read(work: Awaitable[_T]) -> _T:
 
 def _between(request: Request, now: float) -> tuple[str, str]:
     """The first and the last day that are asked for."""
-    since, until = _day(request, "since", now, now - _DAYS * DAY_S), _day(request, "until", now, now)
+    until = _day(request, "until", now) or day(now)
+    since = _day(request, "since", now) or str(date.fromisoformat(until) - timedelta(days=_DAYS))
     if since > until:
         raise HearthError("invalid_request", f"`since` {since} is after `until` {until}.", parameter="since")
     return since, until
 
 
-def _day(request: Request, name: str, now: float, default: float) -> str:
-    """A day as 2026-01-31, or so many days ago as 7d."""
+def _day(request: Request, name: str, now: float) -> str | None:
+    """A day as 2026-01-31, or so many days ago as 7d; None where none is said."""
     asked = request.query_params.get(name)
     if asked is None:
-        return day(default)
+        return None
     if ago := re.fullmatch(r"(\d{1,4})d", asked, re.ASCII):
         return day(max(0.0, now - int(ago[1]) * DAY_S))
     try:

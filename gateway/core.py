@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from engines.base import Prompt
 from engines.pool import Pool, Seat
 from gateway.admission import Gate
-from gateway.caching import Bypass, Caching
+from gateway.answering import Answering, Manner
+from gateway.caching import Caching
 from gateway.call import Call
 from gateway.claims.base import Claims
 from gateway.clock import Clock
@@ -30,7 +31,7 @@ from gateway.runs import Runs
 from gateway.sharing import Found, Sharing
 from gateway.suggest import nearest, shown
 from gateway.wire import cache_control
-from gateway.wire.cache_control import Control, Told
+from gateway.wire.cache_control import Control
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +80,6 @@ class Gateway:
         self.pool = pool
         self.caching = caching
         self._gate = gate
-        self._likeness = likeness
         self._logs = logs
         self._idempotency = Idempotency(claims, logs)
         self._clock = clock
@@ -88,6 +88,7 @@ class Gateway:
         self._runs = Runs(Parts(logs, pool, caching, gate, clock, metrics), deadlines.running)
         self._readers = Readers(deadlines.reader_stall_s, deadlines.reader_lag_bytes, metrics)
         self._sharing = Sharing(caching, logs, gate, self._readers)
+        self._answering = Answering(caching, self._sharing, self._runs, likeness, clock)
         self.reading = self._readers.reading
         self.join, self.leave = self._readers.join, self._readers.leave
         self._watch: asyncio.Task[None] | None = None
@@ -139,15 +140,23 @@ class Gateway:
         if idempotency_key is not None and grace is not None:
             grace = max(grace, self._deadlines.retry_s)
         now = self._clock.wall()
-        generation = self._generation(model, prompt, key, surface, grace)
+        generation = Generation(
+            id=new_id("gen"),
+            owner=key.namespace,
+            model=model,
+            prompt=prompt,
+            created=now,
+            grace=grace,
+            surface=surface,
+            key=key.id,
+        )
         async with self._idempotency.claimed(idempotency_key, generation, surface) as earlier:
             if earlier is not None:
                 self._metrics.replayed(model, surface)
                 found = Found(await self.open(earlier.id, key.namespace), "run", None)
             else:
-                found = await self._answer(
-                    seat, generation, key, control, addressed=addressed or idempotency_key is not None, whole=whole
-                )
+                manner = Manner(addressed or idempotency_key is not None, whole, control)
+                found = await self._answering.answer(seat, generation, key, manner)
         headers |= found.headers
         if found.told is not None:
             self._metrics.cache(model, found.told.how)
@@ -164,60 +173,6 @@ class Gateway:
             replayed=earlier is not None,
         )
         return Started(call, found)
-
-    def _generation(self, model: str, prompt: Prompt, key: Key, surface: str, grace: float | None) -> Generation:
-        return Generation(
-            id=new_id("gen"),
-            owner=key.namespace,
-            model=model,
-            prompt=prompt,
-            created=self._clock.wall(),
-            grace=grace,
-            surface=surface,
-            key=key.id,
-        )
-
-    async def _answer(
-        self, seat: Seat, generation: Generation, key: Key, control: Control, *, addressed: bool, whole: bool
-    ) -> Found:
-        """The log that answers: this generation's own, or another one that says the same."""
-        question = self.caching.question(seat.name, seat.engine.traits, generation.prompt, key, control)
-        if isinstance(question, Bypass):
-            if control.only_if_cached:
-                raise HearthError("not_cached")
-            found = await self._begin(generation, key)
-            return found._replace(told=Told("BYPASS", why=question.why))
-
-        async def find(run: Generation) -> Found:
-            if control.only_if_cached:
-                return await self._sharing.find_kept(question, run)
-            return await self._sharing.find(question, run, lambda run: self._begin(run, key))
-
-        async def find_like(run: Generation) -> Found:
-            if self._likeness is None:
-                return await find(run)
-            return await self._likeness.find(seat, question, run, key, control, self._sharing, lambda: find(run))
-
-        if not addressed:
-            # Whoever follows it keeps it going, be it this call or another.
-            generation.grace = 0.0
-
-        def again() -> Awaitable[Found]:
-            return find_like(self._generation(seat.name, generation.prompt, key, generation.surface, 0.0))
-
-        found = await (again() if addressed else find_like(generation))
-        if not addressed and found.how != "join":
-            return found
-        # Whoever follows another's run has a log of its own: what befalls that run need not befall this call.
-        if not addressed:
-            generation = self._generation(seat.name, generation.prompt, key, generation.surface, 0.0)
-        source = self._sharing.follow(found, key, again, whole=whole)
-        log = await self._runs.copy(generation, source, lasting=addressed)
-        return found._replace(log=log, copied=True, run=None if addressed else found.log.generation)
-
-    async def _begin(self, generation: Generation, key: Key) -> Found:
-        log, admission = await self._runs.begin(generation, key)
-        return Found(log, "run", None, admission.headers)
 
     @contextmanager
     def answering(self, started: Started) -> Iterator[Reader]:

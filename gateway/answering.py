@@ -1,0 +1,82 @@
+"""Which log answers a call: one of its own, a kept one, or one made of another's run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import NamedTuple
+
+import msgspec
+
+from engines.pool import Seat
+from gateway.caching import Bypass, Caching
+from gateway.clock import Clock
+from gateway.errors import HearthError
+from gateway.generation import Generation, new_id
+from gateway.keys import Key
+from gateway.likeness import Likeness
+from gateway.runs import Runs
+from gateway.sharing import Found, Sharing
+from gateway.wire.cache_control import Control, Told
+
+
+class Manner(NamedTuple):
+    """How a call wants its answer.
+
+    One that is `addressed` by its id later (to resume, to stop) has a log of its own, whoever answers. One that wants
+    the `whole` answer is told nothing of it before its end.
+    """
+
+    addressed: bool
+    whole: bool
+    control: Control
+
+
+class Answering:
+    """Finds what answers, or has it begun."""
+
+    def __init__(self, caching: Caching, sharing: Sharing, runs: Runs, likeness: Likeness | None, clock: Clock) -> None:
+        self._caching = caching
+        self._sharing = sharing
+        self._runs = runs
+        self._likeness = likeness
+        self._clock = clock
+
+    async def answer(self, seat: Seat, generation: Generation, key: Key, manner: Manner) -> Found:
+        """The log of this generation, or another one that says the same. Raises HearthError as `Gateway.start`."""
+        control = manner.control
+        question = self._caching.question(seat.name, seat.engine.traits, generation.prompt, key, control)
+        if isinstance(question, Bypass):
+            if control.only_if_cached:
+                raise HearthError("not_cached")
+            found = await self._begin(generation, key)
+            return found._replace(told=Told("BYPASS", why=question.why))
+
+        async def find(run: Generation) -> Found:
+            if control.only_if_cached:
+                return await self._sharing.find_kept(question, run)
+            return await self._sharing.find(question, run, lambda run: self._begin(run, key))
+
+        async def find_like(run: Generation) -> Found:
+            if self._likeness is None:
+                return await find(run)
+            return await self._likeness.find(seat, question, run, key, control, self._sharing, lambda: find(run))
+
+        def again() -> Awaitable[Found]:
+            return find_like(self._another(generation))
+
+        found = await again()
+        if found.how != "join" and not manner.addressed:
+            return found
+        # Whoever follows another's run has a log of its own: what befalls that run need not befall this call.
+        own = generation if manner.addressed else self._another(generation)
+        source = self._sharing.follow(found, key, again, whole=manner.whole)
+        log = await self._runs.copy(own, source, lasting=manner.addressed)
+        return found._replace(log=log, copied=True, run=None if manner.addressed else found.log.generation)
+
+    def _another(self, generation: Generation) -> Generation:
+        """One that asks the same, and is kept going by whoever follows it."""
+        return msgspec.structs.replace(generation, id=new_id("gen"), created=self._clock.wall(), grace=0.0)
+
+    async def _begin(self, generation: Generation, key: Key) -> Found:
+        log, admission = await self._runs.begin(generation, key)
+        return Found(log, "run", None, admission.headers)

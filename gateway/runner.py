@@ -68,7 +68,8 @@ class Runner:
     """The only writer of one generation's log. `stop` and `fail` end it early.
 
     With a `source` it asks no engine: that says what there is to say. An `inherited` log, which another replica began,
-    is gone on with from where it stands.
+    is gone on with from where it stands. One that is not `counted` answers a single caller with another run's words: no
+    generation of its own in the metrics.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Runner:
         *,
         source: Source | None = None,
         inherited: bool = False,
+        counted: bool = True,
     ) -> None:
         self.generation = generation = writer.log.generation
         self._writer = writer
@@ -89,6 +91,7 @@ class Runner:
         self.follows = source is not None
         """Whether another run answers, and not an engine: at first, at least."""
         self._inherited = inherited
+        self._counted = counted
         self._abandonment = Abandonment(writer, self._logs, lambda: self.stop("abandoned"))
         self._began = clock.steady() - max(0.0, clock.wall() - generation.created)
         self._task: asyncio.Task[None] | None = None
@@ -351,7 +354,8 @@ class Runner:
             return False
         engine = self._source is None or self._busy_s > 0
         prompt_tokens, tokens = (self._prompt_tokens, self._tokens) if engine else (0, 0)
-        self._metrics.ended(self.generation.model, final, prompt_tokens, tokens, self._elapsed())
+        if self._counted or engine:
+            self._metrics.ended(self.generation.model, final, prompt_tokens, tokens, self._elapsed())
         return True
 
     def _leave_alone(self) -> None:

@@ -89,7 +89,7 @@ class Runs:
             raise
         if lasting:
             self._parts.metrics.started(generation.model, generation.surface)
-        self.run(writer, FREE, source=source, parts=parts)
+        self.run(writer, FREE, source=source, parts=parts, counted=lasting)
         return writer.log
 
     def run(
@@ -100,10 +100,11 @@ class Runs:
         source: Source | None = None,
         inherited: bool = False,
         parts: Parts | None = None,
+        counted: bool = True,
     ) -> None:
         """Have a log written to its end."""
         id = writer.log.generation.id
-        runner = Runner(writer, parts or self._parts, admission, source=source, inherited=inherited)
+        runner = Runner(writer, parts or self._parts, admission, source=source, inherited=inherited, counted=counted)
         self._runners[id] = runner
         task = self._tasks[id] = runner.start()
         task.add_done_callback(lambda task: self._forget(id))

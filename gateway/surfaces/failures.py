@@ -31,8 +31,9 @@ def answer(error: HearthError, scope: Scope | None = None) -> Response:
     if again_s is not None:
         headers["retry-after"] = str(max(1, math.ceil(again_s)))
         headers["retry-after-ms"] = str(max(1, math.ceil(again_s * 1000)))
-    if error.row.status in (408, 413):
-        # What is left of the body is not going to be read.
+    if error.row.status in (408, 413) or error.code == "draining":
+        # What is left of the body is not going to be read; or nobody is going to, and a proxy that kept the connection
+        # might send its next request into the end of it.
         headers["connection"] = "close"
     return Response(orjson.dumps(body(error)), error.row.status, headers, "application/json")
 

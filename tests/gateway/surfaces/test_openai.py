@@ -176,6 +176,7 @@ async def test_plain_answer_that_another_replica_would_end_is_refused_at_once(re
         await served.gateway.drain(0)
         answer = await asyncio.wait_for(asking, 4)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "draining")
+    assert answer.headers["connection"] == "close"
     assert answer.headers["x-should-retry"] == "true"
 
 

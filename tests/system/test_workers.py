@@ -221,7 +221,7 @@ def test_a_host_that_is_killed_is_told_to_each_worker_and_booted_once(server: Pr
     assert host(server) == new
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_the_supervisor(number: signal.Signals) -> None:
     with process("--workers", "2", "--model", "campfire=vllm:bundled") as started:
         family = descendants(started.pid)

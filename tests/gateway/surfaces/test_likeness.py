@@ -101,7 +101,7 @@ async def test_what_was_purged_is_not_found_and_forgotten(served: Served, ask: A
     await ask(FIRST)
     async with httpx.AsyncClient(base_url=served.url) as client:
         assert (await client.delete("/admin/cache", params={"model": "demo"})).json()["purged"] == 1
-    likeness = served.gateway._likeness
+    likeness = served.gateway._answering._likeness
     assert likeness is not None and await likeness._semantic.purge(Which()) == 0
     assert (await ask(AGAIN)).headers["x-cache"] == "MISS"
     assert (await ask(FIRST)).headers["x-cache"] == "HIT"
@@ -111,7 +111,7 @@ async def test_a_question_whose_answer_is_gone_is_forgotten_and_asked_anew(serve
     await ask(FIRST)
     assert await served.gateway.caching.store.purge(Which(model="demo")) == 1
     assert (await ask(AGAIN)).headers["x-cache"] == "MISS"
-    likeness = served.gateway._likeness
+    likeness = served.gateway._answering._likeness
     assert likeness is not None and await likeness._semantic.purge(Which()) == 1
 
 

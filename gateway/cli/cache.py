@@ -27,12 +27,12 @@ def main(words: Sequence[str]) -> int:
         if by or given.all:
             raise Trouble("`hearth cache show` shows all of it; leave the rest out.")
         told = caller.ask("GET", "/admin/cache")
-        _say(told, f"{told['entries']} answers, {told['bytes'] / 1e3:,.1f} kB", as_json=given.json)
+        _say(told, f"answers: {told['entries']}, {told['bytes'] / 1e3:,.1f} kB", as_json=given.json)
     else:
         if not by and not given.all:
             raise Trouble("Say what to let go of: --model, --namespace, --key, --fingerprint, or --all.")
         told = caller.ask("DELETE", "/admin/cache", {"all": "true"} if given.all else by)
-        _say(told, f"let go of {told['purged']} answers", as_json=given.json)
+        _say(told, f"answers let go of: {told['purged']}", as_json=given.json)
     return 0
 
 

@@ -34,6 +34,14 @@ class Lent:
         known = self._scripts.get(text)
         if known is None:
             known = self._scripts[text] = Script(text)
+        was_up = self._link.up
+        try:
+            return await self._link.script(known, keys, arguments)
+        except Away as away:
+            if not was_up:
+                raise Unavailable(str(away)) from None
+        # One late answer is as likely this process' own slowness, which must not part equal questions. No script of
+        # the cache minds being run twice.
         try:
             return await self._link.script(known, keys, arguments)
         except Away as away:

@@ -81,3 +81,16 @@ async def test_an_absent_redis_is_said_in_the_caches_own_words_and_a_returned_on
         held = await cache.claim("k", "gen_b", ANY, ANNS)
         assert held is not None and held.answer == b"yes"
         await cache.close()
+
+
+async def test_one_late_answer_parts_nobody_from_what_the_others_share(redis_url: str) -> None:
+    link = Link("cache", Address.parse(redis_url).client(connections=2, timeout_s=0.5), monotonic, 0.5)
+    cache, question = RedisCache(Lent(link), MOST_BYTES, claim_s=CLAIM_S), secrets.token_hex(8)
+    await answered(cache, question)
+    with redis.Redis.from_url(redis_url) as server:
+        server.client_pause(700)
+    try:
+        entry = await cache.claim(question, "gen_b", ANY, ANNS)
+        assert entry is not None and entry.answer is not None
+    finally:
+        await cache.close()

@@ -147,9 +147,10 @@ class LogContract:
         first = await logs.here.create(a_generation(), *pieces(3))
         second = await logs.elsewhere.take(first.log.generation.id)
         with pytest.raises(Fenced):
-            for event in pieces(1000, 90):
-                first.stage(event)
-                await asyncio.sleep(0)
+            async with asyncio.timeout(logs.settle):
+                while True:
+                    first.stage(*pieces(1, 90))
+                    await asyncio.sleep(0)
         await append(second, [*pieces(2, 3), FINISHED])
         assert await read((await logs.elsewhere.open(first.log.generation.id, "ann")).read(0)) == [*pieces(5), FINISHED]
 

@@ -142,8 +142,11 @@ class Engine(Protocol):
     async def stop(self) -> None:
         """End everything that `start` began, processes and memory included; harmless on an engine that never ran."""
 
+    async def leave(self) -> None:
+        """Let go of it here, where it died or another replica has the say over it; what is not ours goes on running."""
+
     async def close(self) -> None:
-        """Stop, and let go of what it kept for a next start. Called once, at the end."""
+        """Leave it, and let go of what it kept for a next start. Called once, at the end."""
 
     async def died(self) -> str:
         """Wait until a started engine ends by itself; the reason in words. Never returns after `stop`."""

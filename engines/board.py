@@ -27,6 +27,8 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Since when it is in this state."""
     heard_at: float = 0.0
     """When it last gave anything to a caller; 0 for never."""
+    asked_at: float = 0.0
+    """When a caller last asked it for anything; 0 for never."""
     beat_at: float = 0.0
     """When it last passed a heartbeat; 0 for never."""
     running: int = 0
@@ -39,6 +41,8 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How long its last boot took."""
     ready_s: float | None = None
     """Seconds until it is likely warm; None where that is not known."""
+    stopped_at: float = 0.0
+    """When this replica last stopped it on purpose; 0 for never."""
     beats: int = 0
     beat_s: float = 0.0
     """How long its heartbeats have taken in all."""

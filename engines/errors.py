@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 Code = Literal[
     "invalid_request",
     "context_length_exceeded",
     "engine_died",
     "engine_failed",
+    "engine_stalled",
+    "engine_busy",
+    "engine_unreachable",
     "cannot_continue",
     "boot_failed",
     "bad_model_source",
 ]
 
 
+FAULTS: Final = frozenset({"engine_died", "engine_failed", "engine_stalled", "engine_busy", "engine_unreachable"})
+"""What is an engine's fault and not its caller's: another engine may do better."""
+
+
 class EngineError(Exception):
     """An engine could not do what was asked.
 
-    `code` is the machine's word for it, `message` a sentence for the caller, `parameter` the field at fault if one is.
+    `code` is the machine's word for it, `message` a sentence for the caller, `parameter` the field at fault if one is;
+    `retry_after_s` is when to come back, where that is known.
     """
 
-    def __init__(self, code: Code, message: str, *, parameter: str | None = None) -> None:
+    def __init__(
+        self, code: Code, message: str, *, parameter: str | None = None, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message)
         self.code: Code = code
         self.message = message
         self.parameter = parameter
+        self.retry_after_s = retry_after_s

@@ -1,102 +1,139 @@
-"""The engines behind model names: booted when needed, watched while they run."""
+"""The engines behind model names: booted when needed, watched while they run, chosen for each prompt."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from itertools import groupby
 from typing import Final
 
-from engines.base import Engine, State
+from engines.affinity import conversation
+from engines.base import Prompt, State
+from engines.board import Board, MemoryBoard
+from engines.choice import Candidate, choose
 from engines.errors import EngineError
+from engines.history import QUARTER_S
+from engines.life import Life
+from engines.model import Model
+from engines.seat import Place, Seat
 
-_SOUND_S: Final = 10.0
-"""An engine that was warm for less was not sound."""
 _NOTICE_S: Final = 5.0
 """How long it may take to see that an engine is dead after it was said to be."""
+_BEAT_S: Final = 30.0
+_DRAIN_S: Final = 30.0
+"""How long what an engine still answers may keep it from being stopped."""
+
+Avoid = Mapping[Seat, int]
+"""Engines that failed a caller, each with its boot that did: that one is not asked again."""
 
 _log = logging.getLogger(__name__)
 
 
-class Seat:
-    """One model name: its engine, how warm that is, and what it is doing about it."""
-
-    def __init__(self, name: str, engine: Engine) -> None:
-        self.name = name
-        self.engine = engine
-        self.state = State.COLD
-        self.stage = "waiting for the first request"
-        self.error: EngineError | None = None
-        self.boots = 0
-        """How often it was booted."""
-        self.boot_seconds: float | None = None
-        """How long the last boot took."""
-        self.task: asyncio.Task[None] | None = None
-        """Boots the engine, then watches over it until it dies or is stopped."""
-        self._changed = asyncio.Event()
-
-    def tell(self, state: State, stage: str) -> None:
-        """Note a change and wake whoever waits for one."""
-        self.state, self.stage = state, stage
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    @property
-    def changed(self) -> asyncio.Event:
-        """Set at the next change; another one is for the change after it."""
-        return self._changed
-
-    async def change(self) -> None:
-        """Wait for the next change."""
-        await self._changed.wait()
-
-
 class Pool:
-    """All engines of this server by model name. Owns their boots and their watches."""
+    """All engines of this server, by model name. Owns their boots and their watches."""
 
     def __init__(
-        self, engines: Mapping[str, Engine], clock: Callable[[], float], boot_deadline_s: float = 900.0
+        self,
+        places: Iterable[Place],
+        clock: Callable[[], float],
+        boot_deadline_s: float = 900.0,
+        *,
+        wall: Callable[[], float] = time.time,
+        board: Board | None = None,
     ) -> None:
-        self.seats: Mapping[str, Seat] = {name: Seat(name, engine) for name, engine in engines.items()}
+        seats = [Seat(place, clock, wall) for place in places]
+        self.seats: Mapping[str, Seat] = {seat.id: seat for seat in seats}
+        """Each engine by its name in this process."""
+        named = groupby(sorted(seats, key=lambda seat: seat.model), key=lambda seat: seat.model)
+        made = {name: Model(name, list(group)) for name, group in named}
+        self.models: Mapping[str, Model] = {seat.model: made[seat.model] for seat in seats}
+        """In the order in which they were named."""
+        self.arrivals: Counter[tuple[str, int]] = Counter()
+        """Who came since that was last taken down: by model, and by the start of the quarter hour (unix seconds)."""
         self._clock = clock
+        self._wall = wall
         self._boot_deadline_s = boot_deadline_s
+        self._life = Life(board or MemoryBoard("here"), clock, boot_deadline_s)
         self._closing = False
 
     def warm(self, model: str) -> None:
-        """Begin to boot a model that is cold or broken; harmless otherwise. Returns at once."""
-        seat = self.seats[model]
-        if not self._closing and (seat.task is None or seat.task.done()):
-            seat.tell(State.BOOTING, "starting")
-            seat.task = asyncio.create_task(self._live(seat), name=f"engine {model}")
+        """Begin to boot every engine of a model that is cold or broken; harmless otherwise. Returns at once."""
+        for seat in self.models[model].seats:
+            self.boot(seat)
 
-    async def cool(self, model: str) -> None:
-        """Stop a model's engine and wait until it is gone."""
-        seat = self.seats[model]
-        task, seat.task = seat.task, None
-        if task is None or task.done():
+    def boot(self, seat: Seat) -> None:
+        """Begin to boot an engine that is cold or broken; harmless otherwise. Returns at once."""
+        if not self._closing and not seat.lives:
+            self._life.begin(seat)
+
+    async def cool(self, model: str, drain_s: float = _DRAIN_S) -> None:
+        """Stop every engine of a model and wait until they are gone; what they answer may end within that time."""
+        await asyncio.gather(*(self.rest(seat, drain_s) for seat in self.models[model].seats))
+
+    async def rest(self, seat: Seat, drain_s: float = _DRAIN_S, *, leave: bool = False) -> None:
+        """Stop an engine and wait until it is gone, or only `leave` it, where another replica stops it."""
+        if not seat.lives:
             return
-        seat.tell(State.DRAINING, "stopping")
-        task.cancel()
-        await asyncio.wait([task])
+        if not leave:
+            seat.stopped_at = self._wall()
+        if seat.state is State.WARM and drain_s:
+            seat.tell(State.DRAINING, "stopping")
+            await self._drain(seat, drain_s)
+        await self._life.end(seat, leave=leave)
 
-    async def reach(self, model: str, dead: int | None = None) -> AsyncGenerator[str]:
-        """Wait until the model is warm, booting it if it is cold; yields the stage at once and whenever it changes.
+    async def beat(self, seat: Seat, deadline_s: float = _BEAT_S) -> None:
+        """Have a warm engine show that it still can. Raises EngineError."""
+        began = self._clock()
+        seat.beats += 1
+        try:
+            async with asyncio.timeout(deadline_s):
+                await seat.engine.beat()
+        except TimeoutError:
+            raise EngineError("engine_stalled", f"No heartbeat after {deadline_s:g} s.") from None
+        finally:
+            seat.beat_s += self._clock() - began
+        seat.beat_at = self._wall()
 
-        Whoever has seen an engine die names that boot of it: it may be taken for warm a moment longer.
+    def came(self, model: str) -> None:
+        """Count somebody who wants an answer of an engine."""
+        self.arrivals[model, int(self._wall() // QUARTER_S) * QUARTER_S] += 1
 
-        Raises EngineError `boot_failed` when this boot fails or takes too long.
+    async def _drain(self, seat: Seat, seconds: float) -> None:
+        deadline = asyncio.get_running_loop().time() + seconds
+        try:
+            async with asyncio.timeout_at(deadline):
+                while (seat.held or seat.busy_elsewhere) and seat.lives:
+                    await seat.change()
+        except TimeoutError:
+            _log.warning("%s is stopped while it still answers %d", seat.id, seat.held)
+
+    async def reach(self, model: str, avoid: Avoid | None = None) -> AsyncGenerator[str]:
+        """Wait until an engine of the model may be asked, booting one where none is warm; yields the stage at once and
+        whenever it changes.
+
+        Whoever was failed by an engine names that boot of it, which is not asked again: it may be taken for warm a
+        moment longer. Raises EngineError: `boot_failed` when no engine can be booted, or takes too long;
+        `engine_unreachable` when all have failed so often that they are left alone for a while.
         """
-        seat = self.seats[model]
-        self.warm(model)
+        waiting = _Waiting(self.models[model], avoid or {})
         deadline = asyncio.get_running_loop().time() + self._boot_deadline_s
-        while seat.state is not State.WARM or seat.boots == dead:
-            if seat.state not in (State.BOOTING, State.WARM):
-                raise seat.error or EngineError("boot_failed", f"{model} was stopped before it was warm.")
+        while not waiting.ready(self._clock()):
             # Taken before the stage is told: the change may come while the listener is busy with it.
-            changed = seat.changed
-            stale = seat.state is State.WARM
-            if not stale:
-                yield seat.stage
+            changed = waiting.model.changed
+            stale = not waiting.hopeful()
+            if stale:
+                seat = waiting.next()
+                if seat is not None:
+                    self.boot(seat)
+                    if self._closing:
+                        raise EngineError("boot_failed", f"{model} was stopped before it was warm.")
+                    continue
+                waiting.check(self._clock())
+            else:
+                yield waiting.model.stage
             try:
                 async with asyncio.timeout(_NOTICE_S) if stale else asyncio.timeout_at(deadline):
                     await changed.wait()
@@ -105,53 +142,66 @@ class Pool:
                     raise EngineError("engine_died", f"{model} answers no more, and does not end either.") from None
                 raise EngineError("boot_failed", f"{model} was not warm after {self._boot_deadline_s:.0f} s.") from None
 
+    def pick(self, model: str, prompt: Prompt, avoid: Avoid | None = None) -> Seat | None:
+        """The engine that a prompt is to go to now; None where none may be asked."""
+        able = _able(self.models[model], avoid or {}, self._clock())
+        if len(able) < 2:
+            return able[0] if able else None
+        # By the name that all replicas know it by, so that they agree on whose conversation it is.
+        named = {seat.shared or seat.id: seat for seat in able}
+        candidates = [Candidate(name, seat.outstanding) for name, seat in named.items()]
+        return named[choose(candidates, conversation(prompt))]
+
     async def close(self) -> None:
         """Stop every engine and wait until all are gone."""
         self._closing = True
-        await asyncio.gather(*(self.cool(model) for model in self.seats))
+        await asyncio.gather(*(self._life.end(seat, leave=True) for seat in self.seats.values()))
         await asyncio.gather(*(seat.engine.close() for seat in self.seats.values()))
 
-    async def _live(self, seat: Seat) -> None:
-        """Boot an engine and stay with it; boot it again when it dies by itself, but not over and over."""
-        unsound = 0
-        try:
-            while True:
-                await self._boot(seat)
-                warm_at = self._clock()
-                reason = await seat.engine.died()
-                seat.error = EngineError("engine_died", reason)
-                unsound = unsound + 1 if self._clock() - warm_at < _SOUND_S else 0
-                if unsound > 1:
-                    # It would most likely die again at once: the next request may try, but nobody tries for ever.
-                    raise seat.error
-                seat.tell(State.BOOTING, f"starting again: {reason}")
-                await seat.engine.stop()
-        except EngineError as error:
-            await self._break(seat, error)
-        except Exception:  # noqa: BLE001
-            # The border of the engine: whoever waits for this boot must not wait for ever.
-            _log.exception("%s broke", seat.name)
-            await self._break(seat, EngineError("boot_failed", f"{seat.name} broke; the server's log has the details."))
-        except asyncio.CancelledError:
-            await seat.engine.stop()
-            seat.tell(State.COLD, "stopped")
-            raise
 
-    async def _break(self, seat: Seat, error: EngineError) -> None:
-        seat.error = error
-        try:
-            await seat.engine.stop()
-        finally:
-            seat.tell(State.BROKEN, error.message)
+def _able(model: Model, avoid: Avoid, now: float) -> list[Seat]:
+    """The engines that may be asked now."""
+    return [
+        seat
+        for seat in model.seats
+        if seat.state is State.WARM and avoid.get(seat) != seat.boots and not seat.breaker.wait_s(now)
+    ]
 
-    async def _boot(self, seat: Seat) -> None:
-        began = self._clock()
-        seat.boots += 1
-        try:
-            async with asyncio.timeout(self._boot_deadline_s):
-                await seat.engine.start(lambda stage: seat.tell(State.BOOTING, stage))
-        except TimeoutError:
-            raise EngineError("boot_failed", f"No token after {self._boot_deadline_s:.0f} s.") from None
-        seat.boot_seconds = self._clock() - began
-        seat.error = None
-        seat.tell(State.WARM, "ready")
+
+class _Waiting:
+    """One caller's wait for a model."""
+
+    def __init__(self, model: Model, avoid: Avoid) -> None:
+        self.model = model
+        self._avoid = avoid
+        self._seen: set[Seat] = set()
+        """Engines whose boot was waited for."""
+
+    def ready(self, now: float) -> bool:
+        """Whether an engine may be asked."""
+        return bool(_able(self.model, self._avoid, now))
+
+    def hopeful(self) -> bool:
+        """Whether one may become ready by itself."""
+        booting = [seat for seat in self.model.seats if seat.state is State.BOOTING]
+        self._seen.update(booting)
+        return bool(booting) or any(seat.state is State.DRAINING for seat in self.model.seats if seat not in self._seen)
+
+    def next(self) -> Seat | None:
+        """The one to boot: cold before broken, the quickest first; none whose boot was waited for in vain."""
+        resting = [seat for seat in self.model.seats if not seat.lives and seat not in self._seen]
+        return min(resting, key=lambda seat: (seat.state is State.BROKEN, seat.boot_estimate_s or 0.0), default=None)
+
+    def check(self, now: float) -> None:
+        """Raises EngineError when there is nothing to wait for but that a dead engine is seen to be dead."""
+        warm = [seat for seat in self.model.seats if seat.state is State.WARM]
+        waits = [seat.breaker.wait_s(now) for seat in warm if self._avoid.get(seat) != seat.boots]
+        if waits:
+            raise EngineError(
+                "engine_unreachable",
+                f"{self.model.name} has failed again and again, and is left alone for {min(waits):.0f} s.",
+                retry_after_s=min(waits),
+            )
+        if not warm:
+            fault = next((seat.error for seat in self.model.seats if seat in self._seen and seat.error), None)
+            raise fault or EngineError("boot_failed", f"{self.model.name} was stopped before it was warm.")

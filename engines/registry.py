@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from engines.base import Engine, Knobs
 from engines.errors import EngineError
+from engines.seat import Place
 
 if TYPE_CHECKING:
     from engines.vllm.hosting import Hosting
@@ -47,22 +49,26 @@ def parse(written: str) -> ModelSource:
     return ModelSource(name, engine, source, knobs)
 
 
-def build(models: Iterable[ModelSource], elsewhere: Callable[[str], Hosting] | None = None) -> dict[str, Engine]:
-    """The engines of one server by model name, none of them started. Raises EngineError `bad_model_source`.
+def build(models: Iterable[ModelSource], elsewhere: Callable[[str], Hosting] | None = None) -> list[Place]:
+    """The engines of one server, none of them started; those of one name are behind it together.
+
+    Raises EngineError `bad_model_source`.
 
     `elsewhere` gives a model the way to a host that another process keeps; else the server keeps its own.
     """
     shared = _Shared(elsewhere)
-    engines: dict[str, Engine] = {}
+    places: list[Place] = []
+    count: Counter[str] = Counter()
     for model in models:
-        if model.name in engines:
-            raise EngineError("bad_model_source", f"Two models are named {model.name!r}.")
         make = _MAKERS.get(model.engine)
         if make is None:
             known = ", ".join(_MAKERS)
             raise EngineError("bad_model_source", f"There is no engine {model.engine!r}; there are {known}.")
-        engines[model.name] = make(model, shared)
-    return engines
+        count[model.name] += 1
+        # No name of a model's own has a space in it.
+        id = model.name if count[model.name] == 1 else f"{model.name} {count[model.name]}"
+        places.append(Place(id, model.name, make(model, id, shared)))
+    return places
 
 
 class _Shared:
@@ -81,7 +87,7 @@ class _Shared:
 # A backend is imported when it is named, not before: each brings what the others do not need.
 
 
-def _scripted(model: ModelSource, shared: _Shared) -> Engine:
+def _scripted(model: ModelSource, id: str, shared: _Shared) -> Engine:
     from engines.scripted import ScriptedEngine
     from engines.scripted import parse as parse_script
 
@@ -90,15 +96,15 @@ def _scripted(model: ModelSource, shared: _Shared) -> Engine:
     return ScriptedEngine(parse_script(model.knobs))
 
 
-def _vllm(model: ModelSource, shared: _Shared) -> Engine:
+def _vllm(model: ModelSource, id: str, shared: _Shared) -> Engine:
     from engines.vllm.engine import VllmEngine
     from engines.vllm.hosting import OwnHost
 
     if not model.source:
         raise EngineError("bad_model_source", f"{model.name}=vllm: wants a folder, a model's name, or `bundled`.")
     if shared.elsewhere is not None:
-        return VllmEngine(shared.elsewhere(model.name))
+        return VllmEngine(shared.elsewhere(id))
     return VllmEngine(OwnHost(shared.nest, model.name, model.source, model.knobs))
 
 
-_MAKERS: Final[Mapping[str, Callable[[ModelSource, _Shared], Engine]]] = {"vllm": _vllm, "scripted": _scripted}
+_MAKERS: Final[Mapping[str, Callable[[ModelSource, str, _Shared], Engine]]] = {"vllm": _vllm, "scripted": _scripted}

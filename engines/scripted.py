@@ -123,6 +123,9 @@ class ScriptedEngine:
     async def stop(self) -> None:
         self._crashed.set()
 
+    async def leave(self) -> None:
+        await self.stop()
+
     async def close(self) -> None:
         await self.stop()
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engines.pool import Seat
+from engines.model import Model
 from gateway.caching import Bypass, Caching
 from gateway.clock import Clock
 from gateway.errors import HearthError
@@ -41,10 +41,10 @@ class Answering:
         self._likeness = likeness
         self._clock = clock
 
-    async def answer(self, seat: Seat, generation: Generation, key: Key, manner: Manner) -> Found:
+    async def answer(self, model: Model, generation: Generation, key: Key, manner: Manner) -> Found:
         """The log of this generation, or another one that says the same. Raises HearthError as `Gateway.start`."""
         control = manner.control
-        question = self._caching.question(seat.name, seat.engine.traits, generation.prompt, key, control)
+        question = self._caching.question(model.name, model.traits, generation.prompt, key, control)
         if isinstance(question, Bypass):
             if control.only_if_cached:
                 raise HearthError("not_cached")
@@ -59,7 +59,7 @@ class Answering:
         async def find_like(run: Generation) -> Found:
             if self._likeness is None:
                 return await find(run)
-            return await self._likeness.find(seat, question, run, key, control, self._sharing, lambda: find(run))
+            return await self._likeness.find(model, question, run, key, control, self._sharing, lambda: find(run))
 
         def again() -> Awaitable[Found]:
             return find_like(self._another(generation))

@@ -78,8 +78,8 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     clock = clock or Clock()
     metrics = Metrics(company.metrics if company else None)
     sources = [registry.parse(written) for written in settings.models]
-    engines = registry.build(sources, company.hosting if company else None)
-    pool = Pool(engines, clock.steady, settings.boot_deadline_s)
+    places = registry.build(sources, company.hosting if company else None)
+    pool = Pool(places, clock.steady, settings.boot_deadline_s, wall=clock.wall)
     lasting = _address(settings.redis_url.get_secret_value() if settings.redis_url else None)
     shared = lasting or _address(company.redis if company else None)
     logs, claims = _stores(settings, shared, clock)
@@ -107,6 +107,8 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         metrics,
         Deadlines(
             engine_silence_s=settings.engine_silence_s,
+            first_token_s=settings.first_token_s,
+            total_s=settings.generation_s,
             reader_stall_s=settings.reader_stall_s,
             reader_lag_bytes=settings.reader_lag_bytes,
             retry_s=settings.abandon_after_s,
@@ -125,8 +127,8 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         remote.begin()
         await lookup.begin()
         if settings.preload:
-            for source in sources:
-                pool.warm(source.name)
+            for name in pool.models:
+                pool.warm(name)
         yield
         await gateway.close()
         await remote.close()
@@ -193,7 +195,7 @@ def _likeness(
     if not models:
         return None
     for name, likes in models.items():
-        if likes.embedder not in pool.seats:
+        if likes.embedder not in pool.models:
             message = f"[model.{name}] names the semantic_model {likes.embedder!r}, which is not served."
             raise EngineError("bad_model_source", message)
     # Whoever has no like questions need not wait for NumPy's import.
@@ -242,8 +244,8 @@ def _cache(settings: Settings, redis: Address | None, clock: Clock) -> Cache:
 
 
 def _context_length(pool: Pool, model: str) -> int | None:
-    seat = pool.seats.get(model)
-    return None if seat is None else seat.engine.traits.context_length
+    served = pool.models.get(model)
+    return None if served is None else served.traits.context_length
 
 
 def _address(url: str | None) -> Address | None:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from engines.base import Prompt
-from engines.pool import Pool, Seat
+from engines.model import Model
+from engines.pool import Pool
 from gateway.admission import Gate
 from gateway.answering import Answering, Manner
 from gateway.caching import Caching
@@ -40,7 +41,11 @@ class Deadlines(NamedTuple):
     """Seconds after which something silent is held to be broken, and how much may run at once."""
 
     engine_silence_s: float = 120.0
-    """No token for so long from an engine that took the prompt: the generation fails."""
+    """No token for so long from an engine that has begun to answer: another goes on, or the generation fails."""
+    first_token_s: float = 120.0
+    """Nothing for so long from an engine that was asked: the same."""
+    total_s: float | None = None
+    """A generation may take so long in all."""
     reader_stall_s: float = 30.0
     """One write under way for so long: the reader is cut."""
     reader_lag_bytes: int = 1 << 20
@@ -97,21 +102,21 @@ class Gateway:
         self.on_draining: set[Callable[[], None]] = set()
         """Called when `draining` is set: for connections that wait for more than one log."""
 
-    def seats(self, key: Key) -> list[Seat]:
+    def models(self, key: Key) -> list[Model]:
         """The models that the key may ask."""
-        return [seat for name, seat in self.pool.seats.items() if key.may_ask(name)]
+        return [model for name, model in self.pool.models.items() if key.may_ask(name)]
 
-    def seat(self, model: str, key: Key) -> Seat:
+    def model(self, name: str, key: Key) -> Model:
         """The model of that name. Raises HearthError `unknown_model`, also for one that the key may not ask."""
-        seat = self.pool.seats.get(model)
-        if seat is None or not key.may_ask(model):
-            known = [seat.name for seat in self.seats(key)]
+        model = self.pool.models.get(name)
+        if model is None or not key.may_ask(name):
+            known = [model.name for model in self.models(key)]
             raise HearthError(
                 "unknown_model",
-                f"No model {shown(model)} is served here{nearest(model, known)}; GET /v1/models lists them.",
+                f"No model {shown(name)} is served here{nearest(name, known)}; GET /v1/models lists them.",
                 parameter="model",
             )
-        return seat
+        return model
 
     async def start(
         self,
@@ -134,8 +139,8 @@ class Gateway:
         Raises HearthError `unknown_model`, `invalid_request`, `overloaded`, `draining`, what the gate raises, and
         `not_cached`; with an idempotency key `idempotency_mismatch`, `expired`, `log_unavailable` as well.
         """
-        seat = self.seat(model, key)
-        _check_parameters(seat, prompt)
+        served = self.model(model, key)
+        _check_parameters(served, prompt)
         headers = dict(await self._gate.enter(key, model))
         if idempotency_key is not None and grace is not None:
             grace = max(grace, self._deadlines.retry_s)
@@ -156,7 +161,7 @@ class Gateway:
                 found = Found(await self.open(earlier.id, key.namespace), "run", None)
             else:
                 manner = Manner(addressed or idempotency_key is not None, whole, control)
-                found = await self._answering.answer(seat, generation, key, manner)
+                found = await self._answering.answer(served, generation, key, manner)
         headers |= found.headers
         if found.told is not None:
             self._metrics.cache(model, found.told.how)
@@ -258,7 +263,7 @@ class Gateway:
 
     def count(self) -> None:
         """Have the metrics show what runs now."""
-        states = {name: seat.state for name, seat in self.pool.seats.items()}
+        states = {name: model.state for name, model in self.pool.models.items()}
         self._metrics.show(
             running=self.running,
             readers=self.readers,
@@ -303,7 +308,8 @@ class Gateway:
             await asyncio.sleep(self._deadlines.watch_s)
             try:
                 self._readers.cut_stalled()
-                self._runs.fail_silent(self._clock.steady() - self._deadlines.engine_silence_s)
+                waits = self._deadlines
+                self._runs.check(self._clock.steady(), waits.first_token_s, waits.engine_silence_s, waits.total_s)
                 await self._logs.sweep()
                 await self._runs.sweep()
                 await self._idempotency.sweep()
@@ -316,17 +322,17 @@ class Gateway:
                 _log.exception("a round of the watch broke")
 
 
-def _check_parameters(seat: Seat, prompt: Prompt) -> None:
-    traits = seat.engine.traits
+def _check_parameters(model: Model, prompt: Prompt) -> None:
+    traits = model.traits
     if traits.embeds:
         raise HearthError(
             "invalid_request",
-            f"{seat.name} makes embeddings, and answers nothing; use /v1/embeddings.",
+            f"{model.name} makes embeddings, and answers nothing; use /v1/embeddings.",
             parameter="model",
         )
     if prompt.is_chat and not traits.chat:
         raise HearthError(
-            "invalid_request", f"{seat.name} answers no chats; use /v1/completions.", parameter="messages"
+            "invalid_request", f"{model.name} answers no chats; use /v1/completions.", parameter="messages"
         )
     if traits.parameters is None:
         return
@@ -334,6 +340,6 @@ def _check_parameters(seat: Seat, prompt: Prompt) -> None:
         if name not in traits.parameters:
             raise HearthError(
                 "invalid_request",
-                f"{seat.name} takes no parameter {shown(name)}{nearest(name, traits.parameters)}.",
+                f"{model.name} takes no parameter {shown(name)}{nearest(name, traits.parameters)}.",
                 parameter=name[:100],
             )

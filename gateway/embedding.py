@@ -12,13 +12,17 @@ import msgspec
 from engines.base import Embeddings, Prompt
 from engines.base import State as Warmth
 from engines.errors import EngineError
-from engines.pool import Pool, Seat
+from engines.model import Model
+from engines.pool import Pool
+from engines.seat import Seat
 from gateway.admission import Admission, Gate, Outcome
 from gateway.clock import Clock
-from gateway.errors import HearthError, from_engine
+from gateway.errors import TABLE, HearthError, from_engine
 from gateway.events import Canceled, Failed, Finished, Terminal, Timings, Usage
+from gateway.failover import Failover
 from gateway.generation import Generation, State, new_id
 from gateway.keys import Key
+from gateway.measure import measure
 from gateway.metrics import Metrics
 
 _SURFACE: Final = "embeddings"
@@ -42,51 +46,51 @@ class Embedding:
         self._silence_s = silence_s
         """An engine that has given nothing for so long is held to be broken."""
 
-    async def embed(self, seat: Seat, prompt: Prompt, key: Key) -> Embedded:
+    async def embed(self, model: Model, prompt: Prompt, key: Key) -> Embedded:
         """A vector for each text of the prompt. A cold model is booted first.
 
         Raises HearthError: `invalid_request`, `context_length_exceeded`, what the gate raises, `boot_failed`,
         `engine_died`, `engine_failed`, `engine_stalled`.
         """
-        if seat.engine.traits.embeds is False:
-            raise HearthError("invalid_request", f"{seat.name} answers, and makes no embeddings.", parameter="model")
-        headers = await self._gate.enter(key, seat.name)
-        made = await self._admitted(seat, prompt, key)
+        if model.traits.embeds is False:
+            raise HearthError("invalid_request", f"{model.name} answers, and makes no embeddings.", parameter="model")
+        headers = await self._gate.enter(key, model.name)
+        made = await self._admitted(model, prompt, key)
         return Embedded(made.embeddings, {**headers, **made.headers})
 
-    async def at_once(self, seat: Seat, text: str, key: Key) -> bytes | None:
+    async def at_once(self, model: Model, text: str, key: Key) -> bytes | None:
         """The vector of one text, where the model is warm; a cold one begins to boot, and there is none yet.
 
         For Hearth's own use on the key's behalf: it pays for it, and it is no request of its own. Whatever keeps the
         engine from it, nothing is raised: there is no vector then.
         """
-        if seat.state is Warmth.COLD:
-            self._pool.warm(seat.name)
-        if seat.state is not Warmth.WARM:
+        if model.state is Warmth.COLD:
+            self._pool.warm(model.name)
+        if model.state is not Warmth.WARM:
             return None
         try:
-            made = await self._admitted(seat, Prompt(texts=(text,)), key)
+            made = await self._admitted(model, Prompt(texts=(text,)), key)
         except HearthError:
             return None
         return made.embeddings.vectors[0]
 
-    async def _admitted(self, seat: Seat, prompt: Prompt, key: Key) -> Embedded:
+    async def _admitted(self, model: Model, prompt: Prompt, key: Key) -> Embedded:
         """Reserve, run, and settle, whatever becomes of it."""
         now, began = self._clock.wall(), self._clock.steady()
         # Nothing is generated, so that nothing has to be reserved for it.
         measured = msgspec.structs.replace(prompt, parameters={**prompt.parameters, "max_tokens": 0})
         run = Generation(
-            id=new_id("emb"), owner=key.namespace, model=seat.name, prompt=measured, created=now, key=key.id
+            id=new_id("emb"), owner=key.namespace, model=model.name, prompt=measured, created=now, key=key.id
         )
         worked = _Stopwatch(self._clock)
         admission = await self._gate.admit(run, key)
-        self._metrics.started(seat.name, _SURFACE)
+        self._metrics.started(model.name, _SURFACE)
         terminal: Terminal = Canceled("caller", Usage(), Timings())
         state = State.CANCELED
         try:
             async with _stoppable(admission):
                 await self._turn(admission)
-                embeddings = await self._run(seat, run.id, prompt, worked)
+                embeddings = await self._run(model, run.id, prompt, worked)
             terminal = Finished("stop", Usage(embeddings.prompt_tokens), Timings())
             state = State.FINISHED
             return Embedded(embeddings, admission.headers)
@@ -96,7 +100,7 @@ class Embedding:
             raise
         finally:
             elapsed = self._clock.steady() - began
-            self._metrics.ended(seat.name, state, terminal.usage.prompt_tokens, 0, elapsed)
+            self._metrics.ended(model.name, state, terminal.usage.prompt_tokens, 0, elapsed)
             await admission.close(Outcome(terminal, worked.seconds))
 
     async def _turn(self, admission: Admission) -> None:
@@ -104,26 +108,43 @@ class Embedding:
             async for _ in waiting:
                 pass
 
-    async def _run(self, seat: Seat, id: str, prompt: Prompt, worked: _Stopwatch) -> Embeddings:
+    async def _run(self, model: Model, id: str, prompt: Prompt, worked: _Stopwatch) -> Embeddings:
         """Raises HearthError."""
-        dead: int | None = None
+        # It says nothing until it has all: whoever died under it has told nobody anything. Once, at most, for it may
+        # be what kills them.
+        failover = Failover(model, most_deaths=1)
         while True:
             try:
-                async with aclosing(self._pool.reach(seat.name, dead)) as stages:
+                async with aclosing(self._pool.reach(model.name, failover.avoid)) as stages:
                     async for _ in stages:
                         pass
-                boot = seat.boots
-                with worked:
-                    async with asyncio.timeout(self._silence_s):
-                        return await seat.engine.embed(id, prompt)
-            except TimeoutError:
-                raise HearthError("engine_stalled") from None
             except EngineError as error:
-                # It says nothing until it has all: whoever died under it has told nobody anything. Once, at most, for
-                # it may be what kills them.
-                if error.code != "engine_died" or dead is not None:
-                    raise from_engine(error) from error
-                dead = boot
+                raise from_engine(error) from error
+            seat = self._pool.pick(model.name, prompt, failover.avoid)
+            if seat is None:
+                continue
+            boot = seat.boots
+            try:
+                with seat.holding(measure(prompt, None).prompt_likely), worked:
+                    return await self._ask(seat, id, prompt)
+            except EngineError as error:
+                self._go_on(failover, seat, boot, error)
+
+    async def _ask(self, seat: Seat, id: str, prompt: Prompt) -> Embeddings:
+        try:
+            async with asyncio.timeout(self._silence_s):
+                embeddings = await seat.engine.embed(id, prompt)
+        except TimeoutError:
+            raise EngineError("engine_stalled", TABLE["engine_stalled"].sentence) from None
+        seat.heard(self._clock.steady(), embeddings.prompt_tokens)
+        return embeddings
+
+    @staticmethod
+    def _go_on(failover: Failover, seat: Seat, boot: int, error: EngineError) -> None:
+        try:
+            failover.failed(seat, boot, error)
+        except EngineError as last:
+            raise from_engine(last) from last
 
 
 class _Stopwatch:

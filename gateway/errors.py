@@ -62,9 +62,12 @@ TABLE: Final[Mapping[str, Row]] = {
     "slow_reader": Row(503, _OUR, 4008, True, "The connection took too little; connect again, from the last position."),
     "boot_failed": Row(503, _OUR, 1013, True, "The model did not start."),
     "engine_died": Row(503, _OUR, 1013, True, "The engine died while it answered."),
+    "engine_busy": Row(503, _OUR, 1013, True, "The engine has as much work as it takes; try again shortly."),
+    "engine_unreachable": Row(503, _OUR, 1013, True, "The engine cannot be reached."),
     "engine_failed": Row(500, _OUR, 1011, True, "The engine failed while it answered."),
     "cannot_continue": Row(503, _OUR, 1013, True, "The answer was interrupted and cannot be continued; ask again."),
     "engine_stalled": Row(504, _OUR, 1013, True, "The engine gave no token for too long."),
+    "deadline_exceeded": Row(504, _OUR, 1013, True, "The answer took longer than `generation_s` allows."),
     "log_full": Row(500, _OUR, 1011, False, "The answer grew past what one generation may hold."),
     "canceled": Row(409, _BAD, 1000, False, "The generation was stopped."),
     "shared_run": Row(
@@ -114,4 +117,4 @@ class HearthError(Exception):
 
 def from_engine(error: EngineError) -> HearthError:
     """What a caller is told of an engine's error."""
-    return HearthError(error.code, error.message, parameter=error.parameter)
+    return HearthError(error.code, error.message, parameter=error.parameter, retry_after_s=error.retry_after_s)

@@ -11,7 +11,8 @@ from cache.semantic import Question as Asked
 from cache.semantic import Semantic
 from cache.single import single
 from engines.base import State
-from engines.pool import Pool, Seat
+from engines.model import Model
+from engines.pool import Pool
 from gateway.caching import Caching, Question
 from gateway.embedding import Embedding
 from gateway.errors import HearthError
@@ -49,7 +50,7 @@ class Likeness:
 
     async def find(
         self,
-        seat: Seat,
+        model: Model,
         question: Question,
         run: Generation,
         key: Key,
@@ -58,13 +59,13 @@ class Likeness:
         exact: Callable[[], Awaitable[Found]],
     ) -> Found:
         """What answers a like question, where nothing stands for this very one; else what `exact` finds."""
-        likes = self._models.get(seat.name)
-        asked = self._asked(seat, likes, run, key, control) if likes is not None and control.semantic else None
+        likes = self._models.get(model.name)
+        asked = self._asked(model, likes, run, key, control) if likes is not None and control.semantic else None
         if likes is None or asked is None or question.fresh == Fresh(max_age_s=0) or await self._stands(question):
             return await exact()
 
         async def embed(text: str) -> bytes | None:
-            return await self._embedding.at_once(self._pool.seats[likes.embedder], text, key)
+            return await self._embedding.at_once(self._pool.models[likes.embedder], text, key)
 
         sought = await self._semantic.find(asked, embed, likes.threshold, careful=likes.careful)
         for near in sought.found:
@@ -82,9 +83,9 @@ class Likeness:
             await self._semantic.learn(asked, sought, question.shared.key, question.shared.ttl_s)
         return found
 
-    def _asked(self, seat: Seat, likes: Likes, run: Generation, key: Key, control: Control) -> Asked | None:
+    def _asked(self, model: Model, likes: Likes, run: Generation, key: Key, control: Control) -> Asked | None:
         """The ask as one question; None when it is none, or when either model has not said yet what it is."""
-        traits, embedder = seat.engine.traits, self._pool.seats[likes.embedder]
+        traits, embedder = model.traits, self._pool.models[likes.embedder]
         prompt = run.prompt
         found = single(prompt.messages, prompt.parameters)
         if found is None:
@@ -92,13 +93,13 @@ class Likeness:
         if embedder.state is State.COLD:
             # Not for this question, which does not wait for it, but for those to come.
             self._pool.warm(likes.embedder)
-        if traits.version is None or embedder.engine.traits.version is None:
+        if traits.version is None or embedder.traits.version is None:
             return None
         whose = (key.namespace, control.namespace or "")
         # Named as no whole ask is, so that it is nobody's fingerprint.
         rest = ["like", found.rest]
-        scope = fingerprint(whose, seat.name, traits.version, rest, prompt.parameters, traits.defaults(prompt))
-        return Asked(found.text, scope, embedder.engine.traits.version, Label(key.namespace, seat.name, key.id))
+        scope = fingerprint(whose, model.name, traits.version, rest, prompt.parameters, traits.defaults(prompt))
+        return Asked(found.text, scope, embedder.traits.version, Label(key.namespace, model.name, key.id))
 
     async def purge(self, which: Which) -> None:
         """Forget the questions of answers that are let go of. Raises Unavailable."""

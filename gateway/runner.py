@@ -9,14 +9,15 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final, Literal, NamedTuple
 
-from engines.base import Said
+from engines.base import Chunk, Said
 from engines.errors import EngineError
 from engines.pool import Pool
+from engines.seat import Seat
 from gateway.abandonment import Abandonment
 from gateway.admission import Admission, Gate, Outcome
 from gateway.caching import Caching
 from gateway.clock import Clock
-from gateway.errors import HearthError, from_engine
+from gateway.errors import TABLE, HearthError, from_engine
 from gateway.events import (
     Accepted,
     Canceled,
@@ -30,15 +31,17 @@ from gateway.events import (
     Timings,
     Usage,
 )
+from gateway.failover import Failover
 from gateway.generation import State
 from gateway.log.base import Fenced, Logs, Writer
+from gateway.measure import measure
 from gateway.metrics import Metrics
 from gateway.takeover import so_far
 
 Reason = Literal["caller", "abandoned", "shutdown"]
 
-_MOST_DEATHS = 2
-"""Engines that may die under one generation: it may be what kills them."""
+_LONG: Final = 2048
+"""Tokens that an answer is taken to have at most, when engines are weighed against each other."""
 
 _GONE: Final = ("canceled", "cannot_continue", "draining", "log_unavailable")
 """What a run that was followed may end with that is no fault of the question: it went with its replica."""
@@ -106,10 +109,16 @@ class Runner:
         self._choices_left = generation.prompt.choices
         self._busy_s = 0.0
         """For how long an engine has worked for it, as far as is known here."""
-        self._died: EngineError | None = None
-        self._deaths = 0
-        self.heard_at: float | None = None
-        """When the engine last gave anything (steady clock); None before it was asked."""
+        self._asked = False
+        """Whether an engine was asked before, and failed."""
+        self._version: str | None = None
+        """That of the engine which began the answer, where that is known."""
+        self._patience: asyncio.Timeout | None = None
+        """Ends the wait for an engine that is silent."""
+        self._speaking = False
+        """Whether the engine that is asked has given a token."""
+        self._heard_at: float | None = None
+        """When the engine last gave anything (steady clock); None while none is asked."""
 
     def start(self) -> asyncio.Task[None]:
         """Begin to run; the caller owns the task."""
@@ -127,6 +136,15 @@ class Runner:
     def fail(self, error: HearthError) -> None:
         """End the generation as failed; harmless when it has ended."""
         self._end(error)
+
+    def check(self, now: float, first_token_s: float, silence_s: float, total_s: float | None) -> None:
+        """Look whether it has waited for too long (steady clock): for its engine, or for its end."""
+        if total_s is not None and now - self._began > total_s:
+            self.fail(HearthError("deadline_exceeded"))
+        limit = silence_s if self._speaking else first_token_s
+        if self._heard_at is not None and self._patience is not None and now - self._heard_at > limit:
+            self._heard_at = None
+            self._patience.reschedule(asyncio.get_running_loop().time())
 
     def part(self) -> None:
         """Leave the generation to another replica, or stop it where none has its log; harmless when it has ended."""
@@ -209,14 +227,24 @@ class Runner:
         async with aclosing(self._admission.turn()) as waiting:
             async for told in waiting:
                 await self._writer.append(Progress("queued", told))
-        boot: int | None = None
+        await self._answer(Failover(self._pool.models[self.generation.model]))
+
+    async def _answer(self, failover: Failover) -> None:
+        """Have engines answer until the answer is whole."""
+        model, prompt = self.generation.model, self.generation.prompt
+        measured = measure(prompt, None)
+        tokens = measured.prompt_likely + min(measured.output_most or _LONG, _LONG)
         while self._choices_left:
+            await self._reach(failover)
+            seat = self._pool.pick(model, prompt, failover.avoid)
+            if seat is None:
+                continue
+            boot = seat.boots
             try:
-                await self._reach(boot)
-                boot = self._pool.seats[self.generation.model].boots
-                await self._pump()
+                with seat.holding(tokens):
+                    await self._pump(seat)
             except EngineError as error:
-                await self._survive(error)
+                await self._survive(failover, seat, boot, error)
 
     async def _take_over(self) -> None:
         """Go on with a log that somebody else began."""
@@ -233,7 +261,7 @@ class Runner:
             return
         if not self._choices_left:
             return
-        if self.generation.model not in self._pool.seats:
+        if self.generation.model not in self._pool.models:
             raise HearthError("cannot_continue", f"No replica serves {self.generation.model} any more.")
         await self._writer.append(Note("takeover", "The replica that answered is gone; another goes on from here."))
 
@@ -246,26 +274,22 @@ class Runner:
         self._admission.on_stop = self.fail
         await self._writer.append(Note("takeover", "The run that was followed is gone; an engine goes on from here."))
 
-    async def _survive(self, error: EngineError) -> None:
-        """Have the next engine go on, if this one died. Raises the error that it cannot."""
-        if error.code == "cannot_continue" and self._died is not None:
-            raise self._died
-        if error.code != "engine_died" or self._deaths == _MOST_DEATHS:
-            raise error
-        self._died = error
-        self._deaths += 1
+    async def _survive(self, failover: Failover, seat: Seat, boot: int, error: EngineError) -> None:
+        """Have an engine go on after that one failed. Raises the error that none can."""
+        begun = self._first_token is not None
+        failover.failed(seat, boot, error, seat if begun else None)
+        self._asked = True
         self._metrics.took_over(self.generation.model, "engine")
-        await self._writer.append(Note("takeover", "The engine died; it is started again and goes on from here."))
+        how = "The engine died; it is started again and" if seat.alone else "The engine failed; another one"
+        await self._writer.append(Note("takeover", f"{how} goes on from here."))
 
-    async def _reach(self, dead: int | None) -> None:
-        """Wait until the model is warm, telling the readers each stage; not on that boot of it, which is dead."""
-        self.heard_at = None
-        async with aclosing(self._pool.reach(self.generation.model, dead)) as stages:
+    async def _reach(self, failover: Failover) -> None:
+        """Wait until an engine may be asked that has not failed this run, telling the readers each stage."""
+        async with aclosing(self._pool.reach(self.generation.model, failover.avoid)) as stages:
             async for stage in stages:
                 if self.generation.state is State.QUEUED:
                     self.generation.move(State.BOOTING)
                 await self._writer.append(Progress("booting", stage))
-        self.heard_at = self._clock.steady()
 
     def _add_up(self) -> tuple[Said, ...]:
         """Count what the log holds; what an engine has to know of it."""
@@ -275,14 +299,29 @@ class Runner:
             self._prompt_tokens, self._cached_tokens = accepted.prompt_tokens, accepted.cached_tokens
         return said
 
-    async def _pump(self) -> None:
-        """Carry every chunk from the engine into the log."""
-        seat = self._pool.seats[self.generation.model]
-        fresh = not self._deaths and not self._inherited and self._source is None
+    async def _pump(self, seat: Seat) -> None:
+        """Carry every chunk from the engine into the log. Raises EngineError."""
+        fresh = not self._asked and not self._inherited and self._source is None
         said = () if fresh else self._add_up()
         if not any(choice.tokens or choice.text for choice in said):
             said = ()
+        version = seat.engine.traits.version
+        if said and self._version not in (None, version):
+            raise EngineError("cannot_continue", "No engine is left that would have given the same answer.")
+        self._version = version
         chunks = seat.engine.generate(self.generation.id, self.generation.prompt, said)
+        self._heard_at, self._speaking = self._clock.steady(), False
+        try:
+            async with asyncio.timeout(None) as self._patience:
+                await self._carry(seat, chunks)
+        except TimeoutError:
+            raise EngineError("engine_stalled", TABLE["engine_stalled"].sentence) from None
+        finally:
+            self._heard_at = self._patience = None
+        if self._choices_left:
+            raise EngineError("engine_failed", "The engine ended before its answer did.")
+
+    async def _carry(self, seat: Seat, chunks: AsyncGenerator[Chunk]) -> None:
         # Not waited for: what comes while Redis is asked goes with the next question.
         stage = self._writer.stage
         accepted_at: float | None = None
@@ -290,21 +329,22 @@ class Runner:
         try:
             async with aclosing(chunks):
                 async for chunk in chunks:
-                    self.heard_at = now = self._clock.steady()
+                    self._heard_at = now = self._clock.steady()
                     if isinstance(chunk, Delta):
                         if self._first_token is None:
                             self._metrics.first_token(self.generation.model, now - self._began)
+                        self._speaking = True
+                        seat.heard(now, len(chunk.tokens))
                         self._count(chunk, now)
                         stage(chunk)
                     else:
                         accepted_at = now
+                        seat.heard(now, 0)
                         if self._accept(chunk, now):
                             stage(chunk)
         finally:
             if accepted_at is not None:
                 self._busy_s += self._clock.steady() - accepted_at
-        if self._choices_left:
-            raise EngineError("engine_failed", "The engine ended before its answer did.")
 
     async def _copy(self, source: AsyncGenerator[Event]) -> None:
         """Carry everything from another log into this one."""

@@ -71,6 +71,7 @@ class Runs:
             await admission.close(NEVER_BEGAN)
             raise
         self._parts.metrics.started(generation.model, generation.surface)
+        self._parts.pool.came(generation.model)
         self.run(writer, admission)
         return writer.log, admission
 
@@ -118,11 +119,10 @@ class Runs:
         self._runners[id].stop("caller")
         await asyncio.wait([self._tasks[id]])
 
-    def fail_silent(self, since: float) -> None:
-        """End as stalled whatever has heard nothing from its engine since then (steady clock)."""
+    def check(self, now: float, first_token_s: float, silence_s: float, total_s: float | None) -> None:
+        """Let no run wait for longer than that: for a first token, for the next one, for its end (steady clock)."""
         for runner in list(self._runners.values()):
-            if runner.heard_at is not None and runner.heard_at < since:
-                runner.fail(HearthError("engine_stalled"))
+            runner.check(now, first_token_s, silence_s, total_s)
 
     async def settle(self, seconds: float) -> None:
         """Begin no more, and let what runs end within that time."""
@@ -145,7 +145,7 @@ class Runs:
     async def _adopt_orphans(self) -> None:
         while True:
             try:
-                for writer in await self._parts.logs.orphans(self._parts.pool.seats):
+                for writer in await self._parts.logs.orphans(self._parts.pool.models):
                     generation = writer.log.generation
                     _log.info("%s is gone on with here", generation.id)
                     self.run(writer, await self._parts.gate.inherit(generation), inherited=True)

@@ -10,7 +10,7 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
-from engines.pool import Seat
+from engines.seat import Seat
 from gateway.app import build
 from gateway.connections import WebSockets, http
 from gateway.core import Gateway

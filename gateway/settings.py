@@ -72,9 +72,13 @@ class Settings(BaseSettings):
         30.0, ge=0, description="Seconds a resumable generation goes on with nobody reading it."
     )
     keep_alive_s: float = Field(15.0, gt=0, description="Seconds of silence on a stream before a keep-alive comment.")
-    engine_silence_s: float = Field(
-        120.0, gt=0, description="Seconds without a token after which a generation fails as stalled."
+    first_token_s: float = Field(
+        120.0, gt=0, description="Seconds an engine may take to its first token before another is asked."
     )
+    engine_silence_s: float = Field(
+        120.0, gt=0, description="Seconds between two tokens after which an engine counts as stalled."
+    )
+    generation_s: float | None = Field(None, gt=0, description="Seconds a generation may take in all; none: any time.")
     reader_stall_s: float = Field(30.0, gt=0, description="Seconds one write may take before its reader is cut.")
     reader_lag_bytes: int = Field(1 << 20, gt=0, description="Bytes a stalled reader may fall behind before it is cut.")
     drain_s: float = Field(20.0, ge=0, description="Seconds that running generations get to end when the server stops.")
@@ -138,7 +142,14 @@ class Settings(BaseSettings):
         return tuple(value.split()) if isinstance(value, str) else value
 
     @field_validator(
-        "redis_url", "admin_key", "key", "requests_per_minute", "tokens_per_minute", "concurrent", mode="before"
+        "redis_url",
+        "admin_key",
+        "key",
+        "generation_s",
+        "requests_per_minute",
+        "tokens_per_minute",
+        "concurrent",
+        mode="before",
     )
     @classmethod
     def _none(cls, value: Any) -> Any:

@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from engines import registry
-from engines.pool import Pool, Seat
+from engines.pool import Pool
+from engines.seat import Place, Seat
 from engines.vllm.engine import VllmEngine
 from engines.vllm.sharing import Broker
 from gateway.listening import listen
@@ -47,9 +48,12 @@ class Supervisor:
     ) -> None:
         self._redis = redis
         sources = [registry.parse(written) for written in settings.models]
-        engines = {name: engine for name, engine in registry.build(sources).items() if isinstance(engine, VllmEngine)}
-        self._models = [source.name for source in sources]
-        self._pool = Pool(engines, time.monotonic, settings.boot_deadline_s)
+        built = registry.build(sources)
+        engines = {place.id: place.engine for place in built if isinstance(place.engine, VllmEngine)}
+        self._models = list(dict.fromkeys(source.name for source in sources))
+        # Each by its own name: which of them a prompt goes to is chosen in the workers.
+        places = [Place(id, id, engine) for id, engine in engines.items()]
+        self._pool = Pool(places, time.monotonic, settings.boot_deadline_s)
         self._broker = Broker(self._pool, engines, time.monotonic)
         self._watcher = watcher
         self._drain_s = settings.drain_s

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from engines.pool import Seat
+    from engines.seat import Seat
 
 
 class Serving(Protocol):

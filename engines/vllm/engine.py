@@ -70,6 +70,9 @@ class VllmEngine:
             await self._hosting.part(link)
             link.end("The engine was stopped.")
 
+    async def leave(self) -> None:
+        await self.stop()
+
     async def close(self) -> None:
         await self.stop()
         await self._hosting.close()

@@ -14,7 +14,8 @@ import msgspec
 
 from engines.base import Report, State
 from engines.errors import Code, EngineError
-from engines.pool import Pool, Seat
+from engines.pool import Pool
+from engines.seat import Seat
 from engines.vllm.engine import VllmEngine
 from engines.vllm.link import Link
 

@@ -14,7 +14,7 @@ from gateway.cli.terminal import Screen
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
-    from engines.pool import Seat
+    from engines.seat import Seat
     from gateway.watcher import Serving
 
 _TICK_S: Final = 0.25

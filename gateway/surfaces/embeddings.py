@@ -36,11 +36,11 @@ class Vectors:
         request = Request(scope, receive)
         headers, key = identify(request), caller(request)
         asked = parse(await read_json(request, self._limits))
-        seat = self._gateway.seat(asked.model, key)
+        model = self._gateway.model(asked.model, key)
         if self._gateway.closing:
             raise HearthError("draining")
         async with present(receive):
-            made = await self._embedding.embed(seat, asked.prompt, key)
+            made = await self._embedding.embed(model, asked.prompt, key)
             body = bytearray()
             for piece in pieces(asked, made.embeddings):
                 body += piece

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from engines.pool import Seat
+from engines.model import Model
 from gateway.core import Gateway
 from gateway.errors import HearthError
 from gateway.log.local import Reader
@@ -47,13 +47,13 @@ def routes(gateway: Gateway, limits: BodyLimits, *, keep_alive_s: float, grace_s
     """`grace_s` is for resumable streams, `since` (unix seconds) is when the models came."""
 
     async def models(request: Request) -> Response:
-        listed = [_model(seat, since) for seat in gateway.seats(caller(request))]
+        listed = [_model(served, since) for served in gateway.models(caller(request))]
         return JSONResponse({"object": "list", "data": listed}, headers=identify(request))
 
     async def model(request: Request) -> Response:
         headers = identify(request)
-        seat = gateway.seat(request.path_params["model"], caller(request))
-        return JSONResponse(_model(seat, since), headers=headers)
+        served = gateway.model(request.path_params["model"], caller(request))
+        return JSONResponse(_model(served, since), headers=headers)
 
     def answers(kind: Kind) -> Answers:
         return Answers(gateway, limits, kind, keep_alive_s, grace_s)
@@ -120,13 +120,13 @@ async def _whole(reader: Reader, answer: Answer, draining: asyncio.Event) -> byt
     return answer.body()
 
 
-def _model(seat: Seat, since: float) -> dict[str, Any]:
+def _model(model: Model, since: float) -> dict[str, Any]:
     return {
-        "id": seat.name,
+        "id": model.name,
         "object": "model",
         "created": int(since),
         "owned_by": "hearth",
-        "state": seat.state,
-        "stage": seat.stage,
-        "context_length": seat.engine.traits.context_length,
+        "state": model.state,
+        "stage": model.stage,
+        "context_length": model.traits.context_length,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -13,6 +14,9 @@ from gateway import exposition
 from gateway.core import Gateway
 from gateway.metrics import Metrics
 
+_WELL: Final = (State.WARM, State.COLD, State.DRAINING)
+"""A cold model is no fault: it boots with its first request, which waits for it."""
+
 
 def routes(gateway: Gateway, metrics: Metrics) -> list[Route]:
     """`/healthz`, `/readyz`, `/metrics`."""
@@ -22,11 +26,10 @@ def routes(gateway: Gateway, metrics: Metrics) -> list[Route]:
 
     async def readyz(request: Request) -> Response:
         models = {
-            name: {"state": seat.state, "stage": seat.stage, "boot_seconds": seat.boot_seconds}
-            for name, seat in gateway.pool.seats.items()
+            name: {"state": model.state, "stage": model.stage, "boot_seconds": model.boot_seconds}
+            for name, model in gateway.pool.models.items()
         }
-        # A cold model is no fault: it boots with its first request, which waits for it.
-        up = all(seat.state in (State.WARM, State.COLD) for seat in gateway.pool.seats.values())
+        up = all(model.state in _WELL for model in gateway.pool.models.values())
         ready = up and not gateway.closing
         trouble = gateway.trouble
         body = {

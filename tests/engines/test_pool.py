@@ -8,14 +8,15 @@ import pytest
 
 from engines.base import State
 from engines.errors import EngineError
-from engines.pool import Pool, Seat
+from engines.pool import Pool
+from engines.seat import Place, Seat
 from tests.gateway.puppet import Puppet
 from tests.turning import Turned
 from tests.waiting import until
 
 
 def a_pool(puppet: Puppet, boot_deadline_s: float = 60) -> tuple[Pool, Seat]:
-    pool = Pool({"demo": puppet}, Turned(), boot_deadline_s)
+    pool = Pool([Place("demo", "demo", puppet)], Turned(), boot_deadline_s)
     return pool, pool.seats["demo"]
 
 

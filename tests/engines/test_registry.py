@@ -35,9 +35,14 @@ def test_what_names_no_model_is_told_how_to_write_one(written: str) -> None:
 
 @pytest.mark.parametrize(
     "named",
-    [["a=nothing:x"], ["a=vllm:"], ["a=scripted:source"], ["a=scripted:", "a=scripted:?tokens=3"]],
+    [["a=nothing:x"], ["a=vllm:"], ["a=scripted:source"]],
 )
 def test_what_cannot_be_built_is_told(named: list[str]) -> None:
     with pytest.raises(EngineError) as refused:
         registry.build([registry.parse(written) for written in named])
     assert refused.value.code == "bad_model_source"
+
+
+def test_engines_of_one_name_stand_behind_it_together() -> None:
+    places = registry.build([registry.parse(written) for written in ("a=scripted:", "b=scripted:", "a=scripted:")])
+    assert [(place.id, place.model) for place in places] == [("a", "a"), ("b", "b"), ("a 2", "a")]

@@ -12,6 +12,7 @@ from cache.memory import MemoryCache
 from engines.base import Accepted, Chunk, Delta, Embeddings, Prompt, Report, Said, Traits
 from engines.errors import EngineError
 from engines.pool import Pool
+from engines.seat import Place
 from gateway.admission import Gate, Gates
 from gateway.caching import Caching, Policy
 from gateway.call import Call
@@ -72,6 +73,9 @@ class Puppet:
             raise self.boot_error
 
     async def stop(self) -> None:
+        self.stops += 1
+
+    async def leave(self) -> None:
         self.stops += 1
 
     async def close(self) -> None: ...
@@ -138,7 +142,7 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """The gateway without a server."""
     clock, puppet = Turned(), puppet or Puppet()
-    pool = Pool({"demo": puppet}, clock)
+    pool = Pool([Place("demo", "demo", puppet)], clock)
     logs = MemoryLogs(clock, retention)
     metrics = Metrics()
     caching = Caching(MemoryCache(clock, 1 << 20), {}, policy or Policy(), metrics)

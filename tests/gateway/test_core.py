@@ -163,7 +163,7 @@ async def test_many_stops_at_once_all_see_the_one_end() -> None:
 
 
 async def test_an_engine_that_falls_silent_fails_its_generation_and_no_other() -> None:
-    async with staged(deadlines=QUICK._replace(engine_silence_s=100)) as stage:
+    async with staged(deadlines=QUICK._replace(first_token_s=100)) as stage:
         silent, silent_log = await stage.ask()
         lively, lively_log = await stage.ask()
         await until(lambda: stage.puppet.running == 2)
@@ -181,7 +181,7 @@ async def test_an_engine_that_falls_silent_fails_its_generation_and_no_other() -
 
 
 async def test_a_long_boot_is_no_silence() -> None:
-    async with staged(Puppet(booted=False), deadlines=QUICK._replace(engine_silence_s=100)) as stage:
+    async with staged(Puppet(booted=False), deadlines=QUICK._replace(engine_silence_s=100, first_token_s=100)) as stage:
         call, log = await stage.ask()
         await until(lambda: log.tail == 1)
         stage.clock.turn(1000)

@@ -12,7 +12,9 @@ import pytest
 from engines.base import Embeddings, Prompt, Traits
 from engines.base import State as Warmth
 from engines.errors import EngineError
-from engines.pool import Pool, Seat
+from engines.model import Model
+from engines.pool import Pool
+from engines.seat import Place
 from gateway.admission import Admission, Outcome, Spared
 from gateway.embedding import Embedding
 from gateway.errors import HearthError
@@ -80,7 +82,7 @@ class Stage(NamedTuple):
     """One puppet that embeds, behind a gate."""
 
     embedding: Embedding
-    seat: Seat
+    model: Model
     puppet: Puppet
     gate: Doorkeeper
     clock: Turned
@@ -96,16 +98,16 @@ class Stage(NamedTuple):
 @asynccontextmanager
 async def staged(puppet: Puppet | None = None, silence_s: float = 60) -> AsyncIterator[Stage]:
     clock, gate, puppet = Turned(), Doorkeeper(), puppet or Puppet(traits=Traits(embeds=True))
-    pool = Pool({"demo": puppet}, clock)
+    pool = Pool([Place("demo", "demo", puppet)], clock)
     try:
-        yield Stage(Embedding(pool, gate, clock.clock, Metrics(), silence_s), pool.seats["demo"], puppet, gate, clock)
+        yield Stage(Embedding(pool, gate, clock.clock, Metrics(), silence_s), pool.models["demo"], puppet, gate, clock)
     finally:
         await pool.close()
 
 
 async def test_a_cold_model_is_booted_and_the_call_paid_for() -> None:
     async with staged() as stage:
-        call = asyncio.create_task(stage.embedding.embed(stage.seat, TEXT, ANN))
+        call = asyncio.create_task(stage.embedding.embed(stage.model, TEXT, ANN))
         await until(lambda: stage.puppet.running == 1)
         stage.clock.turn(2)
         stage.puppet.embeds(MADE)
@@ -123,9 +125,9 @@ async def test_a_cold_model_is_booted_and_the_call_paid_for() -> None:
 async def test_the_engine_is_asked_when_it_is_ones_turn() -> None:
     async with staged() as stage:
         stage.gate.admission.may_begin.clear()
-        call = asyncio.create_task(stage.embedding.embed(stage.seat, TEXT, ANN))
+        call = asyncio.create_task(stage.embedding.embed(stage.model, TEXT, ANN))
         await until(lambda: bool(stage.gate.admitted))
-        assert stage.seat.state is Warmth.COLD
+        assert stage.model.state is Warmth.COLD
         stage.puppet.embeds(MADE)
         stage.gate.admission.may_begin.set()
         assert (await call).embeddings == MADE
@@ -134,7 +136,7 @@ async def test_the_engine_is_asked_when_it_is_ones_turn() -> None:
 async def test_a_model_that_answers_makes_no_vectors_and_nothing_is_counted() -> None:
     async with staged(Puppet(traits=Traits(embeds=False))) as stage:
         with pytest.raises(HearthError) as refused:
-            await stage.embedding.embed(stage.seat, TEXT, ANN)
+            await stage.embedding.embed(stage.model, TEXT, ANN)
         assert (refused.value.code, refused.value.parameter) == ("invalid_request", "model")
         assert stage.gate.entered == []
 
@@ -143,8 +145,8 @@ async def test_who_is_not_admitted_reaches_no_engine() -> None:
     async with staged() as stage:
         stage.gate.refusal = HearthError("budget_exceeded")
         with pytest.raises(HearthError, match="budget_exceeded"):
-            await stage.embedding.embed(stage.seat, TEXT, ANN)
-        assert stage.seat.state is Warmth.COLD
+            await stage.embedding.embed(stage.model, TEXT, ANN)
+        assert stage.model.state is Warmth.COLD
         assert stage.gate.admission.outcomes == []
 
 
@@ -152,7 +154,7 @@ async def test_what_the_engine_has_against_it_is_told_and_settled() -> None:
     async with staged() as stage:
         stage.puppet.embeds(EngineError("context_length_exceeded", "Too long.", parameter="input"))
         with pytest.raises(HearthError) as refused:
-            await stage.embedding.embed(stage.seat, TEXT, ANN)
+            await stage.embedding.embed(stage.model, TEXT, ANN)
         assert (refused.value.code, refused.value.parameter) == ("context_length_exceeded", "input")
         assert isinstance(stage.outcome.terminal, Failed)
         assert stage.outcome.terminal.code == "context_length_exceeded"
@@ -163,13 +165,13 @@ async def test_a_boot_that_fails_is_told_and_settled() -> None:
     puppet.boot_error = EngineError("boot_failed", "No such folder.")
     async with staged(puppet) as stage:
         with pytest.raises(HearthError, match="No such folder"):
-            await stage.embedding.embed(stage.seat, TEXT, ANN)
+            await stage.embedding.embed(stage.model, TEXT, ANN)
         assert stage.outcome.seconds == 0
 
 
 async def test_another_engine_answers_when_one_dies_and_both_are_paid_for() -> None:
     async with staged() as stage:
-        call = asyncio.create_task(stage.embedding.embed(stage.seat, TEXT, ANN))
+        call = asyncio.create_task(stage.embedding.embed(stage.model, TEXT, ANN))
         await until(lambda: stage.puppet.running == 1)
         stage.clock.turn(1)
         stage.puppet.dies.set()
@@ -183,7 +185,7 @@ async def test_another_engine_answers_when_one_dies_and_both_are_paid_for() -> N
 
 async def test_a_call_under_which_two_engines_die_is_over() -> None:
     async with staged() as stage:
-        call = asyncio.create_task(stage.embedding.embed(stage.seat, TEXT, ANN))
+        call = asyncio.create_task(stage.embedding.embed(stage.model, TEXT, ANN))
         for boot in (1, 2):
             await until(lambda boot=boot: stage.puppet.starts == boot and stage.puppet.running == 1)  # type: ignore[misc]
             stage.puppet.dies.set()
@@ -195,13 +197,13 @@ async def test_a_call_under_which_two_engines_die_is_over() -> None:
 async def test_an_engine_that_says_nothing_is_given_up() -> None:
     async with staged(silence_s=0.01) as stage:
         with pytest.raises(HearthError, match="engine_stalled"):
-            await stage.embedding.embed(stage.seat, TEXT, ANN)
+            await stage.embedding.embed(stage.model, TEXT, ANN)
         assert stage.puppet.running == 0
 
 
 async def test_a_caller_who_leaves_frees_the_engine_and_pays() -> None:
     async with staged() as stage:
-        call = asyncio.create_task(stage.embedding.embed(stage.seat, TEXT, ANN))
+        call = asyncio.create_task(stage.embedding.embed(stage.model, TEXT, ANN))
         await until(lambda: stage.puppet.running == 1)
         stage.clock.turn(3)
         call.cancel()
@@ -214,7 +216,7 @@ async def test_a_caller_who_leaves_frees_the_engine_and_pays() -> None:
 
 async def test_a_run_that_may_not_go_on_is_stopped_and_its_caller_told_why() -> None:
     async with staged() as stage:
-        call = asyncio.create_task(stage.embedding.embed(stage.seat, TEXT, ANN))
+        call = asyncio.create_task(stage.embedding.embed(stage.model, TEXT, ANN))
         await until(lambda: stage.puppet.running == 1)
         stage.gate.admission.on_stop(HearthError("budget_exceeded"))
         with pytest.raises(HearthError, match="budget_exceeded"):
@@ -228,18 +230,18 @@ async def test_at_once_a_broken_model_is_left_alone() -> None:
     puppet.boot_error = EngineError("boot_failed", "No such folder.")
     async with staged(puppet) as stage:
         for _ in range(2):
-            assert await stage.embedding.at_once(stage.seat, "a fox", ANN) is None
-            await until(lambda: stage.seat.state is Warmth.BROKEN)
+            assert await stage.embedding.at_once(stage.model, "a fox", ANN) is None
+            await until(lambda: stage.model.state is Warmth.BROKEN)
         assert puppet.starts == 1
 
 
 async def test_at_once_there_is_a_vector_only_of_a_warm_model_and_a_cold_one_boots() -> None:
     async with staged() as stage:
-        assert await stage.embedding.at_once(stage.seat, "a fox", ANN) is None
-        await until(lambda: stage.seat.state is Warmth.WARM)
+        assert await stage.embedding.at_once(stage.model, "a fox", ANN) is None
+        await until(lambda: stage.model.state is Warmth.WARM)
         stage.puppet.embeds(MADE)
-        assert await stage.embedding.at_once(stage.seat, "a fox", ANN) == MADE.vectors[0]
+        assert await stage.embedding.at_once(stage.model, "a fox", ANN) == MADE.vectors[0]
         assert stage.gate.entered == []
         assert len(stage.gate.admitted) == 1
         stage.gate.refusal = HearthError("budget_exceeded")
-        assert await stage.embedding.at_once(stage.seat, "a fox", ANN) is None
+        assert await stage.embedding.at_once(stage.model, "a fox", ANN) is None

@@ -32,7 +32,9 @@ FOX = "Tell me a story about a fox."
 async def engines(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Engine]]:
     """The engines of this file, cold: one nursery serves them all."""
     thinker = f"thinker=vllm:{thinking_model(tmp_path_factory.mktemp('thinker'))}?reasoning_parser=deepseek_r1"
-    built = registry.build([registry.parse(written) for written in (*MODELS, thinker)])
+    built = {
+        place.id: place.engine for place in registry.build([registry.parse(written) for written in (*MODELS, thinker)])
+    }
     yield built
     for engine in built.values():
         await engine.close()

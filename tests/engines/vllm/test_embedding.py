@@ -19,6 +19,7 @@ from engines import registry
 from engines.base import Engine, Prompt
 from engines.errors import EngineError
 from engines.pool import Pool
+from engines.seat import Place
 from engines.vllm.engine import VllmEngine
 from engines.vllm.sharing import Asker, Broker, ToWorker, Warm
 from gateway.tables import ModelTable
@@ -36,7 +37,7 @@ async def owner() -> AsyncIterator[VllmEngine]:
 
     Its steps are short: an abort is heeded between two of them.
     """
-    engine = registry.build([registry.parse(f"minilm=vllm:{minilm()}?max_num_batched_tokens=512")])["minilm"]
+    engine = registry.build([registry.parse(f"minilm=vllm:{minilm()}?max_num_batched_tokens=512")])[0].engine
     assert isinstance(engine, VllmEngine)
     async with asyncio.timeout(200):
         await engine.start(lambda stage: None)
@@ -139,7 +140,7 @@ async def test_the_death_of_the_host_fails_every_call(owner: VllmEngine) -> None
 
 async def test_a_worker_that_shares_the_host_embeds_too(owner: VllmEngine) -> None:
     await owner.stop()
-    pool = Pool({"minilm": owner}, time.monotonic)
+    pool = Pool([Place("minilm", "minilm", owner)], time.monotonic)
     broker = Broker(pool, {"minilm": owner}, time.monotonic)
     asker = Asker(lambda message: broker.hear(0, message))
 

@@ -31,7 +31,7 @@ MODELS = ("campfire=vllm:bundled", "caller=vllm:bundled?enable_auto_tool_choice=
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engines() -> AsyncIterator[dict[str, Engine]]:
     """The engines of this file, cold: one nursery serves them all."""
-    built = registry.build([registry.parse(written) for written in MODELS])
+    built = {place.id: place.engine for place in registry.build([registry.parse(written) for written in MODELS])}
     yield built
     for engine in built.values():
         await engine.close()
@@ -141,7 +141,7 @@ async def test_a_tool_is_called_by_name_with_arguments_that_fit(engines: dict[st
 
 
 async def test_a_knob_that_vllm_does_not_know_is_told(engines: dict[str, Engine]) -> None:
-    engine = registry.build([registry.parse("odd=vllm:bundled?max_modle_len=5")])["odd"]
+    engine = registry.build([registry.parse("odd=vllm:bundled?max_modle_len=5")])[0].engine
     with pytest.raises(EngineError) as refused:
         await engine.start(lambda stage: None)
     await engine.close()
@@ -150,7 +150,7 @@ async def test_a_knob_that_vllm_does_not_know_is_told(engines: dict[str, Engine]
 
 
 async def test_a_folder_without_a_model_is_told(engines: dict[str, Engine], tmp_path: Path) -> None:
-    engine = registry.build([registry.parse(f"odd=vllm:{tmp_path}")])["odd"]
+    engine = registry.build([registry.parse(f"odd=vllm:{tmp_path}")])[0].engine
     with pytest.raises(EngineError) as refused:
         await engine.start(lambda stage: None)
     await engine.close()

@@ -18,6 +18,7 @@ from engines import registry
 from engines.base import Engine
 from engines.errors import EngineError
 from engines.pool import Pool
+from engines.seat import Place
 from engines.vllm.engine import VllmEngine
 from engines.vllm.sharing import Asker, Broker, ToWorker, Warm
 from tests.engines.asking import ask, begin_and_leave, chat
@@ -38,9 +39,9 @@ class Shared(NamedTuple):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared() -> AsyncIterator[Shared]:
     """Both warm; a test that stops one starts it again."""
-    owner = registry.build([registry.parse("campfire=vllm:bundled")])["campfire"]
+    owner = registry.build([registry.parse("campfire=vllm:bundled")])[0].engine
     assert isinstance(owner, VllmEngine)
-    pool = Pool({"campfire": owner}, time.monotonic)
+    pool = Pool([Place("campfire", "campfire", owner)], time.monotonic)
     broker = Broker(pool, {"campfire": owner}, time.monotonic)
     one, two = (worker(broker, number) for number in range(2))
     async with asyncio.timeout(200):

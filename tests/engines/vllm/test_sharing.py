@@ -12,6 +12,7 @@ import pytest
 from engines.base import Report, State
 from engines.errors import EngineError
 from engines.pool import Pool
+from engines.seat import Place
 from engines.vllm import sharing
 from engines.vllm.engine import VllmEngine
 from tests.turning import Turned
@@ -43,6 +44,9 @@ class Owner:
     async def stop(self) -> None:
         self.stops += 1
 
+    async def leave(self) -> None:
+        self.stops += 1
+
     async def close(self) -> None: ...
 
     async def died(self) -> str:
@@ -66,7 +70,7 @@ class Company:
         self.clock = Turned()
         self.owner = Owner()
         engine = cast("VllmEngine", self.owner)
-        self.pool = Pool({"m": engine}, self.clock)
+        self.pool = Pool([Place("m", "m", engine)], self.clock)
         self.broker = sharing.Broker(self.pool, {"m": engine}, self.clock)
         self.warmed: list[int] = []
 

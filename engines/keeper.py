@@ -1,0 +1,121 @@
+"""What is to be done about an engine's warmth, and when next: decided from what is known of it. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal, NamedTuple
+
+from engines.base import State
+from engines.hours import Hours
+
+DEAD_AFTER: Final = 3
+"""Heartbeats in a row that fail before an engine is taken for dead, and booted anew."""
+_UNKNOWN_BOOT_S: Final = 120.0
+_MARGIN: Final = 1.25
+_LEAST_AHEAD_S: Final = 30.0
+_FIRST_PAUSE_S: Final = 5.0
+_LONGEST_PAUSE_S: Final = 300.0
+
+Act = Literal["boot", "beat", "cool", "revive"]
+
+
+class Plan(NamedTuple):
+    """How a model is to be kept."""
+
+    hours: Hours | None = None
+    """When it is to be warm; None leaves that to its callers."""
+    beat_s: float = 30.0
+    """Within its hours: how long it may be without traffic before it has to show that it is there."""
+    idle_s: float | None = None
+    """Outside its hours: how long it may be unasked before it goes cold; None keeps it."""
+
+
+class Facts(NamedTuple):
+    """What is known of an engine, from all replicas. Times are unix seconds, 0 for never."""
+
+    state: State
+    since: float
+    heard_at: float = 0.0
+    """When it last gave a caller anything."""
+    asked_at: float = 0.0
+    """When a caller last asked it for anything, or was given something."""
+    beat_at: float = 0.0
+    """When it last passed a heartbeat."""
+    running: bool = False
+    """Whether a caller waits for it."""
+    boot_s: float | None = None
+    """How long its boots take."""
+    failures: int = 0
+    """Heartbeats or boots that failed in a row."""
+    failed_at: float = 0.0
+
+
+class Step(NamedTuple):
+    """What is to be done now, or when that is to be asked again."""
+
+    act: Act | None
+    at: float
+    """When: now, if there is something to be done; infinity, where only a caller changes anything."""
+    why: str
+
+
+def decide(now: float, plan: Plan, facts: Facts) -> Step:
+    """The next step for an engine."""
+    if facts.state in (State.BOOTING, State.DRAINING):
+        return Step(None, math.inf, "")
+    opens_at = _opens_at(now, plan, facts)
+    if facts.state is State.WARM:
+        return _warm(now, plan, facts, opens_at)
+    if opens_at is None:
+        return Step(None, math.inf, "boots with the next request")
+    tries_at = facts.failed_at + pause_s(facts.failures) if facts.failures else 0.0
+    due = max(opens_at, tries_at)
+    if due <= now:
+        return Step("boot", now, "boots for its active hours")
+    return Step(None, due, "tries again" if due == tries_at else "boots for its active hours")
+
+
+def pause_s(failures: int) -> float:
+    """How long to wait after so many failures in a row."""
+    return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10)) if failures else 0.0
+
+
+def ahead_s(boot_s: float | None) -> float:
+    """How long before its hours an engine is booted, so that it is warm when they begin."""
+    return max(_LEAST_AHEAD_S, _MARGIN * (_UNKNOWN_BOOT_S if boot_s is None else boot_s))
+
+
+def _opens_at(now: float, plan: Plan, facts: Facts) -> float | None:
+    """From when on it is to be kept warm, if it is not already: its hours, less a boot."""
+    if plan.hours is None:
+        return None
+    if plan.hours.at(now):
+        return now
+    change = plan.hours.next_change(now)
+    return None if change is None else max(now, change.at - ahead_s(facts.boot_s))
+
+
+def _warm(now: float, plan: Plan, facts: Facts, opens_at: float | None) -> Step:
+    if opens_at is not None and opens_at <= now:
+        return _kept(now, plan, facts)
+    if plan.idle_s is None:
+        return Step(None, math.inf if opens_at is None else opens_at, "stays warm")
+    if facts.running:
+        return Step(None, now + plan.idle_s, "goes cold when nobody asks")
+    due = max(facts.since, facts.asked_at) + plan.idle_s
+    if due <= now:
+        return Step("cool", now, f"goes cold: unasked for {plan.idle_s:g} s")
+    if opens_at is not None and opens_at <= due:
+        return Step(None, opens_at, "stays warm for its active hours")
+    return Step(None, due, "goes cold when nobody asks")
+
+
+def _kept(now: float, plan: Plan, facts: Facts) -> Step:
+    if facts.failures >= DEAD_AFTER:
+        return Step("revive", now, "boots again: its heartbeat failed")
+    due = max(facts.since, facts.heard_at, facts.beat_at) + plan.beat_s
+    if facts.failures:
+        due = facts.failed_at + min(plan.beat_s, pause_s(facts.failures))
+    if due <= now:
+        return Step("beat", now, "heartbeat")
+    return Step(None, due, "heartbeat, when nobody asks")

@@ -1,0 +1,145 @@
+"""What this replica tells the others of its engines, and what it makes of what they tell."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from engines.base import State
+from engines.board import Away, Board, Seen, Sighting
+from engines.history import History
+from engines.pool import Pool
+from engines.seat import Seat
+
+_SMOOTHING_S: Final = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class Pulse:
+    """Keeps what is shared of each engine the same in all replicas. Owns what it begins on the word of others."""
+
+    def __init__(
+        self, pool: Pool, board: Board, history: History, clock: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
+        self.seen: Seen = {}
+        """What all replicas knew of all engines when they were last asked."""
+        self._pool = pool
+        self._board = board
+        self._history = history
+        self._clock = clock
+        self._wall = wall
+        self._told_at = clock()
+        self._tokens: dict[Seat, int] = {}
+        self._booted: dict[Seat, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def name(self, seat: Seat) -> str:
+        """The engine's name among all replicas."""
+        return seat.shared or f"{self._board.replica}/{seat.id}"
+
+    async def begin(self) -> None:
+        """Learn what is remembered of earlier boots."""
+        for seat in self._pool.seats.values():
+            try:
+                seat.remember(await self._history.boots(_remembered(seat)))
+            except Away as away:
+                _log.warning("how long %s takes to boot is not known: %s", seat.id, away)
+
+    async def turn(self) -> bool:
+        """Tell, and learn; whether the others could be reached."""
+        self._count_tokens()
+        told = {self.name(seat): self._sighting(seat) for seat in self._pool.seats.values()}
+        try:
+            self.seen = await self._board.exchange(told)
+        except Away:
+            return False
+        for seat in self._pool.seats.values():
+            if seat.shared is not None:
+                others = self.seen.get(seat.shared, {})
+                seat.elsewhere = {name: each for name, each in others.items() if name != self._board.replica}
+                self._follow(seat)
+        return True
+
+    async def take_down(self) -> None:
+        """Have boots and arrivals remembered."""
+        arrivals = dict(self._pool.arrivals)
+        try:
+            if arrivals:
+                await self._history.came(arrivals)
+                self._pool.arrivals.subtract(arrivals)
+                self._pool.arrivals += type(self._pool.arrivals)()
+            for seat in self._pool.seats.values():
+                if seat.boots_done > self._booted.get(seat, 0) and seat.boot_seconds is not None:
+                    await self._history.booted(_remembered(seat), seat.boot_seconds)
+                    self._booted[seat] = seat.boots_done
+        except Away as away:
+            _log.warning("who came and how long boots took is not taken down: %s", away)
+
+    async def close(self) -> None:
+        """End what was begun."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _follow(self, seat: Seat) -> None:
+        """Leave what another replica has stopped; join what another has brought up."""
+        others = list(seat.elsewhere.values())
+        stopped_at = max((each.stopped_at for each in others), default=0.0)
+        warm_since = max((each.since for each in others if each.state is State.WARM), default=0.0)
+        if seat.state is State.WARM and stopped_at > seat.since:
+            self._spawn(self._pool.rest(seat, leave=True))
+        elif seat.state is State.COLD and warm_since > max(stopped_at, seat.stopped_at):
+            self._pool.boot(seat)
+
+    def _sighting(self, seat: Seat) -> Sighting:
+        at, why = seat.next
+        return Sighting(
+            model=seat.model,
+            state=seat.state,
+            stage=seat.stage,
+            since=seat.since,
+            heard_at=self._unix(seat.heard_at),
+            asked_at=self._unix(max(seat.asked_at, seat.heard_at)),
+            beat_at=seat.beat_at,
+            running=seat.held,
+            outstanding=seat.owed,
+            tokens_per_s=round(seat.tokens_per_s, 1),
+            boots=seat.boots,
+            boot_s=seat.boot_seconds,
+            ready_s=seat.ready_s,
+            stopped_at=seat.stopped_at,
+            beats=seat.beats,
+            beat_s=seat.beat_s,
+            alarm=seat.alarm,
+            next_at=None if at == math.inf else at,
+            next_why=why,
+        )
+
+    def _count_tokens(self) -> None:
+        now = self._clock()
+        passed, self._told_at = now - self._told_at, now
+        if passed <= 0:
+            return
+        weight = min(1.0, passed / _SMOOTHING_S)
+        for seat in self._pool.seats.values():
+            given = seat.tokens - self._tokens.get(seat, 0)
+            self._tokens[seat] = seat.tokens
+            seat.tokens_per_s += weight * (given / passed - seat.tokens_per_s)
+
+    def _unix(self, steady: float) -> float:
+        return 0.0 if steady == -math.inf else self._wall() - (self._clock() - steady)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="follow")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _remembered(seat: Seat) -> str:
+    return seat.shared or seat.id

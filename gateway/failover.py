@@ -1,0 +1,47 @@
+"""Which engines have failed a run, and whether another one may go on with it. Pure."""
+
+from __future__ import annotations
+
+from engines.base import State
+from engines.errors import FAULTS, EngineError
+from engines.model import Model
+from engines.seat import Seat
+
+
+class Failover:
+    """One run's failures. At most `most_deaths` engines may die under it: it may be what kills them."""
+
+    def __init__(self, model: Model, most_deaths: int = 2) -> None:
+        self.avoid: dict[Seat, int] = {}
+        """Engines that are not asked again, each with its boot that failed."""
+        self.deaths = 0
+        self._model = model
+        self._most_deaths = most_deaths
+        self._first: EngineError | None = None
+
+    def failed(self, seat: Seat, boot: int, error: EngineError, begun: Seat | None = None) -> None:
+        """Note that an engine failed the run. Raises the error that ends it, where nobody can go on.
+
+        Where the answer has `begun`, only engines that would give the same one can: those of the same version.
+        """
+        if error.code == "cannot_continue" and self._first is not None:
+            raise self._first
+        if error.code not in FAULTS:
+            raise error
+        self._first = self._first or error
+        self.avoid[seat] = boot
+        if begun is not None:
+            version = begun.engine.traits.version
+            for other in self._model.seats:
+                if other.engine.traits.version not in (None, version):
+                    self.avoid[other] = other.boots
+        if error.code == "engine_died":
+            self.deaths += 1
+            if self.deaths <= self._most_deaths:
+                # It is booted again, if nobody else is there.
+                return
+        if error.code == "engine_died" or not any(map(self._may_help, self._model.seats)):
+            raise error
+
+    def _may_help(self, seat: Seat) -> bool:
+        return self.avoid.get(seat) != seat.boots and seat.state is not State.BROKEN and not seat.breaker.is_open

@@ -8,6 +8,8 @@ from typing import Final, Protocol
 QUARTER_S: Final = 900
 """Arrivals are counted by the quarter hour, which begins at a multiple of this (unix seconds)."""
 BOOTS_KEPT: Final = 10
+BOOTS_KEPT_S: Final = 366 * 86_400.0
+"""An engine that did not boot for so long is most likely no more."""
 ARRIVALS_KEPT_S: Final = 8 * 7 * 86_400.0
 
 

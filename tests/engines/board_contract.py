@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import msgspec
-
 from engines.base import State
 from engines.board import Board, Sighting
 
@@ -164,8 +162,3 @@ class SharedBoardContract(BoardContract):
         assert await there.exchange({}) == {}
         assert await there.lead("demo/1", "keep", LEASE_S) and await there.lead("demo/1", "boot", LEASE_S)
         assert not await there.lead("demo/2", "keep", LEASE_S)
-
-
-def test_the_whole_sighting_of_these_tests_is_one() -> None:
-    blank = Sighting(model="", state=State.COLD, stage="", since=0.0)
-    assert all(getattr(WHOLE, name) != getattr(blank, name) for name in msgspec.structs.asdict(blank))

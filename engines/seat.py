@@ -160,10 +160,13 @@ class Seat:
         self.owed += tokens
         self.asked_at = self._clock()
         self.breaker.begin(self.asked_at)
+        boot = self.boots
         try:
             yield
         except EngineError as error:
-            self._judge(error)
+            # What an earlier boot of it did is no fault of this one.
+            if self.boots == boot:
+                self._judge(error)
             raise
         finally:
             self.breaker.spared()

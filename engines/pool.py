@@ -9,6 +9,7 @@ from typing import Final
 
 from engines.base import Engine, State
 from engines.errors import EngineError
+from engines.outlook import Outlook, outlook
 
 _SOUND_S: Final = 10.0
 """An engine that was warm for less was not sound."""
@@ -31,6 +32,8 @@ class Seat:
         """How often it was booted."""
         self.boot_seconds: float | None = None
         """How long the last boot took."""
+        self.boot_began: float | None = None
+        """When the boot that is under way began; None while none is."""
         self.task: asyncio.Task[None] | None = None
         """Boots the engine, then watches over it until it dies or is stopped."""
         self._changed = asyncio.Event()
@@ -68,6 +71,12 @@ class Pool:
         if not self._closing and (seat.task is None or seat.task.done()):
             seat.tell(State.BOOTING, "starting")
             seat.task = asyncio.create_task(self._live(seat), name=f"engine {model}")
+
+    def outlook(self, model: str) -> Outlook:
+        """When the model will likely be warm."""
+        seat = self.seats[model]
+        passed_s = 0.0 if seat.boot_began is None else self._clock() - seat.boot_began
+        return outlook(seat.state, seat.boot_seconds, passed_s)
 
     async def cool(self, model: str) -> None:
         """Stop a model's engine and wait until it is gone."""
@@ -145,13 +154,15 @@ class Pool:
             seat.tell(State.BROKEN, error.message)
 
     async def _boot(self, seat: Seat) -> None:
-        began = self._clock()
+        seat.boot_began = began = self._clock()
         seat.boots += 1
         try:
             async with asyncio.timeout(self._boot_deadline_s):
                 await seat.engine.start(lambda stage: seat.tell(State.BOOTING, stage))
         except TimeoutError:
             raise EngineError("boot_failed", f"No token after {self._boot_deadline_s:.0f} s.") from None
+        finally:
+            seat.boot_began = None
         seat.boot_seconds = self._clock() - began
         seat.error = None
         seat.tell(State.WARM, "ready")

@@ -111,8 +111,10 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
             reader_lag_bytes=settings.reader_lag_bytes,
             retry_s=settings.abandon_after_s,
             running=settings.max_running,
+            retell_s=settings.keep_alive_s,
         ),
         likeness,
+        {name: table.fallback for name, table in settings.model.items() if table.fallback is not None},
     )
 
     remote = RemoteStreams(logs, clock, Bounds(settings.max_running, settings.keep_bytes))

@@ -15,6 +15,7 @@ from engines.errors import EngineError
 from engines.pool import Pool, Seat
 from gateway.admission import Admission, Gate, Outcome
 from gateway.clock import Clock
+from gateway.coldness import send_away
 from gateway.errors import HearthError, from_engine
 from gateway.events import Canceled, Failed, Finished, Terminal, Timings, Usage
 from gateway.generation import Generation, State, new_id
@@ -42,15 +43,17 @@ class Embedding:
         self._silence_s = silence_s
         """An engine that has given nothing for so long is held to be broken."""
 
-    async def embed(self, seat: Seat, prompt: Prompt, key: Key) -> Embedded:
-        """A vector for each text of the prompt. A cold model is booted first.
+    async def embed(self, seat: Seat, prompt: Prompt, key: Key, wait_s: int | None = None) -> Embedded:
+        """A vector for each text of the prompt. A cold model is booted first, if that likely takes at most `wait_s`.
 
-        Raises HearthError: `invalid_request`, `context_length_exceeded`, what the gate raises, `boot_failed`,
-        `engine_died`, `engine_failed`, `engine_stalled`.
+        No other model stands in: its vectors would be of another space. Raises HearthError: `invalid_request`,
+        `context_length_exceeded`, what the gate raises, `model_cold`, `boot_failed`, `engine_died`, `engine_failed`,
+        `engine_stalled`.
         """
         if seat.engine.traits.embeds is False:
             raise HearthError("invalid_request", f"{seat.name} answers, and makes no embeddings.", parameter="model")
         headers = await self._gate.enter(key, seat.name)
+        send_away(self._pool, seat.name, wait_s)
         made = await self._admitted(seat, prompt, key)
         return Embedded(made.embeddings, {**headers, **made.headers})
 

@@ -46,7 +46,7 @@ class Model:
     @property
     def best(self) -> Seat:
         """The engine that is warmest, or will be soonest."""
-        return min(self.seats, key=lambda seat: (_BEST.index(seat.state), seat.ready_s or 0.0))
+        return min(self.seats, key=lambda seat: (_BEST.index(seat.state), seat.outlook.assumed_s))
 
     @property
     def state(self) -> State:

@@ -18,6 +18,7 @@ from engines.errors import EngineError
 from engines.history import QUARTER_S
 from engines.life import Life
 from engines.model import Model
+from engines.outlook import Outlook
 from engines.seat import Place, Seat
 
 _NOTICE_S: Final = 5.0
@@ -68,6 +69,10 @@ class Pool:
         """Begin to boot an engine that is cold or broken; harmless otherwise. Returns at once."""
         if not self._closing and not seat.lives:
             self._life.begin(seat)
+
+    def outlook(self, model: str) -> Outlook:
+        """When the model will likely be warm."""
+        return self.models[model].best.outlook
 
     async def cool(self, model: str, drain_s: float = _DRAIN_S) -> None:
         """Stop every engine of a model and wait until they are gone; what they answer may end within that time."""

@@ -112,7 +112,7 @@ class Pulse:
             tokens_per_s=round(seat.tokens_per_s, 1),
             boots=seat.boots,
             boot_s=seat.boot_seconds,
-            ready_s=seat.ready_s,
+            ready_s=seat.outlook.ready_s,
             stopped_at=seat.stopped_at,
             beats=seat.beats,
             beat_s=seat.beat_s,

@@ -14,9 +14,12 @@ from engines.base import Engine, State
 from engines.board import Sighting
 from engines.breaker import Breaker
 from engines.errors import FAULTS, EngineError
+from engines.outlook import Outlook, outlook
 from engines.states import check
 
 _BOOTS_KEPT: Final = 10
+_JOIN_S: Final = 1.0
+"""How long it takes to ask an engine that another replica has brought up."""
 
 
 class Place(NamedTuple):
@@ -131,17 +134,11 @@ class Seat:
         return statistics.median(self.boot_times) if self.boot_times else None
 
     @property
-    def ready_s(self) -> float | None:
-        """Seconds until it is likely warm if it is booted now, or is booting; None where that is not known."""
-        if self.state is State.WARM:
-            return 0.0
-        if any(each.state is State.WARM for each in self.elsewhere.values()):
-            return 1.0
-        estimate = self.boot_estimate_s
-        if estimate is None:
-            return None
-        # One that takes longer than it used to is close, as far as anybody knows.
-        return max(1.0, estimate - (self._clock() - self._booting_since if self.state is State.BOOTING else 0.0))
+    def outlook(self) -> Outlook:
+        """When it will likely be warm, if it is booted now or is booting."""
+        if self.state is State.COLD and any(each.state is State.WARM for each in self.elsewhere.values()):
+            return Outlook(self.state, _JOIN_S)
+        return outlook(self.state, self.boot_estimate_s, self._clock() - self._booting_since)
 
     @property
     def outstanding(self) -> int:

@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from engines.base import Prompt
 from engines.model import Model
+from engines.pool import Pool
 from gateway.caching import Bypass, Caching
 from gateway.clock import Clock
+from gateway.coldness import send_away
 from gateway.errors import HearthError
-from gateway.generation import Generation, new_id
+from gateway.generation import Generation, State, new_id
 from gateway.keys import Key
 from gateway.likeness import Likeness
 from gateway.runs import Runs
@@ -23,18 +26,23 @@ class Manner(NamedTuple):
     """How a call wants its answer.
 
     One that is `addressed` by its id later (to resume, to stop) has a log of its own, whoever answers. One that wants
-    the `whole` answer is told nothing of it before its end.
+    the `whole` answer is told nothing of it before its end. One with `wait_s` waits for no boot that likely takes
+    longer.
     """
 
     addressed: bool
     whole: bool
     control: Control
+    wait_s: int | None = None
 
 
 class Answering:
     """Finds what answers, or has it begun."""
 
-    def __init__(self, caching: Caching, sharing: Sharing, runs: Runs, likeness: Likeness | None, clock: Clock) -> None:
+    def __init__(
+        self, pool: Pool, caching: Caching, sharing: Sharing, runs: Runs, likeness: Likeness | None, clock: Clock
+    ) -> None:
+        self._pool = pool
         self._caching = caching
         self._sharing = sharing
         self._runs = runs
@@ -48,13 +56,13 @@ class Answering:
         if isinstance(question, Bypass):
             if control.only_if_cached:
                 raise HearthError("not_cached")
-            found = await self._begin(generation, key)
+            found = await self._begin(generation, key, manner)
             return found._replace(told=Told("BYPASS", why=question.why))
 
         async def find(run: Generation) -> Found:
             if control.only_if_cached:
                 return await self._sharing.find_kept(question, run)
-            return await self._sharing.find(question, run, lambda run: self._begin(run, key))
+            return await self._sharing.find(question, run, lambda run: self._begin(run, key, manner))
 
         async def find_like(run: Generation) -> Found:
             if self._likeness is None:
@@ -65,6 +73,8 @@ class Answering:
             return find_like(self._another(generation))
 
         found = await again()
+        if found.how == "join" and found.log.generation.state in (State.QUEUED, State.BOOTING):
+            self._send_away(model.name, manner)
         if found.how != "join" and not manner.addressed:
             return found
         # Whoever follows another's run has a log of its own: what befalls that run need not befall this call.
@@ -73,10 +83,22 @@ class Answering:
         log = await self._runs.copy(own, source, lasting=manner.addressed)
         return found._replace(log=log, copied=True, run=None if manner.addressed else found.log.generation)
 
+    async def kept(self, model: Model, prompt: Prompt, key: Key, control: Control) -> bool:
+        """Whether a whole answer is kept that would be given: it needs no engine."""
+        question = self._caching.question(model.name, model.traits, prompt, key, control)
+        entry = None if isinstance(question, Bypass) else await self._caching.look(question)
+        return entry is not None and entry.answer is not None
+
     def _another(self, generation: Generation) -> Generation:
         """One that asks the same, and is kept going by whoever follows it."""
         return msgspec.structs.replace(generation, id=new_id("gen"), created=self._clock.wall(), grace=0.0)
 
-    async def _begin(self, generation: Generation, key: Key) -> Found:
+    async def _begin(self, generation: Generation, key: Key, manner: Manner) -> Found:
+        self._send_away(generation.model, manner)
         log, admission = await self._runs.begin(generation, key)
         return Found(log, "run", None, admission.headers)
+
+    def _send_away(self, model: str, manner: Manner) -> None:
+        # A server that goes down says so instead, and boots nothing any more.
+        if not self._runs.closing:
+            send_away(self._pool, model, manner.wait_s)

@@ -113,8 +113,11 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
             reader_lag_bytes=settings.reader_lag_bytes,
             retry_s=settings.abandon_after_s,
             running=settings.max_running,
+            # Sooner than a keep-alive would be due, which then need not be said.
+            retell_s=0.9 * settings.keep_alive_s,
         ),
         likeness,
+        {name: table.fallback for name, table in settings.model.items() if table.fallback is not None},
     )
 
     remote = RemoteStreams(logs, clock, Bounds(settings.max_running, settings.keep_bytes))

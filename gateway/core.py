@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from engines.base import Prompt
 from engines.model import Model
 from engines.pool import Pool
+from gateway import capability
 from gateway.admission import Gate
 from gateway.answering import Answering, Manner
 from gateway.caching import Caching
 from gateway.call import Call
 from gateway.claims.base import Claims
 from gateway.clock import Clock
+from gateway.coldness import StandIns
 from gateway.errors import HearthError
 from gateway.events import Failed, Opened
 from gateway.generation import Generation, new_id
@@ -33,6 +35,7 @@ from gateway.sharing import Found, Sharing
 from gateway.suggest import nearest, shown
 from gateway.wire import cache_control
 from gateway.wire.cache_control import Control
+from gateway.wire.prefer import PATIENT, Patience
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +61,8 @@ class Deadlines(NamedTuple):
     """A generation with an idempotency key goes on unread for so long: a retry may be on its way."""
     running: int = 4096
     """Generations at once."""
+    retell_s: float = 15.0
+    """Whoever waits for a boot is told so often how long it will likely take."""
 
 
 class Started(NamedTuple):
@@ -81,6 +86,7 @@ class Gateway:
         metrics: Metrics,
         deadlines: Deadlines,
         likeness: Likeness | None = None,
+        fallbacks: Mapping[str, str] | None = None,
     ) -> None:
         self.pool = pool
         self.caching = caching
@@ -90,10 +96,12 @@ class Gateway:
         self._clock = clock
         self._metrics = metrics
         self._deadlines = deadlines
-        self._runs = Runs(Parts(logs, pool, caching, gate, clock, metrics), deadlines.running)
+        self._stand_ins = StandIns(pool, fallbacks or {})
+        parts = Parts(logs, pool, caching, gate, clock, metrics, deadlines.retell_s)
+        self._runs = Runs(parts, deadlines.running)
         self._readers = Readers(deadlines.reader_stall_s, deadlines.reader_lag_bytes, metrics)
         self._sharing = Sharing(caching, logs, gate, self._readers)
-        self._answering = Answering(caching, self._sharing, self._runs, likeness, clock)
+        self._answering = Answering(pool, caching, self._sharing, self._runs, likeness, clock)
         self.reading = self._readers.reading
         self.join, self.leave = self._readers.join, self._readers.leave
         self._watch: asyncio.Task[None] | None = None
@@ -130,18 +138,20 @@ class Gateway:
         whole: bool = False,
         idempotency_key: str | None = None,
         control: Control = cache_control.PLAIN,
+        patience: Patience = PATIENT,
     ) -> Started:
         """Begin to answer a prompt, or find the log that answers it: an earlier call's, a kept one, another one's.
 
         `grace` is for how many seconds it goes on with nobody reading (None: to its end). A call that is `addressed`
         by its id later (to resume, to stop) has a log of its own, whoever answers. One that wants the `whole` answer
-        is told nothing of it before its end.
-        Raises HearthError `unknown_model`, `invalid_request`, `overloaded`, `draining`, what the gate raises, and
-        `not_cached`; with an idempotency key `idempotency_mismatch`, `expired`, `log_unavailable` as well.
+        is told nothing of it before its end. Its `patience` is for a model that is not warm.
+        Raises HearthError `unknown_model`, `invalid_request`, `overloaded`, `draining`, what the gate raises,
+        `model_cold` and `not_cached`; with an idempotency key `idempotency_mismatch`, `expired`, `log_unavailable` too.
         """
-        served = self.model(model, key)
-        _check_parameters(served, prompt)
-        headers = dict(await self._gate.enter(key, model))
+        asked = self.model(model, key)
+        capability.check(model, asked.traits, prompt)
+        served = await self._answers(asked, prompt, key, control, patience)
+        headers = {**await self._gate.enter(key, served.name), **patience.applied}
         if idempotency_key is not None and grace is not None:
             grace = max(grace, self._deadlines.retry_s)
         now = self._clock.wall()
@@ -160,13 +170,17 @@ class Gateway:
                 self._metrics.replayed(model, surface)
                 found = Found(await self.open(earlier.id, key.namespace), "run", None)
             else:
-                manner = Manner(addressed or idempotency_key is not None, whole, control)
+                manner = Manner(addressed or idempotency_key is not None, whole, control, patience.wait_s)
+                # Only now: a retry asks the same, whoever answered the first time.
+                generation.model = served.name
                 found = await self._answering.answer(served, generation, key, manner)
         headers |= found.headers
         if found.told is not None:
-            self._metrics.cache(model, found.told.how)
+            self._metrics.cache(served.name, found.told.how)
             headers |= cache_control.headers(found.told)
         generation = found.log.generation
+        if generation.model != model:
+            headers |= {"x-model": generation.model, "x-fallback-for": model}
         call = Call(
             id=(generation.id if found.own else new_id("gen")).removeprefix("gen_"),
             key=key,
@@ -178,6 +192,14 @@ class Gateway:
             replayed=earlier is not None,
         )
         return Started(call, found)
+
+    async def _answers(self, asked: Model, prompt: Prompt, key: Key, control: Control, patience: Patience) -> Model:
+        """The model that answers: the one that is asked, or its fallback; then the one that is asked begins to boot."""
+        stand_in = self._stand_ins.of(asked, prompt, key) if patience.fallback else None
+        if stand_in is None or self.closing or await self._answering.kept(asked, prompt, key, control):
+            return asked
+        self.pool.warm(asked.name)
+        return stand_in
 
     @contextmanager
     def answering(self, started: Started) -> Iterator[Reader]:
@@ -320,26 +342,3 @@ class Gateway:
             except Exception:  # noqa: BLE001
                 # The watch must outlive whatever one round of it meets.
                 _log.exception("a round of the watch broke")
-
-
-def _check_parameters(model: Model, prompt: Prompt) -> None:
-    traits = model.traits
-    if traits.embeds:
-        raise HearthError(
-            "invalid_request",
-            f"{model.name} makes embeddings, and answers nothing; use /v1/embeddings.",
-            parameter="model",
-        )
-    if prompt.is_chat and not traits.chat:
-        raise HearthError(
-            "invalid_request", f"{model.name} answers no chats; use /v1/completions.", parameter="messages"
-        )
-    if traits.parameters is None:
-        return
-    for name in prompt.parameters:
-        if name not in traits.parameters:
-            raise HearthError(
-                "invalid_request",
-                f"{model.name} takes no parameter {shown(name)}{nearest(name, traits.parameters)}.",
-                parameter=name[:100],
-            )

@@ -17,6 +17,7 @@ from engines.pool import Pool
 from engines.seat import Seat
 from gateway.admission import Admission, Gate, Outcome
 from gateway.clock import Clock
+from gateway.coldness import send_away
 from gateway.errors import TABLE, HearthError, from_engine
 from gateway.events import Canceled, Failed, Finished, Terminal, Timings, Usage
 from gateway.failover import Failover
@@ -46,15 +47,17 @@ class Embedding:
         self._silence_s = silence_s
         """An engine that has given nothing for so long is held to be broken."""
 
-    async def embed(self, model: Model, prompt: Prompt, key: Key) -> Embedded:
-        """A vector for each text of the prompt. A cold model is booted first.
+    async def embed(self, model: Model, prompt: Prompt, key: Key, wait_s: int | None = None) -> Embedded:
+        """A vector for each text of the prompt. A cold model is booted first, if that likely takes at most `wait_s`.
 
-        Raises HearthError: `invalid_request`, `context_length_exceeded`, what the gate raises, `boot_failed`,
-        `engine_died`, `engine_failed`, `engine_stalled`.
+        No other model stands in: its vectors would be of another space. Raises HearthError: `invalid_request`,
+        `context_length_exceeded`, what the gate raises, `model_cold`, `boot_failed`, `engine_died`, `engine_failed`,
+        `engine_stalled`.
         """
         if model.traits.embeds is False:
             raise HearthError("invalid_request", f"{model.name} answers, and makes no embeddings.", parameter="model")
         headers = await self._gate.enter(key, model.name)
+        send_away(self._pool, model.name, wait_s)
         made = await self._admitted(model, prompt, key)
         return Embedded(made.embeddings, {**headers, **made.headers})
 

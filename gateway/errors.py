@@ -54,6 +54,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "overloaded": Row(503, _OUR, 1013, True, "The server has as much work as it may hold; try again shortly."),
     "rate_limited": Row(429, "rate_limit_error", 4429, True, "This key has asked for as much as it may; wait a while."),
     "model_busy": Row(503, _OUR, 1013, True, "As many wait for this model as may; try again shortly."),
+    "model_cold": Row(503, _OUR, 1013, True, "The model is not warm, and begins to be; come back later."),
     "budget_exceeded": Row(402, "insufficient_quota", 4402, False, "This key's budget does not suffice for that."),
     "not_cached": Row(504, _BAD, 4400, False, "No kept answer fits, and `only-if-cached` wants no other."),
     "unknown_key": Row(404, _BAD, 4400, False, "There is no such key."),

@@ -71,6 +71,8 @@ class Progress(msgspec.Struct, frozen=True, array_like=True, tag="progress", gc=
 
     stage: Literal["queued", "booting", "prefill"]
     message: str
+    ready_s: float | None = None
+    """In how many seconds the model is likely warm, as of when this was said; None where nothing is known."""
 
 
 class Note(msgspec.Struct, frozen=True, array_like=True, tag="note", gc=False):

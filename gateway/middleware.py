@@ -39,6 +39,7 @@ _EXPOSED: Final = (
     *("x-generation-id", "x-stream-epoch", "x-stream-from", "x-stream-state", "idempotent-replayed", "etag"),
     *("stream-next-offset", "stream-up-to-date", "stream-closed", "stream-cursor", "stream-sse-data-encoding"),
     *("producer-epoch", "producer-seq", "producer-expected-seq", "producer-received-seq"),
+    *("preference-applied", "x-model", "x-fallback-for"),
     *("x-budget-remaining", "x-budget-reset", "x-max-tokens-advice"),
     *(f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")),
 )

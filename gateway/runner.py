@@ -36,6 +36,7 @@ from gateway.generation import State
 from gateway.log.base import Fenced, Logs, Writer
 from gateway.measure import measure
 from gateway.metrics import Metrics
+from gateway.retelling import retold
 from gateway.takeover import so_far
 
 Reason = Literal["caller", "abandoned", "shutdown"]
@@ -58,6 +59,8 @@ class Parts(NamedTuple):
     gate: Gate
     clock: Clock
     metrics: Metrics
+    retell_s: float = 15.0
+    """How often a reader is told anew for how long a boot will likely take."""
 
 
 class Source(NamedTuple):
@@ -87,7 +90,7 @@ class Runner:
     ) -> None:
         self.generation = generation = writer.log.generation
         self._writer = writer
-        self._logs, self._pool, self._caching, self._gate, clock, self._metrics = parts
+        self._logs, self._pool, self._caching, self._gate, clock, self._metrics, self._retell_s = parts
         self._clock = clock
         self._admission = admission
         self._source = source
@@ -285,11 +288,12 @@ class Runner:
 
     async def _reach(self, failover: Failover) -> None:
         """Wait until an engine may be asked that has not failed this run, telling the readers each stage."""
-        async with aclosing(self._pool.reach(self.generation.model, failover.avoid)) as stages:
+        model = self.generation.model
+        async with aclosing(retold(self._pool.reach(model, failover.avoid), self._retell_s)) as stages:
             async for stage in stages:
                 if self.generation.state is State.QUEUED:
                     self.generation.move(State.BOOTING)
-                await self._writer.append(Progress("booting", stage))
+                await self._writer.append(Progress("booting", stage, self._pool.outlook(model).ready_s))
 
     def _add_up(self) -> tuple[Said, ...]:
         """Count what the log holds; what an engine has to know of it."""

@@ -23,7 +23,7 @@ from pydantic_settings import (
 from gateway.keys import Sharing
 from gateway.redis.address import Address
 from gateway.suggest import nearest
-from gateway.tables import ModelTable
+from gateway.tables import ModelTable, check_fallbacks
 
 FILE: Final = Path("hearth.toml")
 """Read where the server is started, if it is there."""
@@ -181,6 +181,12 @@ class Settings(BaseSettings):
                     f"[model.{name}] names the hardware {table.hardware!r}, which has no line under [hardware]"
                     f"{nearest(table.hardware, prices)}."
                 )
+        return value
+
+    @field_validator("model")
+    @classmethod
+    def _names_fallbacks(cls, value: dict[str, ModelTable], info: ValidationInfo) -> dict[str, ModelTable]:
+        check_fallbacks(value, [written.partition("=")[0] for written in info.data.get("models", ())])
         return value
 
     @classmethod

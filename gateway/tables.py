@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.keys import Sharing
+from gateway.suggest import nearest
 
 
 class ModelTable(BaseModel):
@@ -14,6 +17,7 @@ class ModelTable(BaseModel):
 
     cache: Sharing | None = Field(None, description="Which answers may be given again: off, deterministic or all.")
     cache_ttl_s: float | None = Field(None, gt=0, description="Seconds an answer may be given again.")
+    fallback: str | None = Field(None, description="The served model that answers while this one is not warm.")
     semantic_model: str | None = Field(None, description="The served model whose embeddings find like questions.")
     semantic_threshold: float = Field(0.95, gt=0, le=1, description="Cosine similarity from which questions are alike.")
     semantic_careful: bool = Field(
@@ -30,3 +34,19 @@ class ModelTable(BaseModel):
     tokens_per_minute: int | None = Field(None, gt=0, description="Tokens of all keys, in and out.")
     concurrent: int | None = Field(None, gt=0, description="Generations at once; more of them wait their turn.")
     max_queued: int = Field(256, ge=0, description="Generations that may wait; more are refused with 503.")
+
+
+def check_fallbacks(tables: Mapping[str, ModelTable], served: Collection[str]) -> None:
+    """Raise ValueError where a served model's fallback is not served, or leads back to where it began."""
+    fallbacks = {name: table.fallback for name, table in tables.items() if name in served and table.fallback}
+    for name, fallback in fallbacks.items():
+        if fallback not in served:
+            raise ValueError(
+                f"[model.{name}] names the fallback {fallback!r}, which is not served{nearest(fallback, served)}."
+            )
+        path = [name]
+        while (after := fallbacks.get(path[-1])) is not None:
+            if after in path:
+                way = " -> ".join([*path, after])
+                raise ValueError(f"[model.{name}] has fallbacks that go in a circle: {way}. Leave one of them out.")
+            path.append(after)

@@ -20,9 +20,9 @@ _ANSWER_S: Final = 30.0
 
 
 class Piece(NamedTuple):
-    """What a streamed answer says next: text, reasoning, a stage of getting there, or why it ended."""
+    """What a streamed answer says next: who answers instead, text, reasoning, a stage on the way, why it ended."""
 
-    kind: Literal["text", "reasoning", "progress", "end"]
+    kind: Literal["fallback", "text", "reasoning", "progress", "end"]
     text: str
 
 
@@ -79,6 +79,8 @@ class Caller:
             if response.status_code != 200:
                 response.read()
                 self._check(response)
+            if "x-fallback-for" in response.headers:
+                yield Piece("fallback", response.headers["x-model"])
             yield from self._read(response.iter_bytes())
 
     def _read(self, chunks: Iterable[bytes]) -> Iterator[Piece]:

@@ -121,7 +121,9 @@ class Chat:
             self._screen.status(piece.text)
             return
         self._screen.status("")
-        if piece.kind == "reasoning":
+        if piece.kind == "fallback":
+            self._screen.line(self._screen.dim(f"{piece.text} answers, while {self._model} boots"))
+        elif piece.kind == "reasoning":
             if self._on_terminal:
                 self._write(self._screen.dim(piece.text.translate(_HARMLESS)))
                 self._thinking = True

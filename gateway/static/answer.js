@@ -1,5 +1,6 @@
+import { Countdown } from './countdown.js';
 import { Prose } from './prose.js';
-import { ENDS, reconnecting, trouble, waiting } from './words.js';
+import { ENDS, meanwhile, reconnecting, trouble, waiting } from './words.js';
 
 function make(tag, className, text = '') {
   const element = document.createElement(tag);
@@ -11,9 +12,13 @@ function make(tag, className, text = '') {
 /** One answer on the page: takes a generation's events, shows what they add up to. */
 export class Answer {
   element = make('article', 'answer');
+  /** The model that was asked, where that is known: another one may answer. */
+  asked;
   #choices = new Map();
   #list = make('div', 'choices');
   #status = make('div', 'status');
+  #words = make('span', '');
+  #left = new Countdown();
   #model = '';
   #waiting = '';
   #frame = 0;
@@ -23,7 +28,8 @@ export class Answer {
   constructor(remedies = []) {
     this.#remedies = remedies;
     this.element.setAttribute('aria-busy', 'true');
-    this.#status.setAttribute('role', 'status');
+    this.#words.setAttribute('role', 'status');
+    this.#status.append(this.#words, this.#left.element);
     this.#status.hidden = true;
     this.element.append(this.#list, this.#status);
   }
@@ -34,9 +40,9 @@ export class Answer {
   }
 
   take(event) {
-    if (event.type === 'opened') this.#model = event.model;
+    if (event.type === 'opened') this.#open(event);
     if (event.type === 'opened' || event.type === 'accepted') this.wait('Waiting for the first word');
-    else if (event.type === 'progress') this.wait(waiting(event, this.#model));
+    else if (event.type === 'progress') this.#wait(event);
     else if (event.type === 'delta') this.#delta(event);
     else if (event.type === 'note') this.#remark(event.message);
     else if (event.type === 'end') this.#end(event);
@@ -44,11 +50,13 @@ export class Answer {
 
   /** Says what is being waited for; nothing, when the answer speaks for itself. */
   wait(text) {
+    this.#left.stop();
     this.#waiting = text;
     this.#tell(text);
   }
 
   retrying(retry) {
+    this.#left.stop();
     this.#tell(reconnecting(retry));
   }
 
@@ -77,6 +85,17 @@ export class Answer {
   stop() {
     this.#close();
     this.#remark(ENDS.canceled.caller);
+  }
+
+  #open({ model }) {
+    this.#model = model;
+    if (this.asked && this.asked !== model) this.#remark(meanwhile(model, this.asked));
+  }
+
+  #wait(event) {
+    this.#waiting = waiting(event, this.#model);
+    this.#tell(this.#waiting);
+    this.#left.set(event.ready_s);
   }
 
   #delta(event) {
@@ -141,12 +160,13 @@ export class Answer {
 
   #close() {
     this.#show();
+    this.#left.stop();
     this.#status.hidden = true;
     this.element.setAttribute('aria-busy', 'false');
   }
 
   #tell(text) {
-    this.#status.textContent = text;
+    this.#words.textContent = text;
     this.#status.hidden = !text;
   }
 

@@ -77,7 +77,7 @@ async function read(turn) {
   const { stop, answer } = turn;
   const { signal } = stop;
   try {
-    turn.id ??= await launch(signal);
+    turn.id ??= await launch(turn);
     await keyed(async () => {
       const options = {
         signal,
@@ -104,8 +104,9 @@ async function read(turn) {
   if (answer.text) messages.push({ role: 'assistant', content: answer.text });
 }
 
-async function launch(signal) {
+async function launch({ answer, stop: { signal } }) {
   if (!models.chosen) await keyed(() => models.refresh());
+  answer.asked = models.chosen;
   const { id } = await keyed(() => client.start({ model: models.chosen, messages }, { signal }));
   history.pushState(null, '', `?g=${encodeURIComponent(id)}`);
   return id;

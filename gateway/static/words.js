@@ -12,6 +12,7 @@ const REMEDIES = {
   overloaded: 'Others are being answered. Wait a moment, then try again.',
   rate_limited: 'Wait a moment, then try again.',
   draining: 'It should be back soon: try again.',
+  model_cold: 'It boots now: try again in a while, or pick another model.',
   boot_failed: 'Try again, or pick another model. The server’s log says what went wrong.',
   engine_died: 'The model is being started again: try again in a moment.',
   engine_stalled: 'Try again. If it comes back, the server’s log says more.',
@@ -33,6 +34,11 @@ export function waiting({ stage, message }, model) {
   if (stage === 'booting') return `${model} is booting${message ? `: ${message}` : ''}`;
   if (stage === 'queued') return message || 'Waiting for a free place';
   return message || 'Reading the prompt';
+}
+
+/** Another model answers than the one that was asked. */
+export function meanwhile(model, asked) {
+  return `${model} answers, while ${asked} boots.`;
 }
 
 const CUTS = {

@@ -1,11 +1,13 @@
-"""What every surface hears of a call over HTTP, and says of it: retries, the cache, where its answer is."""
+"""What every surface hears of a call over HTTP, and says of it: retries, the cache, waiting, where its answer is."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 
 from gateway.call import Call
+from gateway.wire import prefer
 from gateway.wire.cache_control import Control, with_headers
+from gateway.wire.prefer import Patience
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -17,6 +19,12 @@ def idempotency_key(request: Request) -> str | None:
 def cache_control(request: Request, wishes: Control) -> Control:
     """What the caller wants of the cache: by the body, and by `Cache-Control`."""
     return with_headers(wishes, request.headers.getlist("cache-control"))
+
+
+def patience(request: Request) -> Patience:
+    """What the caller wants where its model is not warm: by `Prefer`, and by `x-no-fallback: 1`."""
+    wait_s = prefer.wait_s(request.headers.getlist("prefer"))
+    return Patience(wait_s, request.headers.get("x-no-fallback") != "1")
 
 
 def whereabouts(call: Call) -> dict[str, str]:

@@ -16,7 +16,7 @@ from gateway.log.base import Position
 from gateway.surfaces.caller import caller, only, still
 from gateway.surfaces.lane import Lane
 from gateway.surfaces.speaker import Speaker
-from gateway.wire import prompt
+from gateway.wire import prefer, prompt
 
 MOST_LANES: Final = 128
 MOST_BAD_FRAMES: Final = 10
@@ -132,8 +132,11 @@ class Conversation:
             addressed=True,
             idempotency_key=key,
             control=ask.cache,
+            patience=prefer.of_frame(frame),
         )
         told: dict[str, Any] = {"cache": call.headers["x-cache"].lower()} if "x-cache" in call.headers else {}
+        if "x-fallback-for" in call.headers:
+            told |= {"model": call.headers["x-model"], "fallback_for": call.headers["x-fallback-for"]}
         if call.replayed:
             told["idempotent_replayed"] = True
         await self._open(name, call.generation.id, None, told)

@@ -13,6 +13,7 @@ from gateway.core import Gateway
 from gateway.embedding import Embedding
 from gateway.errors import HearthError
 from gateway.surfaces.body import BodyLimits, read_json
+from gateway.surfaces.call_headers import patience
 from gateway.surfaces.caller import caller
 from gateway.surfaces.identity import identify
 from gateway.surfaces.presence import present
@@ -39,12 +40,13 @@ class Vectors:
         model = self._gateway.model(asked.model, key)
         if self._gateway.closing:
             raise HearthError("draining")
+        wants = patience(request)
         async with present(receive):
-            made = await self._embedding.embed(model, asked.prompt, key)
+            made = await self._embedding.embed(model, asked.prompt, key, wants.wait_s)
             body = bytearray()
             for piece in pieces(asked, made.embeddings):
                 body += piece
                 # Thousands of vectors take a while to spell: the streams go on in between.
                 await asyncio.sleep(0)
-        headers |= made.headers
+        headers |= {**made.headers, **wants.applied}
         await Response(bytes(body), headers=headers, media_type="application/json")(scope, receive, send)

@@ -16,7 +16,7 @@ from gateway.core import Gateway
 from gateway.errors import HearthError
 from gateway.log.local import Reader
 from gateway.surfaces.body import BodyLimits, read_json
-from gateway.surfaces.call_headers import cache_control, idempotency_key, whereabouts
+from gateway.surfaces.call_headers import cache_control, idempotency_key, patience, whereabouts
 from gateway.surfaces.caller import caller
 from gateway.surfaces.event_stream import EventStream, follow
 from gateway.surfaces.identity import identify
@@ -91,6 +91,7 @@ class Answers:
             whole=not ask.stream,
             idempotency_key=idempotency_key(request),
             control=cache_control(request, ask.cache),
+            patience=patience(request),
         )
         call = started.call
         headers |= whereabouts(call)

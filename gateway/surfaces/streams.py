@@ -17,7 +17,7 @@ from gateway.errors import TABLE, HearthError
 from gateway.log.base import Position, check
 from gateway.log.local import Log, Reader
 from gateway.surfaces.body import BodyLimits, read_json
-from gateway.surfaces.call_headers import cache_control, idempotency_key, whereabouts
+from gateway.surfaces.call_headers import cache_control, idempotency_key, patience, whereabouts
 from gateway.surfaces.caller import caller
 from gateway.surfaces.event_stream import Dialect, EventStream, follow
 from gateway.wire import prompt, watch
@@ -46,6 +46,7 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
             addressed=True,
             idempotency_key=idempotency_key(request),
             control=cache_control(request, ask.cache),
+            patience=patience(request),
         )
         generation = call.generation
         headers = whereabouts(call)

@@ -78,7 +78,7 @@ class Answer:
                 "id": self.prefix + self._call.id,
                 "object": self.object,
                 "created": int(self._call.created),
-                "model": self._ask.model,
+                "model": self._call.generation.model,
                 "system_fingerprint": None,
                 "choices": [
                     {

@@ -31,7 +31,7 @@ class Chunks:
     object: str
 
     def __init__(self, call: Call, ask: Ask, *, resumable: bool = False) -> None:
-        self._model = ask.model
+        self._model = call.generation.model
         self._resumable = resumable
         # What another one's run said is said again as that was: in pieces.
         self._piecewise = call.how != "run"
@@ -42,7 +42,7 @@ class Chunks:
             "id": self.prefix + call.id,
             "object": self.object,
             "created": int(call.created),
-            "model": ask.model,
+            "model": self._model,
         }
         self._head = b"data: " + orjson.dumps(head)[:-1] + b',"choices":['
         self._foot = b'],"usage":null}\n\n' if ask.include_usage else b"]}\n\n"
@@ -68,7 +68,7 @@ class Chunks:
         if type(event) is Delta:
             return self._delta(offset, event)
         if isinstance(event, Progress):
-            return f": {event.stage} {self._model}: {' '.join(event.message.split())}\n\n".encode()
+            return _comment(event, self._model)
         if isinstance(event, Finished):
             return self._end(offset, event)
         if isinstance(event, Failed | Canceled):
@@ -136,6 +136,13 @@ class TextChunks(Chunks):
             return b""
         plain = b'{"index":%d,"text":%b,"logprobs":null,"finish_reason":null}'
         return self._chunk(offset, plain % (piece.choice, orjson.dumps(piece.text)))
+
+
+def _comment(waiting: Progress, model: str) -> bytes:
+    """What is waited for, in a line that every client passes over."""
+    words = " ".join(waiting.message.split())
+    about = "" if waiting.ready_s is None else f" (about {max(1, round(waiting.ready_s))} s)"
+    return f": {waiting.stage} {model}: {words}{about}\n\n".encode()
 
 
 def _chat_choice(piece: Delta) -> dict[str, Any]:

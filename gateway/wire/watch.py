@@ -102,8 +102,9 @@ def _said(event: Event) -> tuple[str, dict[str, Any]]:
             return "opened", {"generation": generation, "model": model, "created": created}
         case Accepted(prompt_tokens, cached_tokens):
             return "accepted", {"prompt_tokens": prompt_tokens, "cached_tokens": cached_tokens}
-        case Progress(stage, message):
-            return "progress", {"stage": stage, "message": message}
+        case Progress(stage, message, ready_s):
+            estimate = {} if ready_s is None else {"ready_s": ready_s}
+            return "progress", {"stage": stage, "message": message, **estimate}
         case Note(kind, message):
             return "note", {"kind": kind, "message": message}
         case Output(bytes(value)):

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engines.base import TokenLogprob
-from gateway.events import Delta, Event, decode, encode, is_terminal, weight
+from gateway.events import Delta, Event, Progress, decode, encode, is_terminal, weight
 from tests.gateway.log.contract import CANCELED, FAILED, FINISHED, SAID
 
 letters = st.text(st.characters(exclude_categories=["Cs"]))
@@ -34,6 +34,10 @@ deltas = st.builds(
 def test_every_kind_of_event_is_read_as_it_was_written(event: Event) -> None:
     assert decode(encode(event)) == event
     assert is_terminal(event) == (event in (FINISHED, FAILED, CANCELED))
+
+
+def test_what_an_older_server_wrote_of_a_boot_is_read() -> None:
+    assert decode(msgspec.msgpack.encode(["progress", "booting", "loading"])) == Progress("booting", "loading")
 
 
 @given(deltas)

@@ -110,6 +110,27 @@ def test_an_unknown_line_of_the_file_is_answered_with_a_guess() -> None:
     assert refusal() == "hearth.toml: there is no setting 'drian_s' (did you mean 'drain_s'?)."
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ('[model.a]\nfallback = "bb"', "[model.a] names the fallback 'bb', which is not served (did you mean 'b'?)."),
+        ('[model.a]\nfallback = "a"', "[model.a] has fallbacks that go in a circle: a -> a. Leave one of them out."),
+        (
+            '[model.a]\nfallback = "b"\n[model.b]\nfallback = "c"\n[model.c]\nfallback = "b"',
+            "[model.a] has fallbacks that go in a circle: a -> b -> c -> b. Leave one of them out.",
+        ),
+    ],
+)
+def test_a_fallback_is_another_model_that_is_served(written: str, told: str) -> None:
+    served = 'models = ["a=scripted:", "b=scripted:", "c=scripted:"]\n'
+    Path("hearth.toml").write_text(served + written)
+    assert refusal() == f"hearth.toml: {told}"
+    Path("hearth.toml").write_text(f'{served}[model.a]\nfallback = "b"\n[model.b]\nfallback = "c"')
+    assert load({}).model["a"].fallback == "b"
+    Path("hearth.toml").write_text(f'{served}[model.away]\nfallback = "away"')
+    assert load({}).model["away"].fallback == "away", "a table of a model that is not served does nothing"
+
+
 def test_hardware_that_has_no_price_is_answered_with_a_guess() -> None:
     Path("hearth.toml").write_text('[hardware]\nh100 = 0.001\n[model.demo]\nhardware = "h10"')
     assert refusal() == (

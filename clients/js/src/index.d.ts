@@ -41,6 +41,8 @@ export interface Progress extends Numbered {
   type: 'progress';
   stage: 'queued' | 'booting' | 'prefill';
   message: string;
+  /** In how many seconds the model is likely warm, as of when this was said; absent where nothing is known. */
+  ready_s?: number;
 }
 
 export interface Delta extends Numbered {

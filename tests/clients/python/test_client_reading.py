@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from fake_hearth import EPOCH
-from hearth_client import Delta, End, HearthError, Other, Patience
+from hearth_client import Delta, End, HearthError, Other, Patience, Progress
 from hearth_client.backoff import Backoff
 from hearth_client.cursor import Cursor
+from hearth_client.events import decode
 from hearth_client.reading import Reading
 
 LOST = HearthError("connection_lost", "gone", retry=True)
@@ -68,6 +69,15 @@ def test_what_is_no_position_is_told_before_anything_is_asked(position: str) -> 
     with pytest.raises(HearthError) as caught:
         Cursor(position)
     assert caught.value.code == "bad_position"
+
+
+def test_how_long_a_boot_will_take_is_read_where_it_is_told() -> None:
+    """An older server says nothing of it."""
+    told = {"o": 1, "n": 1, "stage": "booting", "message": "loading"}
+    for said, ready_s in ((told, None), (told | {"ready_s": 11.5}, 11.5)):
+        progress = decode("progress", said, f"{EPOCH}-1")
+        assert isinstance(progress, Progress)
+        assert progress.ready_s == ready_s
 
 
 def test_an_event_of_a_newer_server_is_passed_on() -> None:

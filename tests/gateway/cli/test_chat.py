@@ -105,6 +105,15 @@ async def test_a_booting_model_says_how_far_it_is() -> None:
         assert await person.ends() == 0
 
 
+async def test_who_answers_while_a_model_boots_is_told() -> None:
+    models = ("big=scripted:?boot_ms=600000", "small=scripted:?tokens=1")
+    tables = {"big": {"fallback": "small"}}
+    async with serving(*models, model=tables) as served, terminal("chat", "--url", served.url, "hello") as person:
+        await person.sees("small answers, while big boots")
+        await person.sees(word("hello"))
+        assert await person.ends() == 0
+
+
 async def test_commands_choose_a_model_and_forget_what_was_said() -> None:
     models = ("one=scripted:?answer=I+am+one", "two=scripted:?tokens=1")
     async with serving(*models) as served, terminal("chat", "--url", served.url, "--system", "be brief") as person:

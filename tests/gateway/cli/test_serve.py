@@ -137,7 +137,6 @@ async def test_a_terminal_shows_the_boot_in_one_line_that_changes() -> None:
         ("--model demo=vllm:", "demo=vllm: wants a folder, a model's name, or `bundled`."),
         ("--model demo=vllm:/no/such", "demo: /no/such is no model's folder"),
         ("--model demo=scripted:?tokns=1", "The scripted engine has no knob 'tokns'"),
-        ("--model a=scripted: --model a=scripted:", "Two models are named 'a'."),
         (
             "--model a=scripted: --host 192.0.2.1 --open-access",
             "192.0.2.1 is no address of this machine; --host 0.0.0.0",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, Request, Route, expect
@@ -176,6 +177,43 @@ async def test_a_model_that_boots_says_so(page: Page) -> None:
         await finished(page)
         assert await words(page) == list(range(5))
         await expect(page.get_by_label("Model").locator("option")).to_have_text("sleepy · warm")
+
+
+async def test_a_boot_whose_time_is_known_is_counted_down(page: Page) -> None:
+    with process("--model", "mortal=scripted:?boot_ms=3000&tokens=8&crash_at=5") as served:
+        await page.goto(served.url)
+        await page.evaluate(SEE_TIMERS)
+        await ask(page, "mortal")
+        await finished(page)
+        assert await words(page) == list(range(8))
+        seen = await page.evaluate("window.seen")
+        assert "about 2 s" in seen
+        counted = [int(each.split()[1]) for each in seen if each.startswith("about")]
+        assert counted == sorted(counted, reverse=True)
+        await expect(page.get_by_role("timer")).to_have_count(0)
+
+
+SEE_TIMERS = """() => {
+    window.seen = [];
+    const look = () => {
+        const text = document.querySelector('[role=timer]')?.textContent;
+        if (text && text !== window.seen.at(-1)) window.seen.push(text);
+    };
+    new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true });
+}"""
+
+
+async def test_who_answers_while_a_model_boots_is_told(page: Page, tmp_path: Path) -> None:
+    settings = tmp_path / "hearth.toml"
+    settings.write_text('[model.big]\nfallback = "small"')
+    models = ("--model", "big=scripted:?boot_ms=600000", "--model", "small=scripted:?tokens=3")
+    with process("--config", str(settings), *models, ready=False) as served:
+        await page.goto(served.url)
+        await expect(page.get_by_label("Model").locator("option").last).to_have_text("small · warm")
+        await ask(page, "big")
+        await finished(page)
+        await expect(page.locator(".remark")).to_have_text("small answers, while big boots.")
+        assert await words(page) == list(range(3))
 
 
 async def test_a_model_that_cannot_boot_is_told_with_a_remedy(page: Page) -> None:

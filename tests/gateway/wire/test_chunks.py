@@ -144,6 +144,11 @@ def test_waiting_is_told_in_comments_of_one_line() -> None:
     assert said == b": booting m: loading weights\n\n"
 
 
+def test_how_long_a_boot_will_take_is_told_in_whole_seconds() -> None:
+    said = stream(chat(), [OPENED, Progress("booting", "loading", 11.8), Progress("booting", "loading", 0.1)])
+    assert said == b": booting m: loading (about 12 s)\n\n: booting m: loading (about 1 s)\n\n"
+
+
 def test_text_of_any_kind_stays_in_its_frame() -> None:
     text = 'a\n\ndata: [DONE]\r\n\r\n"\\\x00\u2028 é 🦊'
     [_, chunk] = data(chat(), Delta(0, text))

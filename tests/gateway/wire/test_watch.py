@@ -60,6 +60,11 @@ def frames(events: Sequence[Event], start: int = 0) -> list[dict[str, Any]]:
     return [data for _, _, data in parsed(watch.sse(events, "ep0ch", start))]
 
 
+def test_how_long_a_boot_will_take_is_told_where_it_is_known() -> None:
+    said = frames([Progress("booting", "loading", 11.2), Progress("booting", "loading")])
+    assert [frame.get("ready_s") for frame in said] == [11.2, None]
+
+
 def test_every_event_says_what_it_is() -> None:
     said = [(name, data) for _, name, data in parsed(watch.sse([*SAID, END], "ep0ch", 0))]
     assert said == [

@@ -38,10 +38,11 @@ class Accepted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress(Event):
-    """What the generation waits for."""
+    """What the generation waits for; `ready_s` seconds after it was said the model is likely warm, if that is known."""
 
     stage: str
     message: str
+    ready_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,8 @@ def decode(name: str, data: Mapping[str, Any], position: str) -> Event:
         case "accepted":
             return Accepted(**head, prompt_tokens=data["prompt_tokens"], cached_tokens=data.get("cached_tokens") or 0)
         case "progress":
-            return Progress(**head, stage=data["stage"], message=data.get("message") or "")
+            message = data.get("message") or ""
+            return Progress(**head, stage=data["stage"], message=message, ready_s=data.get("ready_s"))
         case "output":
             return Output(**head, value=data["value"])
         case "log":

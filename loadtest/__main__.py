@@ -1,4 +1,7 @@
-"""The command line: python -m loadtest run | compare | hops | storm | cache | curve | hit | budget | chaos | model."""
+"""The command line: python -m loadtest COMMAND.
+
+run | compare | hops | storm | cache | curve | hit | budget | warmth | chaos | model
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from loadtest.hit import command as hit
 from loadtest.plan import Plan, PlanError, Shape
 from loadtest.report import HEAD, cells, table
 from loadtest.runs import run
+from loadtest.warmth import command as warmth
 
 
 def main() -> int:
@@ -155,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     cache.add(commands)
     hit.add(commands)
     budget.add(commands)
+    warmth.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)

@@ -11,6 +11,7 @@ from engines.base import State
 from engines.board import Away, Board
 from engines.errors import EngineError
 from engines.keeper import Act, Facts, Plan, Step, decide
+from engines.learning import Learner
 from engines.pool import Pool
 from engines.pulse import Pulse
 from engines.seat import Seat
@@ -46,6 +47,7 @@ class Keeper:
         clock: Callable[[], float],
         wall: Callable[[], float],
         told: Told,
+        learner: Learner | None = None,
     ) -> None:
         self._pool = pool
         self._pulse = pulse
@@ -54,6 +56,7 @@ class Keeper:
         self._clock = clock
         self._wall = wall
         self._told = told
+        self._learner = learner
         self._failures: dict[Seat, tuple[int, float]] = {}
         """Boots or heartbeats that failed in a row, and when the last one did (unix seconds)."""
         self._busy: dict[Seat, asyncio.Task[None]] = {}
@@ -62,6 +65,8 @@ class Keeper:
     async def begin(self) -> None:
         """Start the rounds."""
         await self._pulse.begin()
+        if self._learner is not None:
+            await self._learner.renew()
         self._loop = asyncio.create_task(self._keep(), name="keeper")
 
     async def close(self) -> None:
@@ -76,6 +81,8 @@ class Keeper:
 
     async def round(self) -> None:
         """Look at every engine once."""
+        if self._learner is not None:
+            await self._learner.renew()
         reached = await self._pulse.turn()
         now = self._wall()
         for seat in self._pool.seats.values():

@@ -15,10 +15,16 @@ from cache.memory import MemoryCache
 from cache.semantic import Semantic
 from cache.vectors.base import Vectors
 from engines import registry
+from engines.board import Board
 from engines.errors import EngineError
+from engines.history import History
+from engines.keeping import Keeper
+from engines.learning import Learner
 from engines.pool import Pool
+from engines.pulse import Pulse
 from engines.vllm.hosting import Hosting
 from gateway.admission import Gates
+from gateway.board.place import open_board, open_history
 from gateway.caching import Caching, Policy
 from gateway.claims.base import Claims
 from gateway.claims.memory import MemoryClaims
@@ -32,13 +38,14 @@ from gateway.limits.base import Limiter
 from gateway.limits.gate import KeyLimits, LimitGate, ModelLimits
 from gateway.limits.memory import MemoryLimiter
 from gateway.listening import is_loopback
-from gateway.log.base import Logs, Retention
+from gateway.log.base import Logs, Retention, new_epoch
 from gateway.log.memory import MemoryLogs
 from gateway.metrics import Metrics
 from gateway.middleware import Authentication, Origins
 from gateway.money.gate import MoneyGate
 from gateway.money.place import open_books
 from gateway.money.prices import Prices
+from gateway.plans import plan, wish
 from gateway.redis.address import Address
 from gateway.remote import Bounds, RemoteStreams
 from gateway.settings import Settings
@@ -57,6 +64,7 @@ from gateway.surfaces import (
     tickets,
 )
 from gateway.surfaces.body import BodyLimits
+from gateway.tables import ModelTable
 
 _CACHE_S: Final = 0.5
 """How long a call waits for the cache before it goes on without it."""
@@ -78,10 +86,12 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     clock = clock or Clock()
     metrics = Metrics(company.metrics if company else None)
     sources = [registry.parse(written) for written in settings.models]
-    places = registry.build(sources, company.hosting if company else None)
-    pool = Pool(places, clock.steady, settings.boot_deadline_s, wall=clock.wall)
     lasting = _address(settings.redis_url.get_secret_value() if settings.redis_url else None)
     shared = lasting or _address(company.redis if company else None)
+    board = open_board(shared, new_epoch(), clock)
+    history = open_history(lasting, settings.state_file, clock)
+    places = registry.build(sources, company.hosting if company else None)
+    pool = Pool(places, clock.steady, settings.boot_deadline_s, wall=clock.wall, board=board)
     logs, claims = _stores(settings, shared, clock)
     # Keys outlive the server, and a Redis of its own does not.
     keyring = open_keyring(lasting, settings.state_file, clock.steady)
@@ -122,6 +132,8 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
 
     remote = RemoteStreams(logs, clock, Bounds(settings.max_running, settings.keep_bytes))
 
+    keeper = _keeper(settings, pool, board, history, clock, metrics)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         # The gateway drains its streams itself, and tells the readers how to go on; the library would just cut them.
@@ -129,11 +141,16 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         await gateway.begin()
         remote.begin()
         await lookup.begin()
+        await keeper.begin()
         if settings.preload:
             for name in pool.models:
-                pool.warm(name)
+                if not keeper.plans[name].hours:
+                    pool.warm(name)
         yield
+        await keeper.close()
         await gateway.close()
+        await board.close()
+        await history.close()
         await remote.close()
         if likeness is not None:
             await likeness.close()
@@ -175,7 +192,18 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         lifespan=lifespan,
     )
     app.state.gateway = gateway
+    app.state.keeper = keeper
     return app
+
+
+def _keeper(settings: Settings, pool: Pool, board: Board, history: History, clock: Clock, metrics: Metrics) -> Keeper:
+    """Who keeps the models warm."""
+    tables = {name: settings.model.get(name, ModelTable.model_validate({})) for name in pool.models}
+    plans = {name: plan(table) for name, table in tables.items()}
+    wishes = {name: found for name, table in tables.items() if (found := wish(table, settings.hardware)) is not None}
+    learner = Learner(plans, wishes, history, clock.wall, lambda model: pool.models[model].best.boot_estimate_s)
+    pulse = Pulse(pool, board, history, clock.steady, clock.wall)
+    return Keeper(pool, pulse, board, plans, clock.steady, clock.wall, metrics, learner)
 
 
 def _policies(settings: Settings) -> dict[str, Policy]:

@@ -88,6 +88,7 @@ class Embedding:
         worked = _Stopwatch(self._clock)
         admission = await self._gate.admit(run, key)
         self._metrics.started(model.name, _SURFACE)
+        self._pool.came(model.name)
         terminal: Terminal = Canceled("caller", Usage(), Timings())
         state = State.CANCELED
         try:

@@ -89,6 +89,15 @@ class Metrics:
         self._reserved = Gauge(
             "hearth_reserved", "What running generations hold of budgets.", registry=on, multiprocess_mode="livesum"
         )
+        self._beats = Counter(
+            "hearth_heartbeats",
+            "Heartbeats sent to keep models warm, by whether they passed.",
+            ["model", "outcome"],
+            registry=on,
+        )
+        self._beat_seconds = Counter(
+            "hearth_heartbeat_seconds", "What those heartbeats took of engines.", ["model"], registry=on
+        )
         self._store = Gauge(
             "hearth_store_up",
             "1 while the store of logs is whole, 0 while it is not.",
@@ -127,6 +136,10 @@ class Metrics:
         self._prompt.labels(model).inc(prompt_tokens)
         self._output.labels(model).inc(tokens)
         self._total.labels(model).observe(seconds)
+
+    def beat(self, model: str, seconds: float, *, passed: bool) -> None:
+        self._beats.labels(model, "passed" if passed else "failed").inc()
+        self._beat_seconds.labels(model).inc(seconds)
 
     def took_over(self, model: str, gone: str) -> None:
         self._took_over.labels(model, gone).inc()

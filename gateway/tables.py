@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from engines.habits import Bounds
+from engines.hours import ActiveHours
 from gateway.keys import Sharing
 from gateway.suggest import nearest
 
@@ -30,10 +33,45 @@ class ModelTable(BaseModel):
         None, ge=0, description="For a million of those that the engine had in its prefix cache; none: as the others."
     )
     price_per_million_output: float = Field(0.0, ge=0, description="For a million tokens given out.")
+    active_hours: tuple[str, ...] | Literal["auto"] = Field(
+        (), description='When it is kept warm, as ["Mon-Fri 08:00-20:00"]; auto: when people have come in past weeks.'
+    )
+    time_zone: str = Field("UTC", description="By whose clock, as Europe/Berlin.")
+    left_out: tuple[str, ...] = Field(
+        (), description="Dates without active hours, as 2026-12-25 or 2026-12-24..2027-01-02."
+    )
+    heartbeat_s: float = Field(30.0, ge=1, description="Seconds without traffic after which a heartbeat is sent.")
+    idle_seconds: float | None = Field(
+        None, ge=0, description="Seconds unasked after which it goes cold outside its hours; none: 300 if it has hours."
+    )
+    auto_floor_hours: float = Field(0.0, ge=0, le=24, description="Hours a day that `auto` keeps warm at least.")
+    auto_ceiling_hours: float = Field(24.0, ge=0, le=24, description="Hours a day that `auto` keeps warm at most.")
+    auto_budget_per_day: float | None = Field(
+        None, ge=0, description="What a day of `auto` may cost, by the price of a second; none: anything."
+    )
+    device: str | None = Field(None, description="What it runs on, where not every model has room at once, as gpu0.")
+    device_share: float = Field(1.0, gt=0, le=1, description="How much of that it takes.")
     requests_per_minute: int | None = Field(None, gt=0, description="Requests of all keys.")
     tokens_per_minute: int | None = Field(None, gt=0, description="Tokens of all keys, in and out.")
     concurrent: int | None = Field(None, gt=0, description="Generations at once; more of them wait their turn.")
     max_queued: int = Field(256, ge=0, description="Generations that may wait; more are refused with 503.")
+
+    @field_validator("active_hours", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) and value != "auto" else value
+
+    @model_validator(mode="after")
+    def _hours_can_be(self) -> Self:
+        self.hours()
+        Bounds(floor_hours=self.auto_floor_hours, ceiling_hours=self.auto_ceiling_hours)
+        return self
+
+    def hours(self) -> ActiveHours | None:
+        """The hours as they are written; None where none are, or where they are learned. Raises ValueError."""
+        windows = () if self.active_hours == "auto" else self.active_hours
+        written = ActiveHours.parse(windows, self.time_zone, self.left_out)
+        return written if windows else None
 
 
 def check_fallbacks(tables: Mapping[str, ModelTable], served: Collection[str]) -> None:

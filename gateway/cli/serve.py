@@ -29,7 +29,9 @@ GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "how long it waits": (
         "abandon_after_s",
         "keep_alive_s",
+        "first_token_s",
         "engine_silence_s",
+        "generation_s",
         "reader_stall_s",
         "body_deadline_s",
         "drain_s",

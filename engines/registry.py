@@ -12,6 +12,7 @@ from engines.base import Engine, Knobs
 from engines.errors import EngineError
 
 if TYPE_CHECKING:
+    from engines.openai.upstream import Upstream
     from engines.vllm.hosting import Hosting
     from engines.vllm.nest import Nest
 
@@ -47,12 +48,17 @@ def parse(written: str) -> ModelSource:
     return ModelSource(name, engine, source, knobs)
 
 
-def build(models: Iterable[ModelSource], elsewhere: Callable[[str], Hosting] | None = None) -> dict[str, Engine]:
+def build(
+    models: Iterable[ModelSource],
+    elsewhere: Callable[[str], Hosting] | None = None,
+    upstreams: Mapping[str, Upstream] | None = None,
+) -> dict[str, Engine]:
     """The engines of one server by model name, none of them started. Raises EngineError `bad_model_source`.
 
-    `elsewhere` gives a model the way to a host that another process keeps; else the server keeps its own.
+    `elsewhere` gives a model the way to a host that another process keeps; else the server keeps its own. `upstreams`
+    are those that a source may name.
     """
-    shared = _Shared(elsewhere)
+    shared = _Shared(elsewhere, upstreams or {})
     engines: dict[str, Engine] = {}
     for model in models:
         if model.name in engines:
@@ -68,8 +74,9 @@ def build(models: Iterable[ModelSource], elsewhere: Callable[[str], Hosting] | N
 class _Shared:
     """What the engines of one server have in common."""
 
-    def __init__(self, elsewhere: Callable[[str], Hosting] | None) -> None:
+    def __init__(self, elsewhere: Callable[[str], Hosting] | None, upstreams: Mapping[str, Upstream]) -> None:
         self.elsewhere = elsewhere
+        self.upstreams = upstreams
 
     @cached_property
     def nest(self) -> Nest:
@@ -101,4 +108,15 @@ def _vllm(model: ModelSource, shared: _Shared) -> Engine:
     return VllmEngine(OwnHost(shared.nest, model.name, model.source, model.knobs))
 
 
-_MAKERS: Final[Mapping[str, Callable[[ModelSource, _Shared], Engine]]] = {"vllm": _vllm, "scripted": _scripted}
+def _openai(model: ModelSource, shared: _Shared) -> Engine:
+    from engines.openai.engine import OpenAIEngine
+    from engines.openai.upstream import find
+
+    return OpenAIEngine(find(model.name, model.source, model.knobs, shared.upstreams))
+
+
+_MAKERS: Final[Mapping[str, Callable[[ModelSource, _Shared], Engine]]] = {
+    "vllm": _vllm,
+    "openai": _openai,
+    "scripted": _scripted,
+}

@@ -1,0 +1,126 @@
+"""An OpenAI-compatible upstream as an engine: vllm serve, SGLang, TGI, llama.cpp's server, a hosted API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Final
+
+from engines.base import Chunk, Embeddings, Prompt, Report, Said, Traits
+from engines.errors import EngineError
+from engines.openai import asking, embedding, meeting
+from engines.openai.asking import Job
+from engines.openai.connection import Connection
+from engines.openai.deltas import Deltas
+from engines.openai.meeting import Met
+from engines.openai.merging import merged
+from engines.openai.sse import Events
+from engines.openai.upstream import Upstream
+
+_DONE: Final = b"[DONE]"
+_LINGER_S: Final = 0.2
+"""How long a response may take to end after it said that it has: then its connection serves others."""
+
+
+class OpenAIEngine:
+    """One model of one upstream."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._connection: Connection | None = None
+        self._met: Met | None = None
+        self._running = 0
+
+    @property
+    def traits(self) -> Traits:
+        return self._met.traits if self._met else Traits()
+
+    @property
+    def running(self) -> int:
+        return self._running
+
+    async def start(self, report: Report) -> None:
+        connection = Connection(self._upstream)
+        report(f"asking {connection.host}")
+        try:
+            self._met = await meeting.meet(connection, self._upstream)
+        except EngineError as error:
+            await connection.close()
+            raise EngineError("boot_failed", error.message) from error
+        self._connection = connection
+
+    async def stop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def close(self) -> None:
+        await self.stop()
+
+    async def died(self) -> str:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
+        connection, met = self._living()
+        self._running += 1
+        try:
+            answers = [_answer(connection, job, id) for job in asking.answers(prompt, met.manners)]
+            async with aclosing(merged(answers)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            self._running -= 1
+
+    async def embed(self, id: str, prompt: Prompt) -> Embeddings:
+        connection, met = self._living()
+        self._running += 1
+        try:
+            vectors = [b""] * len(prompt.texts)
+            tokens = 0
+            for job in asking.vectors(prompt, met.manners):
+                answer = await connection.post(job.path, job.body, id, job.too_long)
+                tokens += embedding.read(answer, job, vectors)
+            return Embeddings(tuple(vectors), tokens)
+        finally:
+            self._running -= 1
+
+    async def beat(self) -> None:
+        connection, met = self._living()
+        await meeting.ask(connection, met.beat)
+
+    async def metrics(self) -> str:
+        return ""
+
+    def _living(self) -> tuple[Connection, Met]:
+        if self._connection is None or self._met is None:
+            raise EngineError("engine_died", "The engine is not running.")
+        return self._connection, self._met
+
+
+async def _answer(connection: Connection, job: Job, id: str) -> AsyncGenerator[Chunk]:
+    """One request's chunks. Raises EngineError."""
+    events, deltas = Events(), Deltas(job, connection.host)
+    async with aclosing(connection.stream(job.path, job.body, id, job.too_long)) as pieces:
+        async for piece in pieces:
+            for told in events.feed(piece):
+                if told == _DONE:
+                    for chunk in deltas.end():
+                        yield chunk
+                    await _drain(pieces)
+                    return
+                for chunk in deltas.read(told):
+                    yield chunk
+    for told in events.end():
+        for chunk in deltas.read(told) if told != _DONE else ():
+            yield chunk
+    for chunk in deltas.end():
+        yield chunk
+
+
+async def _drain(pieces: AsyncGenerator[bytes]) -> None:
+    with suppress(EngineError, TimeoutError):
+        async with asyncio.timeout(_LINGER_S):
+            async for _ in pieces:
+                pass

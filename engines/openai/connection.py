@@ -28,7 +28,7 @@ class Connection:
     """One upstream's connections. Closed once; what is under way then fails as `engine_died`."""
 
     def __init__(self, upstream: Upstream) -> None:
-        self._upstream = upstream
+        self.base, self.root = upstream.url, upstream.root
         self.host = urlsplit(upstream.url).netloc
         """How it is named to people."""
         # A stream that is compressed comes in lumps.
@@ -49,21 +49,21 @@ class Connection:
             response.close()
         await self._session.close()
 
-    async def stream(self, path: str, body: Mapping[str, JSON], id: str, too_long: str) -> AsyncGenerator[bytes]:
+    async def stream(self, url: str, body: Mapping[str, JSON], id: str, too_long: str) -> AsyncGenerator[bytes]:
         """The response's bytes as they come. Closing the iterator closes the connection, and so aborts the work there.
 
         Raises EngineError.
         """
-        async with self._posted(path, body, id, too_long, "text/event-stream") as response:
+        async with self._posted(url, body, id, too_long, "text/event-stream") as response:
             kind = response.content_type
             if kind != "text/event-stream":
                 raise EngineError("engine_failed", f"{self.host} answered with {kind} where a stream was asked for.")
             while data := await response.content.readany():
                 yield data
 
-    async def post(self, path: str, body: Mapping[str, JSON], id: str, too_long: str) -> bytes:
+    async def post(self, url: str, body: Mapping[str, JSON], id: str, too_long: str) -> bytes:
         """A whole answer. Raises EngineError."""
-        async with self._posted(path, body, id, too_long, "application/json") as response:
+        async with self._posted(url, body, id, too_long, "application/json") as response:
             return await _whole(response, _LONGEST)
 
     async def get(self, url: str, seconds: float) -> tuple[int, bytes]:
@@ -76,10 +76,10 @@ class Connection:
 
     @asynccontextmanager
     async def _posted(
-        self, path: str, body: Mapping[str, JSON], id: str, too_long: str, accept: str
+        self, url: str, body: Mapping[str, JSON], id: str, too_long: str, accept: str
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         """An answer of status 200; its connection serves others again only if it was read to its end."""
-        response = await self._post(path, msgspec.json.encode(body), id, accept)
+        response = await self._post(url, msgspec.json.encode(body), id, accept)
         self._responses.add(response)
         try:
             if response.status != 200:
@@ -94,13 +94,11 @@ class Connection:
             self._responses.discard(response)
             response.close()
 
-    async def _post(self, path: str, body: bytes, id: str, accept: str) -> aiohttp.ClientResponse:
+    async def _post(self, url: str, body: bytes, id: str, accept: str) -> aiohttp.ClientResponse:
         headers = {"Content-Type": "application/json", "Accept": accept, "X-Request-Id": id}
         try:
             # Another address would be given the key too.
-            return await self._session.post(
-                self._upstream.url + path, data=body, headers=headers, allow_redirects=False
-            )
+            return await self._session.post(url, data=body, headers=headers, allow_redirects=False)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if self._session.closed:
                 raise EngineError("engine_died", "The engine was stopped.") from error

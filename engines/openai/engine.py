@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Final
 
 from engines.base import Chunk, Embeddings, Prompt, Report, Said, Traits
 from engines.errors import EngineError
-from engines.openai import asking, embedding, meeting
+from engines.openai import asking, continuing, embedding, meeting
 from engines.openai.asking import Job
 from engines.openai.connection import Connection
 from engines.openai.deltas import Deltas
@@ -66,8 +67,11 @@ class OpenAIEngine:
         connection, met = self._living()
         self._running += 1
         try:
-            answers = [_answer(connection, job, id) for job in asking.answers(prompt, met.manners)]
-            async with aclosing(merged(answers)) as chunks:
+            if any(one.tokens or one.text or one.finished for one in said):
+                answer = continuing.go_on(connection, met, id, prompt, said, partial(_answer, connection, id))
+            else:
+                answer = merged([_answer(connection, id, job) for job in asking.answers(prompt, met.manners)])
+            async with aclosing(answer) as chunks:
                 async for chunk in chunks:
                     yield chunk
         finally:
@@ -80,7 +84,7 @@ class OpenAIEngine:
             vectors = [b""] * len(prompt.texts)
             tokens = 0
             for job in asking.vectors(prompt, met.manners):
-                answer = await connection.post(job.path, job.body, id, job.too_long)
+                answer = await connection.post(connection.base + job.path, job.body, id, job.too_long)
                 tokens += embedding.read(answer, job, vectors)
             return Embeddings(tuple(vectors), tokens)
         finally:
@@ -99,10 +103,10 @@ class OpenAIEngine:
         return self._connection, self._met
 
 
-async def _answer(connection: Connection, job: Job, id: str) -> AsyncGenerator[Chunk]:
+async def _answer(connection: Connection, id: str, job: Job) -> AsyncGenerator[Chunk]:
     """One request's chunks. Raises EngineError."""
     events, deltas = Events(), Deltas(job, connection.host)
-    async with aclosing(connection.stream(job.path, job.body, id, job.too_long)) as pieces:
+    async with aclosing(connection.stream(connection.base + job.path, job.body, id, job.too_long)) as pieces:
         async for piece in pieces:
             for told in events.feed(piece):
                 if told == _DONE:

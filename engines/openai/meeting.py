@@ -73,13 +73,13 @@ async def meet(connection: Connection, upstream: Upstream) -> Met:
 
 async def ask(connection: Connection, beat: Job) -> None:
     """See that it still answers. Raises EngineError."""
-    answer = await connection.post(beat.path, beat.body, _BEAT, beat.too_long)
+    answer = await connection.post(connection.base + beat.path, beat.body, _BEAT, beat.too_long)
     if b'"choices"' not in answer and b'"embedding"' not in answer:
         raise EngineError("engine_failed", f"{connection.host} answered with something else than a token.")
 
 
 async def _find(connection: Connection, upstream: Upstream) -> Model:
-    status, told = await connection.get(upstream.url + "/models", _ASK_S)
+    status, told = await connection.get(connection.base + "/models", _ASK_S)
     if status in (401, 403):
         raise EngineError("boot_failed", f"{connection.host} refuses the key that is set for it ({status}).")
     if status in (429, 503):
@@ -91,7 +91,7 @@ async def _find(connection: Connection, upstream: Upstream) -> Model:
     try:
         models = msgspec.json.decode(told, type=Models).data
     except msgspec.DecodeError:
-        message = f"{connection.host} has no list of models at {upstream.url}/models; is the URL right?"
+        message = f"{connection.host} has no list of models at {connection.base}/models; is the URL right?"
         raise EngineError("boot_failed", message) from None
     if upstream.model is None:
         if len(models) != 1:
@@ -104,7 +104,7 @@ async def _find(connection: Connection, upstream: Upstream) -> Model:
 
 async def _version(connection: Connection, upstream: Upstream) -> str | None:
     """vLLM's."""
-    status, told = await connection.get(upstream.root + "/version", _ASK_S)
+    status, told = await connection.get(connection.root + "/version", _ASK_S)
     try:
         return msgspec.json.decode(told, type=_Version).version if status == 200 else None
     except msgspec.DecodeError:
@@ -134,8 +134,8 @@ async def _first_token(connection: Connection, manners: Manners) -> Job:
 
 async def _health(connection: Connection, upstream: Upstream) -> str:
     """vLLM, SGLang, TGI and llama.cpp have /health; of a hosted one the list of models says as much."""
-    status, _ = await connection.get(upstream.root + "/health", _ASK_S)
-    return upstream.root + "/health" if status == 200 else upstream.url + "/models"
+    status, _ = await connection.get(connection.root + "/health", _ASK_S)
+    return connection.root + "/health" if status == 200 else connection.base + "/models"
 
 
 def _fingerprint(model: Model, version: str | None) -> str:

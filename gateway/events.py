@@ -120,7 +120,8 @@ def is_terminal(event: Event) -> bool:
 def weight(event: Event) -> int:
     """Roughly how many bytes the event keeps busy; cheap, for budgets."""
     if type(event) is Delta:
-        return 160 + len(event.text) + len(event.reasoning) + 120 * len(event.logprobs) + 200 * len(event.tool_calls)
+        said = 160 + len(event.text) + len(event.reasoning) + 120 * len(event.logprobs) + 200 * len(event.tool_calls)
+        return said if event.extra is None else said + len(msgspec.msgpack.encode(event.extra))
     return 128 + len(encode(event))
 
 

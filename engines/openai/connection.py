@@ -25,28 +25,32 @@ _LONGEST: Final = 256 << 20
 
 
 class Connection:
-    """One upstream's connections. Closed once; what is under way then fails as `engine_died`."""
+    """One upstream's connections. What is under way when they are broken off fails as `engine_died`."""
 
     def __init__(self, upstream: Upstream) -> None:
         self.base, self.root = upstream.url, upstream.root
         self.host = urlsplit(upstream.url).netloc
         """How it is named to people."""
-        # A stream that is compressed comes in lumps.
-        headers = {"Accept-Encoding": "identity"}
-        if upstream.key:
-            headers["Authorization"] = f"Bearer {upstream.key}"
+        self._key = {"Authorization": f"Bearer {upstream.key}"} if upstream.key else {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S),
             # How long an answer may take is watched by whoever waits for it.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=upstream.connect_s),
-            headers=headers,
+            # A stream that is compressed comes in lumps.
+            headers={"Accept-Encoding": "identity"},
         )
+        self._closing = False
         self._responses: set[aiohttp.ClientResponse] = set()
 
-    async def close(self) -> None:
-        """End every request, and let go of the connections."""
+    def break_off(self) -> None:
+        """End every answer that is under way, and begin no other."""
+        self._closing = True
         for response in self._responses:
             response.close()
+
+    async def close(self) -> None:
+        """Break off, and let go of the connections."""
+        self.break_off()
         await self._session.close()
 
     async def stream(self, url: str, body: Mapping[str, JSON], id: str, too_long: str) -> AsyncGenerator[bytes]:
@@ -68,10 +72,23 @@ class Connection:
 
     async def get(self, url: str, seconds: float) -> tuple[int, bytes]:
         """A status and what it says. Raises EngineError `engine_unreachable`."""
+        return await self._whole("GET", url, seconds)
+
+    async def call(self, url: str, seconds: float) -> int:
+        """The status of an empty POST, as switches want it. Raises EngineError `engine_unreachable`."""
+        return (await self._whole("POST", url, seconds))[0]
+
+    async def _whole(self, method: str, url: str, seconds: float) -> tuple[int, bytes]:
+        # A switch may be somebody else's, who is not told the key.
+        key = self._key if url.startswith(f"{self.root}/") else {}
         try:
-            async with asyncio.timeout(seconds), self._session.get(url, allow_redirects=False) as response:
+            async with (
+                asyncio.timeout(seconds),
+                self._session.request(method, url, headers=key, allow_redirects=False) as response,
+            ):
                 return response.status, await _whole(response, _LONGEST)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
+            # The library's own word for a session that was closed is RuntimeError.
             raise self._unreachable(error) from error
 
     @asynccontextmanager
@@ -95,12 +112,12 @@ class Connection:
             response.close()
 
     async def _post(self, url: str, body: bytes, id: str, accept: str) -> aiohttp.ClientResponse:
-        headers = {"Content-Type": "application/json", "Accept": accept, "X-Request-Id": id}
+        headers = {"Content-Type": "application/json", "Accept": accept, "X-Request-Id": id, **self._key}
         try:
             # Another address would be given the key too.
             return await self._session.post(url, data=body, headers=headers, allow_redirects=False)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            if self._session.closed:
+        except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
+            if self._closing:
                 raise EngineError("engine_died", "The engine was stopped.") from error
             raise self._unreachable(error) from error
 

@@ -13,6 +13,7 @@ from engines.errors import EngineError
 from engines.openai import asking
 from engines.openai.asking import Job, Manners
 from engines.openai.connection import Connection
+from engines.openai.refusals import refusal
 from engines.openai.upstream import Upstream
 
 _ASK_S: Final = 10.0
@@ -80,14 +81,10 @@ async def ask(connection: Connection, beat: Job) -> None:
 
 async def _find(connection: Connection, upstream: Upstream) -> Model:
     status, told = await connection.get(connection.base + "/models", _ASK_S)
-    if status in (401, 403):
-        raise EngineError("boot_failed", f"{connection.host} refuses the key that is set for it ({status}).")
-    if status in (429, 503):
-        raise EngineError("engine_busy", f"{connection.host} is not ready ({status}).")
     if status != 200:
-        if upstream.model is None:
-            raise EngineError("boot_failed", f"{connection.host} lists no models ({status}); name one with `model`.")
-        return Model(upstream.model)
+        if upstream.model is not None and status in (404, 405):
+            return Model(upstream.model)
+        raise refusal(status, {}, told, host=connection.host, now=0, too_long="")
     try:
         models = msgspec.json.decode(told, type=Models).data
     except msgspec.DecodeError:

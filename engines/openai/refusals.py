@@ -34,6 +34,8 @@ def refusal(
     if status in (429, 503):
         retry = _retry_after(headers, now)
         return EngineError("engine_busy", f"{host} has too much to do: {message or status}", retry_after_s=retry)
+    if status in (502, 504):
+        return EngineError("engine_unreachable", f"{host} cannot be reached: something before it answers {status}.")
     if status == 413 or (status in (400, 422) and _does_not_fit(message, parameter, code)):
         return EngineError("context_length_exceeded", message or "The prompt does not fit.", parameter=too_long)
     if status in (400, 422):

@@ -22,9 +22,9 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     """Its own name of the model; None where it serves a single one."""
     key: str | None = None
-    start: str | None = None
-    """A command that starts it, or `POST URL`; None for one that runs by itself."""
-    stop: str | None = None
+    start: tuple[str, ...] = ()
+    """The words of a command that starts it, or `POST` and a URL; none for one that runs by itself."""
+    stop: tuple[str, ...] = ()
     """Likewise, to stop it."""
     connect_s: float = 5.0
     health_s: float = 10.0

@@ -79,6 +79,9 @@ class OpenAIEngine:
 
     async def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
         connection, met = self._living()
+        if met.traits.embeds:
+            message = f"{met.manners.model} makes embeddings, and answers nothing."
+            raise EngineError("invalid_request", message, parameter="model")
         if any(one.tokens or one.text or one.finished for one in said):
             answer = continuing.go_on(connection, met, id, prompt, said, partial(_answer, connection, id))
         else:

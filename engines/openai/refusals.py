@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -13,7 +14,7 @@ from engines.errors import EngineError
 
 _LONGEST: Final = 500
 _TOO_LONG: Final = re.compile(
-    r"context_length_exceeded|maximum context length|context (length|window|size)|inputs? (tokens )?must have less than"
+    r"context_length_exceeded|maximum context length|context (length|window|size)|`inputs` (must have less than|tokens)"
     r"|longer than the model's|prompt is too long|input is too long|max_total_tokens",
     re.IGNORECASE,
 )
@@ -95,4 +96,4 @@ def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
             seconds = parsedate_to_datetime(told).timestamp() - now
         except ValueError:
             return None
-    return min(max(seconds, 0.0), _MOST_RETRY_S)
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), _MOST_RETRY_S)

@@ -89,13 +89,14 @@ class Finished(msgspec.Struct, frozen=True, array_like=True, tag="finished", gc=
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag="failed", gc=False):
-    """The run broke; `code` stands in the error table."""
+    """The run broke; `code` stands in the error table. `retry_after_s` is when to ask again, where that is known."""
 
     code: str
     message: str
     parameter: str | None
     usage: Usage
     timings: Timings
+    retry_after_s: float | None = None
 
 
 class Canceled(msgspec.Struct, frozen=True, array_like=True, tag="canceled", gc=False):

@@ -26,7 +26,7 @@ class EngineError(Exception):
     """An engine could not do what was asked.
 
     `code` is the machine's word for it, `message` a sentence for the caller, `parameter` the field at fault if one is;
-    `retry_after_s` is when to come back, where that is known.
+    `retry_after_s` is when the engine wants to be asked again, where it says so.
     """
 
     def __init__(

@@ -14,6 +14,7 @@ from engines.errors import EngineError
 from engines.seat import Place
 
 if TYPE_CHECKING:
+    from engines.openai.upstream import Upstream
     from engines.vllm.hosting import Hosting
     from engines.vllm.nest import Nest
 
@@ -49,14 +50,19 @@ def parse(written: str) -> ModelSource:
     return ModelSource(name, engine, source, knobs)
 
 
-def build(models: Iterable[ModelSource], elsewhere: Callable[[str], Hosting] | None = None) -> list[Place]:
+def build(
+    models: Iterable[ModelSource],
+    elsewhere: Callable[[str], Hosting] | None = None,
+    upstreams: Mapping[str, Upstream] | None = None,
+) -> list[Place]:
     """The engines of one server, none of them started; those of one name are behind it together.
 
     Raises EngineError `bad_model_source`.
 
-    `elsewhere` gives a model the way to a host that another process keeps; else the server keeps its own.
+    `elsewhere` gives a model the way to a host that another process keeps; else the server keeps its own. `upstreams`
+    are those that a source may name.
     """
-    shared = _Shared(elsewhere)
+    shared = _Shared(elsewhere, upstreams or {})
     places: list[Place] = []
     count: Counter[str] = Counter()
     for model in models:
@@ -67,15 +73,25 @@ def build(models: Iterable[ModelSource], elsewhere: Callable[[str], Hosting] | N
         count[model.name] += 1
         # No name of a model's own has a space in it.
         id = model.name if count[model.name] == 1 else f"{model.name} {count[model.name]}"
-        places.append(Place(id, model.name, make(model, id, shared)))
+        made = make(model, id, shared)
+        if made.address is not None and made.address in (place.shared for place in places):
+            raise EngineError("bad_model_source", f"{made.address} stands twice.")
+        places.append(Place(id, model.name, made.engine, made.address))
     return places
+
+
+class _Made(NamedTuple):
+    engine: Engine
+    address: str | None = None
+    """What it is called by all replicas, where it is no process of this one."""
 
 
 class _Shared:
     """What the engines of one server have in common."""
 
-    def __init__(self, elsewhere: Callable[[str], Hosting] | None) -> None:
+    def __init__(self, elsewhere: Callable[[str], Hosting] | None, upstreams: Mapping[str, Upstream]) -> None:
         self.elsewhere = elsewhere
+        self.upstreams = upstreams
 
     @cached_property
     def nest(self) -> Nest:
@@ -87,24 +103,36 @@ class _Shared:
 # A backend is imported when it is named, not before: each brings what the others do not need.
 
 
-def _scripted(model: ModelSource, id: str, shared: _Shared) -> Engine:
+def _scripted(model: ModelSource, id: str, shared: _Shared) -> _Made:
     from engines.scripted import ScriptedEngine
     from engines.scripted import parse as parse_script
 
     if model.source:
         raise EngineError("bad_model_source", f"{model.name}=scripted: takes no source, only knobs after a `?`.")
-    return ScriptedEngine(parse_script(model.knobs))
+    return _Made(ScriptedEngine(parse_script(model.knobs)))
 
 
-def _vllm(model: ModelSource, id: str, shared: _Shared) -> Engine:
+def _vllm(model: ModelSource, id: str, shared: _Shared) -> _Made:
     from engines.vllm.engine import VllmEngine
     from engines.vllm.hosting import OwnHost
 
     if not model.source:
         raise EngineError("bad_model_source", f"{model.name}=vllm: wants a folder, a model's name, or `bundled`.")
     if shared.elsewhere is not None:
-        return VllmEngine(shared.elsewhere(id))
-    return VllmEngine(OwnHost(shared.nest, model.name, model.source, model.knobs))
+        return _Made(VllmEngine(shared.elsewhere(id)))
+    return _Made(VllmEngine(OwnHost(shared.nest, model.name, model.source, model.knobs)))
 
 
-_MAKERS: Final[Mapping[str, Callable[[ModelSource, str, _Shared], Engine]]] = {"vllm": _vllm, "scripted": _scripted}
+def _openai(model: ModelSource, id: str, shared: _Shared) -> _Made:
+    from engines.openai.engine import OpenAIEngine
+    from engines.openai.upstream import find
+
+    upstream = find(model.name, model.source, model.knobs, shared.upstreams)
+    return _Made(OpenAIEngine(upstream), f"{model.name}=openai:{upstream.url}?model={upstream.model or model.name}")
+
+
+_MAKERS: Final[Mapping[str, Callable[[ModelSource, str, _Shared], _Made]]] = {
+    "vllm": _vllm,
+    "openai": _openai,
+    "scripted": _scripted,
+}

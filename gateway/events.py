@@ -91,13 +91,14 @@ class Finished(msgspec.Struct, frozen=True, array_like=True, tag="finished", gc=
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag="failed", gc=False):
-    """The run broke; `code` stands in the error table."""
+    """The run broke; `code` stands in the error table. `retry_after_s` is when to ask again, where that is known."""
 
     code: str
     message: str
     parameter: str | None
     usage: Usage
     timings: Timings
+    retry_after_s: float | None = None
 
 
 class Canceled(msgspec.Struct, frozen=True, array_like=True, tag="canceled", gc=False):
@@ -122,7 +123,8 @@ def is_terminal(event: Event) -> bool:
 def weight(event: Event) -> int:
     """Roughly how many bytes the event keeps busy; cheap, for budgets."""
     if type(event) is Delta:
-        return 160 + len(event.text) + len(event.reasoning) + 120 * len(event.logprobs) + 200 * len(event.tool_calls)
+        said = 160 + len(event.text) + len(event.reasoning) + 120 * len(event.logprobs) + 200 * len(event.tool_calls)
+        return said if event.extra is None else said + len(msgspec.msgpack.encode(event.extra))
     return 128 + len(encode(event))
 
 

@@ -342,16 +342,17 @@ class Runner:
                         self._count(chunk, now)
                         stage(chunk)
                     else:
-                        accepted_at = now
                         seat.heard(now, 0)
-                        if self._accept(chunk, now):
+                        if self._accept(chunk, now, late=accepted_at is not None):
                             stage(chunk)
+                        accepted_at = accepted_at or now
         finally:
             if accepted_at is not None:
                 self._busy_s += self._clock.steady() - accepted_at
 
     async def _copy(self, source: AsyncGenerator[Event]) -> None:
         """Carry everything from another log into this one."""
+        accepted = False
         async with aclosing(source):
             async for event in source:
                 if isinstance(event, Progress):
@@ -362,8 +363,10 @@ class Runner:
                 now = self._clock.steady()
                 if isinstance(event, Delta):
                     self._count(event, now)
-                elif isinstance(event, Accepted) and not self._accept(event, now):
-                    continue
+                elif isinstance(event, Accepted):
+                    late, accepted = accepted, True
+                    if not self._accept(event, now, late=late):
+                        continue
                 self._writer.stage(event)
         if self._choices_left:
             raise EngineError("engine_failed", "The answer that was followed ended before its end.")
@@ -377,12 +380,13 @@ class Runner:
             if delta.choice == 0:
                 self._reason = delta.finish
 
-    def _accept(self, chunk: Accepted, now: float) -> bool:
-        """Note that the engine took the prompt; whether the readers do not know that yet."""
-        if self.generation.state is State.RUNNING:
-            return False
-        self.generation.move(State.RUNNING)
-        self._started = now
+    def _accept(self, chunk: Accepted, now: float, *, late: bool) -> bool:
+        """Note that the engine took the prompt, or `late` how long it was; whether the readers do not know that yet."""
+        if not late:
+            if self.generation.state is State.RUNNING:
+                return False
+            self.generation.move(State.RUNNING)
+            self._started = now
         self._prompt_tokens, self._cached_tokens = chunk.prompt_tokens, chunk.cached_tokens
         return True
 
@@ -419,7 +423,8 @@ class Runner:
         return Timings(since(self._started), since(self._first_token), round(self._elapsed(), 6))
 
     def _failed(self, error: HearthError) -> Failed:
-        return Failed(error.code, error.message, error.parameter, self._usage(), self._timings())
+        told = error.code, error.message, error.parameter
+        return Failed(*told, self._usage(), self._timings(), error.retry_after_s)
 
     def _canceled(self, by: Reason) -> Canceled:
         return Canceled(by, self._usage(), self._timings())

@@ -20,6 +20,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from engines.openai.upstream import Upstream
+from gateway.engine_table import EngineTable
 from gateway.keys import Sharing
 from gateway.redis.address import Address
 from gateway.suggest import nearest
@@ -33,7 +35,7 @@ _PREFIX: Final = "HEARTH_"
 _SECRETS: Final = ("redis_url", "admin_key", "key")
 """Never repeated in an error."""
 
-TABLES: Final = ("hardware", "model")
+TABLES: Final = ("hardware", "engine", "model")
 """Settings that are tables of the file, and no options."""
 
 _ORIGIN: Final = re.compile(r"\*|([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
@@ -130,6 +132,9 @@ class Settings(BaseSettings):
     hardware: dict[str, Annotated[float, Field(ge=0)]] = Field(
         {}, description="Kinds of machines by name, each with what a second of it costs."
     )
+    engine: dict[str, EngineTable] = Field(
+        {}, description="OpenAI-compatible servers that models name as their source: tables `[engine.NAME]`."
+    )
     model: dict[str, ModelTable] = Field({}, description="What is set for one model: tables `[model.NAME]`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged: debug, info, warning or error."
@@ -171,6 +176,11 @@ class Settings(BaseSettings):
     def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(_origin, value))
 
+    @field_validator("engine")
+    @classmethod
+    def _has_keys(cls, value: dict[str, EngineTable]) -> dict[str, EngineTable]:
+        return {name: table.model_copy(update={"key": _key(name, table.key)}) for name, table in value.items()}
+
     @field_validator("model")
     @classmethod
     def _names_hardware(cls, value: dict[str, ModelTable], info: ValidationInfo) -> dict[str, ModelTable]:
@@ -188,6 +198,11 @@ class Settings(BaseSettings):
     def _names_fallbacks(cls, value: dict[str, ModelTable], info: ValidationInfo) -> dict[str, ModelTable]:
         check_fallbacks(value, [written.partition("=")[0] for written in info.data.get("models", ())])
         return value
+
+    @property
+    def upstreams(self) -> dict[str, Upstream]:
+        """The engines elsewhere that models may name as their source."""
+        return {name: table.upstream for name, table in self.engine.items()}
 
     @classmethod
     def settings_customise_sources(
@@ -264,6 +279,17 @@ def _origin(written: str) -> str:
     return f"{scheme}://{host}" + (f":{port}" if port not in (None, _PORTS.get(scheme)) else "")
 
 
+def _key(engine: str, written: SecretStr | None) -> SecretStr | None:
+    """A key as it is sent: `$NAME` is one that the environment has. Raises ValueError where it has none."""
+    key = written.get_secret_value() if written is not None else ""
+    if not key.startswith("$"):
+        return written if key else None
+    found = os.environ.get(key[1:])
+    if not found:
+        raise ValueError(f"[engine.{engine}] names the key {key}, which the environment does not have.")
+    return SecretStr(found)
+
+
 def _sentence(fault: Mapping[str, Any], overrides: Mapping[str, Any], path: Path) -> str:
     field = str(fault["loc"][0])
     if field in TABLES and len(fault["loc"]) > 1:
@@ -289,10 +315,16 @@ def _sentence(fault: Mapping[str, Any], overrides: Mapping[str, Any], path: Path
 
 
 def _sentence_of_table(fault: Mapping[str, Any], path: Path) -> str:
-    *table, line = map(str, fault["loc"])
+    # A line may have parts, and what is wrong may be one of them.
+    named = 1 if fault["loc"][0] == "hardware" else 2
+    table, line = [str(part) for part in fault["loc"][:named]], ".".join(map(str, fault["loc"][named:]))
+    where = f"[{'.'.join(table)}]"
     if fault["type"] == "extra_forbidden":
-        return f"{path}: [{'.'.join(table)}] has no line {line!r}{nearest(line, ModelTable.model_fields)}."
-    return f"{path}: [{'.'.join(table)}] {line} = {fault['input']!r}: {_told(fault)}."
+        fields = (EngineTable if table[0] == "engine" else ModelTable).model_fields
+        return f"{path}: {where} has no line {line!r}{nearest(line, fields)}."
+    # A command or a key may be told to nobody.
+    given = "***" if table[0] == "engine" else repr(fault["input"])
+    return f"{path}: {where} {line} = {given}: {_told(fault)}."
 
 
 def _told(fault: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What is set for one model, as a table of hearth.toml: `[model.NAME]`."""
+"""What is set for one model and for one engine elsewhere, as tables of hearth.toml: `[model.NAME]`, `[engine.NAME]`."""
 
 from __future__ import annotations
 

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from prometheus_client import Counter
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from gateway.app import build
 from gateway.cli.serve import GROUPS
+from gateway.engine_table import EngineTable
 from gateway.errors import TABLE
 from gateway.metrics import Metrics
 from gateway.settings import Settings, load
@@ -36,12 +39,8 @@ def section(page: Path, title: str) -> str:
     return found[2]
 
 
-def tables_of_settings() -> tuple[str, str]:
-    """The document without its account of `[model.NAME]`, and that account."""
-    text = (DOCS / "settings.md").read_text()
-    start = text.index("| line | without it |")
-    stop = text.index("\n\n", start)
-    return text[:start] + text[stop:], text[start:stop]
+LINES = re.compile(r"^\| line \| without it \|.*?(?=\n\n)", re.MULTILINE | re.DOTALL)
+"""An account of the lines of a table of the file."""
 
 
 def rows(text: str) -> Iterator[list[str]]:
@@ -52,7 +51,7 @@ def rows(text: str) -> Iterator[list[str]]:
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    told = {row[0].strip("`"): row[1].strip("`") for row in rows(tables_of_settings()[0])}
+    told = {row[0].strip("`"): row[1].strip("`") for row in rows(LINES.sub("", (DOCS / "settings.md").read_text()))}
     assert set(told) == set(Settings.model_fields)
     written = tomllib.loads("\n".join(f"{name} = {default}" for name, default in told.items()))
     defaults = Settings.model_construct().model_dump(mode="json")
@@ -60,12 +59,19 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert written == {name: "" if value is None else value for name, value in defaults.items()}
 
 
-def test_every_line_of_a_models_table_is_documented_as_it_is() -> None:
-    told = list(rows(tables_of_settings()[1]))
-    assert told == [
-        [f"`{name}`", "none" if field.default is None else str(field.default), field.description]
-        for name, field in ModelTable.model_fields.items()
-    ]
+def test_every_line_of_a_table_is_documented_as_it_is() -> None:
+    accounts = LINES.findall((DOCS / "settings.md").read_text())
+    tables: list[type[BaseModel]] = [ModelTable, EngineTable]
+    for table, account in zip(tables, accounts, strict=True):
+        assert list(rows(account)) == [
+            [f"`{name}`", without(field), field.description] for name, field in table.model_fields.items()
+        ]
+
+
+def without(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    return str(field.default) if field.default not in (None, ()) else "none"
 
 
 def test_settings_are_grouped_alike_in_the_document_and_the_help() -> None:

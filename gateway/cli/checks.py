@@ -129,10 +129,10 @@ def strange_variables() -> Iterator[Finding]:
         yield Finding("warn", "settings", f"the environment has {name}, which is no setting", "It is not read.")
 
 
-def models(written: Sequence[str]) -> Iterator[Finding]:
+def models(settings: Settings) -> Iterator[Finding]:
     """What would be served, and whether it is named rightly."""
-    for each in written:
-        told = fault(each)
+    for each in settings.models:
+        told = fault(each, settings.upstreams)
         yield Finding("fail", "model", each, told) if told else Finding("ok", "model", each)
 
 

@@ -52,7 +52,7 @@ def examine(config: Path | None) -> list[Finding]:
         checks.memory(),
         read,
         *checks.strange_variables(),
-        *checks.models(settings.models),
+        *checks.models(settings),
         redis_check.redis(settings),
         keys_check.keys(settings),
         *checks.server(settings),

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 
+from engines import registry
 from engines.errors import EngineError
 from gateway import stderr
 from gateway.cli.herald import Herald
@@ -56,18 +57,23 @@ models: NAME=ENGINE:SOURCE?knob=value&knob=value
   vllm      a model on vLLM, in processes of its own. SOURCE is a folder, a model's name on Hugging Face, or `bundled`
             (the small one that comes along). Knobs are the options of `vllm serve`: max_model_len=8192, dtype=bfloat16,
             gpu_memory_utilization=0.8, enable_auto_tool_choice=true, tool_call_parser=hermes ...
+  openai    a model of a server that speaks OpenAI's protocol: vllm serve, SGLang, TGI, llama.cpp, a hosted API. SOURCE
+            is its base URL (http://10.0.0.1:8000/v1), or the name of a table [engine.NAME] of hearth.toml, which may
+            hold a key and commands. Knobs: model=its own name of the model, connect_s, health_s, command_s.
   scripted  no model: numbered words by a script, for tests and load tests. No SOURCE. Knobs:
 {knobs}
 
 examples:
   hearth serve
   hearth serve --model 'qwen=vllm:Qwen/Qwen3-0.6B?max_model_len=8192' --host 0.0.0.0
+  hearth serve --model 'llama=openai:http://10.0.0.1:8000/v1?model=meta/llama'
   hearth serve --model campfire=vllm:bundled --model 'demo=scripted:?prefill_ms=20&token_ms=5'
 
 Every option is also an environment variable (--drain-s is HEARTH_DRAIN_S; HEARTH_MODELS holds several models with
 blanks between) and a line of hearth.toml (drain_s = 20; models = ["campfire=vllm:bundled"]). The command line wins over
 the environment, the environment over the file. docs/settings.md says what each does.
-Two are tables of the file: [hardware] and [model.NAME], for prices, limits and caching of one model.
+Three are tables of the file: [hardware] and [model.NAME], for prices, limits and caching of one model, and
+[engine.NAME], for a server elsewhere.
 
 Ctrl-C lets running answers end first; a second Ctrl-C does not wait for them.
 """
@@ -79,7 +85,7 @@ def main(words: Sequence[str]) -> int:
     settings = load({name: value for name, value in given.items() if name != "config"}, given.get("config"))
     # Refused at once, and not by vLLM after it was imported.
     for written in settings.models:
-        if told := fault(written):
+        if told := fault(written, settings.upstreams):
             raise Trouble(told)
     for told in _idle_tables(settings):
         print(f"hearth serve: {told}", file=sys.stderr)
@@ -105,11 +111,15 @@ def main(words: Sequence[str]) -> int:
 
 
 def _idle_tables(settings: Settings) -> Iterator[str]:
-    """What stands in the file for models that are not served: a slip of the pen lifts limits."""
+    """What stands in the file for models that are not served, or for no model: a slip of the pen lifts limits."""
     served = [written.partition("=")[0] for written in settings.models]
     for name in settings.model:
         if name not in served:
             yield f"[model.{name}] is of no model that is served{nearest(name, served)}; it does nothing."
+    sources = [registry.parse(written).source for written in settings.models]
+    for name in settings.engine:
+        if name not in sources:
+            yield f"[engine.{name}] is no model's source; it does nothing."
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from engines import registry
 from engines.errors import EngineError
+from engines.openai.upstream import Upstream
 
 
-def fault(written: str) -> str | None:
+def fault(written: str, upstreams: Mapping[str, Upstream]) -> str | None:
     """Why the model that is named so cannot be served, with a remedy; None if nothing speaks against it yet."""
     try:
         model = registry.parse(written)
-        registry.build([model])
+        registry.build([model], upstreams=upstreams)
     except EngineError as error:
         return f"{error.message.rstrip('.')}. See `hearth serve --help`."
     if model.engine != "vllm":

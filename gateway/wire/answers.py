@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from engines.base import Delta, TokenLogprob
+from engines.base import Delta, Extra, TokenLogprob
 from gateway.call import Call
 from gateway.events import Canceled, Event, Failed, Finished
 from gateway.wire import failure, logprobs
@@ -25,6 +25,8 @@ class Choice:
         self.logprobs: list[TokenLogprob] = []
         self.finish: str | None = None
         self.stop: str | int | None = None
+        self.extra = Extra({}, {}, {})
+        """What an upstream says beside all that."""
 
     def add(self, piece: Delta) -> None:
         """Grow by a piece."""
@@ -37,6 +39,18 @@ class Choice:
         self.logprobs += piece.logprobs
         if piece.finish is not None:
             self.finish, self.stop = piece.finish, piece.stop
+        if piece.extra is not None:
+            self._keep(piece.extra)
+
+    def _keep(self, extra: Extra) -> None:
+        """A message comes in pieces, which are joined; what stands beside it is as it was said last."""
+        mine = self.extra
+        for name, value in extra.message.items():
+            before = mine.message.get(name)
+            joins = type(value) is type(before) and isinstance(value, str | list)
+            mine.message[name] = before + value if joins else value
+        mine.choice.update(extra.choice)
+        mine.answer.update(extra.answer)
 
     def _call(self, fragment: dict[str, Any]) -> None:
         """Join a fragment to its call: the name comes once, the arguments in pieces."""
@@ -80,12 +94,14 @@ class Answer:
                 "created": int(self._call.created),
                 "model": self._call.generation.model,
                 "system_fingerprint": None,
+                **{name: value for choice in self._choices for name, value in choice.extra.answer.items()},
                 "choices": [
                     {
                         "index": index,
                         **self._said(choice),
                         "finish_reason": choice.finish,
                         **({} if choice.stop is None else {"stop_reason": choice.stop}),
+                        **choice.extra.choice,
                     }
                     for index, choice in enumerate(self._choices)
                 ],
@@ -108,6 +124,7 @@ class ChatAnswer(Answer):
         text = "".join(choice.text)
         message: dict[str, Any] = {"role": "assistant", "content": None if calls and not text else text}
         message["refusal"] = None
+        message |= choice.extra.message
         if choice.reasoning:
             message["reasoning_content"] = "".join(choice.reasoning)
         if calls:

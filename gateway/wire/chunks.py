@@ -6,7 +6,7 @@ A token costs one small encoding: what is the same in every chunk of a call is e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -19,6 +19,8 @@ from gateway.wire import failure, logprobs
 from gateway.wire.ask import Ask
 from gateway.wire.fold import fold
 from gateway.wire.usage import usage
+
+_CHOICES: Final = b',"choices":['
 
 
 class Chunks:
@@ -44,7 +46,7 @@ class Chunks:
             "created": int(call.created),
             "model": self._model,
         }
-        self._head = b"data: " + orjson.dumps(head)[:-1] + b',"choices":['
+        self._head = b"data: " + orjson.dumps(head)[:-1] + _CHOICES
         self._foot = b'],"usage":null}\n\n' if ask.include_usage else b"]}\n\n"
 
     def frames(self, reader: Reader) -> bytes:
@@ -88,8 +90,13 @@ class Chunks:
     def _at(self, offset: int) -> bytes:
         return b"id: %b-%d\n" % (self._epoch, offset) if self._resumable else b""
 
-    def _chunk(self, offset: int, choice: bytes) -> bytes:
-        return b"".join((self._at(offset), self._head, choice, self._foot))
+    def _chunk(self, offset: int, choice: bytes, beside: dict[str, Any] | None = None) -> bytes:
+        # What stands beside `choices` goes before them: there the head ends.
+        head = self._beside(beside) if beside else self._head
+        return b"".join((self._at(offset), head, choice, self._foot))
+
+    def _beside(self, fields: dict[str, Any]) -> bytes:
+        return self._head.removesuffix(_CHOICES) + b"," + orjson.dumps(fields)[1:-1] + _CHOICES
 
 
 class ChatChunks(Chunks):
@@ -109,8 +116,8 @@ class ChatChunks(Chunks):
             role = b'{"index":%d,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}'
             # Of the piece itself nothing is said yet: whoever is cut here goes on before it.
             head = self._chunk(self._said_to, role % piece.choice)
-        if piece.finish is not None or piece.reasoning or piece.tool_calls or piece.logprobs:
-            return head + self._chunk(offset, orjson.dumps(_chat_choice(piece)))
+        if piece.finish is not None or piece.reasoning or piece.tool_calls or piece.logprobs or piece.extra:
+            return head + self._chunk(offset, orjson.dumps(_chat_choice(piece)), _answer_fields(piece))
         if not piece.text:
             return head
         plain = b'{"index":%d,"delta":{"content":%b},"logprobs":null,"finish_reason":null}'
@@ -128,10 +135,10 @@ class TextChunks(Chunks):
         self._said: dict[int, int] = {}
 
     def _delta(self, offset: int, piece: Delta) -> bytes:
-        if piece.finish is not None or piece.logprobs:
+        if piece.finish is not None or piece.logprobs or piece.extra:
             said = self._said.get(piece.choice, 0)
             self._said[piece.choice] = said + sum(len(each.token) for each in piece.logprobs)
-            return self._chunk(offset, orjson.dumps(_text_choice(piece, said)))
+            return self._chunk(offset, orjson.dumps(_text_choice(piece, said)), _answer_fields(piece))
         if not piece.text:
             return b""
         plain = b'{"index":%d,"text":%b,"logprobs":null,"finish_reason":null}'
@@ -153,12 +160,15 @@ def _chat_choice(piece: Delta) -> dict[str, Any]:
         delta["content"] = piece.text
     if piece.tool_calls:
         delta["tool_calls"] = piece.tool_calls
+    if piece.extra:
+        delta = piece.extra.message | delta
     return {
         "index": piece.choice,
         "delta": delta,
         "logprobs": logprobs.chat(piece.logprobs) if piece.logprobs else None,
         "finish_reason": piece.finish,
         **_stop(piece),
+        **_choice_fields(piece),
     }
 
 
@@ -169,12 +179,22 @@ def _text_choice(piece: Delta, said: int) -> dict[str, Any]:
         "logprobs": logprobs.text(piece.logprobs, said) if piece.logprobs else None,
         "finish_reason": piece.finish,
         **_stop(piece),
+        **_choice_fields(piece),
     }
 
 
 def _stop(piece: Delta) -> dict[str, Any]:
     """vLLM's addition: which stop string or token it was."""
     return {} if piece.stop is None else {"stop_reason": piece.stop}
+
+
+def _choice_fields(piece: Delta) -> dict[str, Any]:
+    """An upstream's additions."""
+    return {} if piece.extra is None else piece.extra.choice
+
+
+def _answer_fields(piece: Delta) -> dict[str, Any]:
+    return {} if piece.extra is None else piece.extra.answer
 
 
 def _error(error: HearthError) -> bytes:

@@ -43,7 +43,7 @@ def _joins(piece: Delta, next: Delta) -> bool:
     return (
         piece.finish is None
         and not (piece.text and next.reasoning)
-        and not (piece.tool_calls or next.tool_calls or piece.logprobs or next.logprobs)
+        and not (piece.tool_calls or next.tool_calls or piece.logprobs or next.logprobs or piece.extra or next.extra)
     )
 
 

@@ -1,0 +1,62 @@
+"""Whether an upstream is still there, and what it counts."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import suppress
+from typing import Final
+
+from engines.errors import EngineError
+from engines.openai.connection import Connection
+
+_ANSWER_S: Final = 10.0
+_AGAIN_S: Final = 1.0
+"""One miss may be chance; the next look comes soon."""
+
+_SAMPLE: Final = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+(?: \d+)?)")
+_HEAD: Final = re.compile(r"# (HELP|TYPE) \S+ .+")
+
+
+async def until_gone(connection: Connection, url: str, every_s: float, suspected: asyncio.Event) -> str:
+    """Look every so many seconds, or at once when it is suspected; why it counts as gone, after two misses in a row."""
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(every_s):
+                await suspected.wait()
+        suspected.clear()
+        if await _miss(connection, url) is None:
+            continue
+        await asyncio.sleep(min(_AGAIN_S, every_s))
+        why = await _miss(connection, url)
+        if why is not None:
+            return why
+
+
+async def metrics(connection: Connection) -> str:
+    """What it tells Prometheus, each sample with a label `upstream`; empty where it tells nothing."""
+    try:
+        status, told = await connection.get(connection.root + "/metrics", _ANSWER_S)
+    except EngineError:
+        return ""
+    return labelled(told.decode(errors="replace"), connection.host) if status == 200 else ""
+
+
+def labelled(text: str, host: str) -> str:
+    """The samples of a Prometheus text with one more label, so that those of several servers stay apart."""
+    lines = []
+    for line in text.splitlines():
+        if _HEAD.fullmatch(line):
+            lines.append(line)
+        elif sample := _SAMPLE.fullmatch(line):
+            name, labels, value = sample.groups()
+            lines.append(f'{name}{{upstream="{host}"{"," if labels else ""}{labels or ""}}} {value}')
+    return "".join(f"{line}\n" for line in lines)
+
+
+async def _miss(connection: Connection, url: str) -> str | None:
+    try:
+        status, _ = await connection.get(url, _ANSWER_S)
+    except EngineError as error:
+        return error.message
+    return f"{connection.host} is not well ({status})." if status >= 500 else None

@@ -1,0 +1,103 @@
+"""How an upstream comes up and goes away: by commands of the user's, or it is there already."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Final
+
+from engines.base import Report
+from engines.errors import EngineError
+from engines.openai import command, meeting
+from engines.openai.command import Program
+from engines.openai.connection import Connection
+from engines.openai.meeting import Met
+from engines.openai.upstream import Upstream
+
+_POST: Final = "POST"
+_LOOK_S: Final = 0.5
+"""How often one that boots is looked for."""
+_NOT_YET: Final = ("engine_busy", "engine_unreachable")
+
+_log = logging.getLogger(__name__)
+
+
+class Starting:
+    """Starts and stops one upstream."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._program: Program | None = None
+
+    async def start(self, connection: Connection, report: Report) -> Met:
+        """Wait until a token comes. The start command is run where nothing is there yet.
+
+        Raises EngineError `boot_failed`.
+        """
+        if self._upstream.start:
+            # Another replica may have started it, or this one before it was started anew itself.
+            report(f"asking {connection.host}")
+            with suppress(EngineError):
+                return await meeting.meet(connection, self._upstream)
+            report(f"starting {connection.host}")
+            await self._begin(connection)
+        told = ""
+        while True:
+            try:
+                if not told:
+                    report(f"asking {connection.host}")
+                return await meeting.meet(connection, self._upstream)
+            except EngineError as error:
+                if not self._may_come(error):
+                    raise EngineError("boot_failed", error.message) from error
+                if error.message != told:
+                    report(told := error.message)
+            if self._program is not None and self._program.failed:
+                story = await self._program.story()
+                raise EngineError("boot_failed", f"The start command of {connection.host} failed: {story}.")
+            await asyncio.sleep(_LOOK_S)
+
+    async def stop(self, connection: Connection) -> None:
+        """Stop it, by the stop command if there is one, and what was started here in any case."""
+        if self._upstream.stop:
+            trouble = await self._carry_out(connection, self._upstream.stop)
+            if trouble is not None:
+                _log.warning("the stop command of %s: %s", connection.host, trouble)
+        await self.leave()
+
+    async def leave(self) -> None:
+        """End the program that was started here, if one was."""
+        program, self._program = self._program, None
+        if program is not None:
+            await program.close()
+
+    async def broke(self) -> str:
+        """Wait until the server that was started here ends; why. For ever where it is no process of ours."""
+        program = self._program
+        if program is None or not program.runs:
+            await asyncio.Event().wait()
+            raise AssertionError
+        await program.ended()
+        return f"The server ended: {await program.story()}."
+
+    def _may_come(self, error: EngineError) -> bool:
+        # One that is busy is there. One that is not will not come by itself.
+        return error.code == "engine_busy" or (error.code in _NOT_YET and bool(self._upstream.start))
+
+    async def _begin(self, connection: Connection) -> None:
+        words = self._upstream.start
+        if words[0] != _POST:
+            self._program = await Program.start(words)
+        elif (trouble := await self._carry_out(connection, words)) is not None:
+            raise EngineError("boot_failed", f"The start command of {connection.host} failed: {trouble}.")
+
+    async def _carry_out(self, connection: Connection, words: tuple[str, ...]) -> str | None:
+        """Carry a command out to its end; why it failed, None if it did not."""
+        if words[0] != _POST:
+            return await command.run(words, self._upstream.command_s)
+        try:
+            status = await connection.call(words[1], self._upstream.command_s)
+        except EngineError as error:
+            return error.message
+        return None if status < 400 else f"{words[1]} answered {status}"

@@ -1,0 +1,163 @@
+"""Upstreams that are started and stopped by commands."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from engines.errors import EngineError
+from engines.openai.engine import OpenAIEngine
+from engines.openai.upstream import Upstream
+from tests.engines.asking import ask, chat
+from tests.engines.openai.fake import Fake, faking, told
+from tests.engines.openai.vllm_serve import free_port
+from tests.waiting import until
+
+SERVER = """
+import json, os, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.say({"data": [{"id": "tiny"}]} if self.path == "/v1/models" else {})
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if asked["messages"][0]["content"] == "die":
+            print("a last word", flush=True)
+            os._exit(3)
+        self.say({"choices": [{"message": {"content": "."}}]})
+
+    def say(self, body):
+        data = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+print("up", flush=True)
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@asynccontextmanager
+async def engine(port: int, **commands: tuple[str, ...]) -> AsyncIterator[OpenAIEngine]:
+    upstream = Upstream(url=f"http://127.0.0.1:{port}/v1", start=commands["start"], stop=commands.get("stop", ()))
+    engine = OpenAIEngine(upstream)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[Fake]:
+    async with faking() as fake:
+        yield fake
+
+
+def server(port: int) -> tuple[str, ...]:
+    return (sys.executable, "-c", SERVER, str(port))
+
+
+async def test_a_program_that_serves_runs_from_start_to_stop() -> None:
+    stages: list[str] = []
+    port = free_port()
+    async with engine(port, start=server(port)) as mine:
+        for _ in range(2):
+            async with asyncio.timeout(20):
+                await mine.start(stages.append)
+            await mine.beat()
+            await mine.stop()
+            with pytest.raises(OSError):
+                await asyncio.open_connection("127.0.0.1", port)
+    assert stages[:2] == [f"asking 127.0.0.1:{port}", f"starting 127.0.0.1:{port}"]
+
+
+async def test_one_that_is_there_already_is_not_started_again(fake: Fake) -> None:
+    async with engine(fake.port, start=(sys.executable, "-c", "raise SystemExit(3)")) as mine:
+        async with asyncio.timeout(20):
+            await mine.start(lambda stage: None)
+        await mine.beat()
+
+
+async def test_a_program_that_dies_is_told_with_its_last_words() -> None:
+    port = free_port()
+    async with engine(port, start=server(port)) as mine:
+        async with asyncio.timeout(20):
+            await mine.start(lambda stage: None)
+        death = asyncio.create_task(mine.died())
+        with pytest.raises(EngineError):
+            await ask(mine, chat("die"))
+        reason = await asyncio.wait_for(death, 10)
+    assert "it ended with 3, after saying: up" in reason
+    assert reason.endswith("a last word.")
+
+
+async def test_a_command_that_fails_fails_the_boot_with_what_it_said() -> None:
+    async with engine(free_port(), start=("sh", "-c", "echo no room left; exit 3")) as mine:
+        with pytest.raises(EngineError) as failed:
+            await asyncio.wait_for(mine.start(lambda stage: None), 10)
+    assert failed.value.code == "boot_failed"
+    assert "ended with 3, after saying: no room left" in failed.value.message
+
+
+async def test_a_command_that_is_not_there_fails_the_boot() -> None:
+    async with engine(free_port(), start=("/no/such/program",)) as mine:
+        with pytest.raises(EngineError) as failed:
+            await mine.start(lambda stage: None)
+    assert "/no/such/program cannot be run" in failed.value.message
+
+
+async def test_a_command_may_begin_the_server_and_end(fake: Fake, tmp_path: Path) -> None:
+    started, stopped = tmp_path / "started", tmp_path / "stopped"
+    port = int(fake.url.split(":")[2].partition("/")[0])
+    async with engine(port, start=("touch", str(started)), stop=("touch", str(stopped))) as mine:
+        await mine.start(lambda stage: None)
+        assert started.exists() and not stopped.exists()
+    assert stopped.exists()
+
+
+async def test_a_switch_elsewhere_is_posted_to_and_not_told_the_key(fake: Fake) -> None:
+    async with faking() as switch:
+        on, off = (f"{switch.url.removesuffix('/v1')}/{name}" for name in ("on", "off"))
+        switch.paths |= {"/on": told(200, {}), "/off": told(200, {})}
+        mine = OpenAIEngine(Upstream(url=fake.url, key="sk-secret", start=("POST", on), stop=("POST", off)))
+        await mine.start(lambda stage: None)
+        await mine.close()
+        assert [(asked.method, asked.path) for asked in switch.asked] == [("POST", "/on"), ("POST", "/off")]
+        assert not [asked for asked in switch.asked if "authorization" in asked.headers]
+
+
+async def test_a_switch_that_refuses_fails_the_boot(fake: Fake) -> None:
+    mine = OpenAIEngine(Upstream(url=fake.url, start=("POST", f"{fake.url}/on")))
+    with pytest.raises(EngineError) as failed:
+        await mine.start(lambda stage: None)
+    await mine.close()
+    assert "answered 404" in failed.value.message
+
+
+async def test_one_that_runs_by_itself_and_is_not_there_fails_the_boot() -> None:
+    mine = OpenAIEngine(Upstream(url=f"http://127.0.0.1:{free_port()}/v1"))
+    with pytest.raises(EngineError) as failed:
+        await mine.start(lambda stage: None)
+    await mine.close()
+    assert failed.value.code == "boot_failed"
+    assert "cannot be reached" in failed.value.message
+
+
+async def test_a_boot_that_is_called_off_leaves_nothing_behind() -> None:
+    port = free_port()
+    async with engine(port, start=("sleep", "1000")) as mine:
+        stages: list[str] = []
+        boot = asyncio.create_task(mine.start(stages.append))
+        await until(lambda: len(stages) > 1)
+        boot.cancel()
+        await asyncio.wait([boot])
+        async with asyncio.timeout(10):
+            await mine.stop()

@@ -49,7 +49,7 @@ _EARLY_AFTERNOON: Final = 52
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How long a day may be warm, and what it may cost with its boots. Raises ValueError for what cannot be."""
+    """How long a day of 24 hours is warm, and what it may cost with boots. Raises ValueError for what cannot be."""
 
     floor_hours: float = 0.0
     ceiling_hours: float = 24.0

@@ -1,11 +1,7 @@
-"""When an engine is kept warm: by fixed hours, by learned ones, always, never; by the very functions that decide.
-
-The one place of the load test that imports an engine's parts: pure ones, which no server could be asked for.
-"""
+"""When an engine is kept warm: by fixed hours, by learned ones, always, never; by the very functions that decide."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -44,15 +40,10 @@ def never(zone: ZoneInfo) -> Policy:
 
 
 def learned(arrivals: Sequence[float], since: float, zone: ZoneInfo, bounds: Bounds) -> Policy:
-    """Learned anew before each week, from what was before it: arrivals (in order), counted since a moment."""
-
-    def hours(begin: float) -> Hours:
-        before = arrivals[: bisect_left(arrivals, begin)]
-        counts = Counter(int(at // QUARTER_S) * QUARTER_S for at in before)
-        counts[int(since // QUARTER_S) * QUARTER_S] += 0
-        return learn(counts, zone, begin, bounds)
-
-    return Policy("learned hours", hours)
+    """Learned anew before each week, from arrivals counted since a moment; `learn` looks at nothing later."""
+    counts = Counter(map(_quarter, arrivals))
+    counts.setdefault(_quarter(since), 0)
+    return Policy("learned hours", lambda begin: learn(counts, zone, begin, bounds))
 
 
 def spans(policy: Policy, weeks: Sequence[Span]) -> Iterator[Span]:
@@ -66,3 +57,8 @@ def spans(policy: Policy, weeks: Sequence[Span]) -> Iterator[Span]:
             now, opened = change.at, change.at if change.kind == "opens" else None
         if opened is not None:
             yield opened, end
+
+
+def _quarter(at: float) -> int:
+    """The beginning of its quarter of an hour."""
+    return int(at // QUARTER_S) * QUARTER_S

@@ -80,7 +80,9 @@ async def test_a_program_that_serves_runs_from_start_to_stop() -> None:
 
 
 async def test_one_that_is_there_already_is_not_started_again(fake: Fake) -> None:
-    async with engine(fake.port, start=(sys.executable, "-c", "raise SystemExit(3)")) as mine:
+    async with engine(
+        int(fake.url.split(":")[2].partition("/")[0]), start=(sys.executable, "-c", "raise SystemExit(3)")
+    ) as mine:
         async with asyncio.timeout(20):
             await mine.start(lambda stage: None)
         await mine.beat()
@@ -117,9 +119,11 @@ async def test_a_command_that_is_not_there_fails_the_boot() -> None:
 async def test_a_command_may_begin_the_server_and_end(fake: Fake, tmp_path: Path) -> None:
     started, stopped = tmp_path / "started", tmp_path / "stopped"
     port = int(fake.url.split(":")[2].partition("/")[0])
+    fake.once("/v1/models", told(503, {}))
     async with engine(port, start=("touch", str(started)), stop=("touch", str(stopped))) as mine:
         await mine.start(lambda stage: None)
         assert started.exists() and not stopped.exists()
+        await mine.stop()
     assert stopped.exists()
 
 
@@ -128,14 +132,16 @@ async def test_a_switch_elsewhere_is_posted_to_and_not_told_the_key(fake: Fake) 
         on, off = (f"{switch.url.removesuffix('/v1')}/{name}" for name in ("on", "off"))
         switch.paths |= {"/on": told(200, {}), "/off": told(200, {})}
         mine = OpenAIEngine(Upstream(url=fake.url, key="sk-secret", start=("POST", on), stop=("POST", off)))
+        fake.once("/v1/models", told(503, {}))
         await mine.start(lambda stage: None)
-        await mine.close()
+        await mine.stop()
         assert [(asked.method, asked.path) for asked in switch.asked] == [("POST", "/on"), ("POST", "/off")]
         assert not [asked for asked in switch.asked if "authorization" in asked.headers]
 
 
 async def test_a_switch_that_refuses_fails_the_boot(fake: Fake) -> None:
     mine = OpenAIEngine(Upstream(url=fake.url, start=("POST", f"{fake.url}/on")))
+    fake.once("/v1/models", told(503, {}))
     with pytest.raises(EngineError) as failed:
         await mine.start(lambda stage: None)
     await mine.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
@@ -33,6 +33,10 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return int(self.parameters.get("n") or 1) * max(1, len(self.texts))
 
 
+UNTOLD: Final = -1
+"""Stands for a token whose id the engine does not tell: it is counted, and nobody can go on from it."""
+
+
 class TokenLogprob(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A token, its natural-log probability, and the best alternatives at its place."""
 
@@ -42,10 +46,23 @@ class TokenLogprob(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Accepted(msgspec.Struct, frozen=True, array_like=True, tag="accepted", gc=False):
-    """The engine took the prompt: it is well formed, it fits, and it has this many tokens. Always the first chunk."""
+    """The engine took the prompt: it is well formed, it fits, and it has this many tokens. Always the first chunk.
+
+    Where an engine counts only at the end, the first one holds a guess, and a second one the count.
+    """
 
     prompt_tokens: int
     cached_tokens: int = 0
+
+
+class Extra(msgspec.Struct, frozen=True, array_like=True, gc=False, omit_defaults=True):
+    """Fields of an OpenAI-compatible answer that nothing here has a name for, by where they stand."""
+
+    message: dict[str, JSON] = {}
+    """In the `delta` of a chat's choice."""
+    choice: dict[str, JSON] = {}
+    answer: dict[str, JSON] = {}
+    """In the chunk, beside `choices`; given again only when they change."""
 
 
 class Delta(msgspec.Struct, frozen=True, array_like=True, tag="delta", gc=False, omit_defaults=True):
@@ -62,6 +79,8 @@ class Delta(msgspec.Struct, frozen=True, array_like=True, tag="delta", gc=False,
     reasoning: str = ""
     tool_calls: tuple[dict[str, JSON], ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
+    extra: Extra | None = None
+    """What an upstream says beside all that; passed on as it came."""
 
 
 Chunk = Accepted | Delta
@@ -149,7 +168,7 @@ class Engine(Protocol):
         """Wait until a started engine ends by itself; the reason in words. Never returns after `stop`."""
 
     def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
-        """One `Accepted`, then deltas until every choice has a `finish`.
+        """One `Accepted`, then deltas until every choice has a `finish`; a second `Accepted` may come before the last.
 
         With `said`, one for each choice, it goes on from there. What was said and what follows read as one answer that
         nothing disturbed, to the character, and under greedy decoding it is that answer. `max_tokens`, `min_tokens`,
@@ -158,15 +177,15 @@ class Engine(Protocol):
         back. `Accepted` counts the prompt alone, and an echoed prompt is not said again.
 
         Closing the iterator aborts the work in the engine. Raises EngineError: `invalid_request`,
-        `context_length_exceeded` and `cannot_continue` before the first chunk, `engine_died` and `engine_failed` at
-        any time.
+        `context_length_exceeded`, `engine_busy`, `engine_unreachable` and `cannot_continue` before the first chunk,
+        `engine_died` and `engine_failed` at any time.
         """
 
     async def embed(self, id: str, prompt: Prompt) -> Embeddings:
         """A vector for each of the prompt's texts; it has no messages.
 
         To cancel the call aborts the work in the engine. Raises EngineError: `invalid_request`,
-        `context_length_exceeded`, `engine_died`, `engine_failed`.
+        `context_length_exceeded`, `engine_busy`, `engine_unreachable`, `engine_died`, `engine_failed`.
         """
 
     async def beat(self) -> None:

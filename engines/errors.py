@@ -9,6 +9,8 @@ Code = Literal[
     "context_length_exceeded",
     "engine_died",
     "engine_failed",
+    "engine_busy",
+    "engine_unreachable",
     "cannot_continue",
     "boot_failed",
     "bad_model_source",
@@ -18,11 +20,15 @@ Code = Literal[
 class EngineError(Exception):
     """An engine could not do what was asked.
 
-    `code` is the machine's word for it, `message` a sentence for the caller, `parameter` the field at fault if one is.
+    `code` is the machine's word for it, `message` a sentence for the caller, `parameter` the field at fault if one is;
+    `retry_after_s` is when the engine wants to be asked again, where it says so.
     """
 
-    def __init__(self, code: Code, message: str, *, parameter: str | None = None) -> None:
+    def __init__(
+        self, code: Code, message: str, *, parameter: str | None = None, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message)
         self.code: Code = code
         self.message = message
         self.parameter = parameter
+        self.retry_after_s = retry_after_s

@@ -63,6 +63,8 @@ TABLE: Final[Mapping[str, Row]] = {
     "boot_failed": Row(503, _OUR, 1013, True, "The model did not start."),
     "engine_died": Row(503, _OUR, 1013, True, "The engine died while it answered."),
     "engine_failed": Row(500, _OUR, 1011, True, "The engine failed while it answered."),
+    "engine_busy": Row(503, _OUR, 1013, True, "The engine has as much to do as it takes; try again shortly."),
+    "engine_unreachable": Row(503, _OUR, 1013, True, "The engine cannot be reached just now; try again."),
     "cannot_continue": Row(503, _OUR, 1013, True, "The answer was interrupted and cannot be continued; ask again."),
     "engine_stalled": Row(504, _OUR, 1013, True, "The engine gave no token for too long."),
     "log_full": Row(500, _OUR, 1011, False, "The answer grew past what one generation may hold."),
@@ -114,4 +116,4 @@ class HearthError(Exception):
 
 def from_engine(error: EngineError) -> HearthError:
     """What a caller is told of an engine's error."""
-    return HearthError(error.code, error.message, parameter=error.parameter)
+    return HearthError(error.code, error.message, parameter=error.parameter, retry_after_s=error.retry_after_s)

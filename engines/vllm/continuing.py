@@ -17,7 +17,7 @@ from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.detokenizer import IncrementalDetokenizer
 from vllm.v1.engine.output_processor import OutputProcessor
 
-from engines.base import Delta, Said
+from engines.base import UNTOLD, Delta, Said
 from engines.errors import EngineError
 from engines.vllm.deltas import Deltas
 from engines.vllm.rendering import Job, Rendered
@@ -95,6 +95,8 @@ class Continuing:
 
 def _check(job: Job, said: Said) -> None:
     """Raises EngineError `cannot_continue` where vLLM has no way to know what was said."""
+    if UNTOLD in said.tokens:
+        raise _cannot("the engine that began it does not tell its tokens")
     if job.sampling.structured_outputs is not None:
         raise _cannot("its format is fixed, and how far it got is lost")
     if job.sampling.bad_words:

@@ -36,10 +36,11 @@ async def ask(
 ) -> Answer:
     """The whole answer, or the rest of it."""
     async with asyncio.timeout(deadline_s):
-        accepted, *deltas = [chunk async for chunk in engine.generate(id, prompt, said)]
-    assert isinstance(accepted, Accepted)
-    assert all(isinstance(delta, Delta) for delta in deltas)
-    return Answer(accepted, deltas)  # type: ignore[arg-type]
+        chunks = [chunk async for chunk in engine.generate(id, prompt, said)]
+    assert isinstance(chunks[0], Accepted)
+    # An engine that counts late says so again, with the count.
+    *_, accepted = [chunk for chunk in chunks if isinstance(chunk, Accepted)]
+    return Answer(accepted, [chunk for chunk in chunks if isinstance(chunk, Delta)])
 
 
 def said_in(prompt: Prompt, deltas: Iterable[Delta]) -> tuple[Said, ...]:

@@ -11,6 +11,7 @@ Code = Literal[
     "engine_failed",
     "engine_busy",
     "engine_unreachable",
+    "upstream_budget",
     "cannot_continue",
     "boot_failed",
     "bad_model_source",

@@ -65,6 +65,9 @@ TABLE: Final[Mapping[str, Row]] = {
     "engine_failed": Row(500, _OUR, 1011, True, "The engine failed while it answered."),
     "engine_busy": Row(503, _OUR, 1013, True, "The engine has as much to do as it takes; try again shortly."),
     "engine_unreachable": Row(503, _OUR, 1013, True, "The engine cannot be reached just now; try again."),
+    "upstream_budget": Row(
+        503, _OUR, 1011, False, "The account that pays for this model has no credit left, or reached its limit."
+    ),
     "cannot_continue": Row(503, _OUR, 1013, True, "The answer was interrupted and cannot be continued; ask again."),
     "engine_stalled": Row(504, _OUR, 1013, True, "The engine gave no token for too long."),
     "log_full": Row(500, _OUR, 1011, False, "The answer grew past what one generation may hold."),

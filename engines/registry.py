@@ -47,12 +47,18 @@ def parse(written: str) -> ModelSource:
     return ModelSource(name, engine, source, knobs)
 
 
-def build(models: Iterable[ModelSource], elsewhere: Callable[[str], Hosting] | None = None) -> dict[str, Engine]:
+def build(
+    models: Iterable[ModelSource],
+    elsewhere: Callable[[str], Hosting] | None = None,
+    *,
+    replicate_token: str | None = None,
+) -> dict[str, Engine]:
     """The engines of one server by model name, none of them started. Raises EngineError `bad_model_source`.
 
     `elsewhere` gives a model the way to a host that another process keeps; else the server keeps its own.
+    `replicate_token` is the key to Replicate; models there do not start without it.
     """
-    shared = _Shared(elsewhere)
+    shared = _Shared(elsewhere, replicate_token)
     engines: dict[str, Engine] = {}
     for model in models:
         if model.name in engines:
@@ -68,8 +74,9 @@ def build(models: Iterable[ModelSource], elsewhere: Callable[[str], Hosting] | N
 class _Shared:
     """What the engines of one server have in common."""
 
-    def __init__(self, elsewhere: Callable[[str], Hosting] | None) -> None:
+    def __init__(self, elsewhere: Callable[[str], Hosting] | None, replicate_token: str | None) -> None:
         self.elsewhere = elsewhere
+        self.replicate_token = replicate_token
 
     @cached_property
     def nest(self) -> Nest:
@@ -101,4 +108,15 @@ def _vllm(model: ModelSource, shared: _Shared) -> Engine:
     return VllmEngine(OwnHost(shared.nest, model.name, model.source, model.knobs))
 
 
-_MAKERS: Final[Mapping[str, Callable[[ModelSource, _Shared], Engine]]] = {"vllm": _vllm, "scripted": _scripted}
+def _replicate(model: ModelSource, shared: _Shared) -> Engine:
+    from engines.replicate.engine import ReplicateEngine
+    from engines.replicate.source import parse as parse_source
+
+    return ReplicateEngine(parse_source(model.source, model.knobs), shared.replicate_token)
+
+
+_MAKERS: Final[Mapping[str, Callable[[ModelSource, _Shared], Engine]]] = {
+    "vllm": _vllm,
+    "replicate": _replicate,
+    "scripted": _scripted,
+}

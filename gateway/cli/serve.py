@@ -21,7 +21,7 @@ from gateway.settings import Settings, load, option
 from gateway.suggest import nearest
 
 GROUPS: Final[Mapping[str, Sequence[str]]] = {
-    "what it serves": ("models", "preload", "boot_deadline_s", "durable_writes"),
+    "what it serves": ("models", "preload", "boot_deadline_s", "durable_writes", "replicate_api_token"),
     "where it listens": ("host", "port"),
     "who may ask": ("admin_key", "open_access", "origins", "ticket_s", "state_file", "key"),
     "what each key may use": ("requests_per_minute", "tokens_per_minute", "concurrent"),
@@ -54,6 +54,8 @@ models: NAME=ENGINE:SOURCE?knob=value&knob=value
   vllm      a model on vLLM, in processes of its own. SOURCE is a folder, a model's name on Hugging Face, or `bundled`
             (the small one that comes along). Knobs are the options of `vllm serve`: max_model_len=8192, dtype=bfloat16,
             gpu_memory_utilization=0.8, enable_auto_tool_choice=true, tool_call_parser=hermes ...
+  replicate a model hosted on Replicate, with REPLICATE_API_TOKEN. SOURCE is owner/name, owner/name:version, a
+            version's id, or deployments/owner/name. Knobs: stays_warm_s=60, context_length=8192, url.
   scripted  no model: numbered words by a script, for tests and load tests. No SOURCE. Knobs:
 {knobs}
 

@@ -78,7 +78,12 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     clock = clock or Clock()
     metrics = Metrics(company.metrics if company else None)
     sources = [registry.parse(written) for written in settings.models]
-    engines = registry.build(sources, company.hosting if company else None)
+    token = settings.replicate_api_token
+    engines = registry.build(
+        sources,
+        company.hosting if company else None,
+        replicate_token=token.get_secret_value() if token else None,
+    )
     pool = Pool(engines, clock.steady, settings.boot_deadline_s)
     lasting = _address(settings.redis_url.get_secret_value() if settings.redis_url else None)
     shared = lasting or _address(company.redis if company else None)

@@ -1,8 +1,9 @@
 """A model hosted on Replicate, as an engine.
 
 It is warm when it was seen at work lately. The platform lets a model go cold that nobody asks, and tells nobody. So
-`start` has it give a token, which is its boot if it was cold, and every prediction is a sight of it, a `beat` too;
-`died` returns when it was not seen for `stays_warm_s`: then nothing is known of it any more.
+`start` has it give a token, which is its boot if it was cold, and every prediction is a sight of it, a `beat` too.
+`died` returns when it was not seen for `stays_warm_s`, for then nothing is known of it any more. It returns as well
+when what is asked waits while nothing else is at work: then it is cold, and whoever asked comes again after the boot.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ _POLL_S: Final = 0.5
 """Between two looks at a prediction; Replicate's own clients look as often."""
 _NO_BOOT: Final = ("engine_died", "engine_failed", "invalid_request")
 """What is no more than a boot that failed, where nobody has asked for anything yet."""
-_BEAT_S: Final = 20.0
-"""A model that gives no token for that long is not warm."""
+_COLD_S: Final = 20.0
+"""A model that lets a prediction wait for that long, and was not seen at work meanwhile, is cold."""
 
 
 class _Life(NamedTuple):
@@ -141,8 +142,11 @@ class ReplicateEngine:
                     await run.begin()
                     if choice == choices[0]:
                         yield counting.guess
-                    async with aclosing(run.pieces()) as pieces:
+                    async with aclosing(run.pieces(_COLD_S)) as pieces:
                         async for piece in pieces:
+                            if not piece:
+                                self._doubt(life)
+                                continue
                             self._see()
                             yield Delta(choice, piece, (UNTOLD,))
                 finally:
@@ -163,24 +167,22 @@ class ReplicateEngine:
     async def beat(self) -> None:
         life = self._living()
         try:
-            async with asyncio.timeout(_BEAT_S):
+            async with asyncio.timeout(_COLD_S):
                 await self._work(life, lambda stage: None)
         except TimeoutError:
-            life.found_cold.set()
-            raise EngineError("engine_died", f"{self._source} gave no token in {_BEAT_S:.0f} s: it is cold.") from None
+            self._doubt(life)
 
     async def metrics(self) -> str:
         return ""
 
     async def _work(self, life: _Life, report: Report) -> None:
         """Have the model give one token, telling each stage. Raises EngineError."""
-        began = asyncio.get_running_loop().time()
         told = ""
         run = self._begin(life, least(life.hosted.schema))
         try:
             await run.begin()
             while not run.ended and not run.said:
-                now = stage(run.prediction, asyncio.get_running_loop().time() - began)
+                now = stage(run.prediction, run.waited_s)
                 if now != told:
                     report(told := now)
                 await run.pause()
@@ -208,6 +210,12 @@ class ReplicateEngine:
 
     def _see(self) -> None:
         self._seen = asyncio.get_running_loop().time()
+
+    def _doubt(self, life: _Life) -> None:
+        """Take it for cold if it was not seen lately: what waits then waits for a boot. Raises EngineError."""
+        if asyncio.get_running_loop().time() - self._seen >= _COLD_S:
+            life.found_cold.set()
+            raise EngineError("engine_died", f"Replicate let {self._source} go cold.")
 
     async def _part(self, platform: Platform) -> None:
         """Let go of all predictions, and then of the platform."""

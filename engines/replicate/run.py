@@ -28,6 +28,7 @@ class Run:
         self._platform = platform
         self._schema = hosted.schema
         self._poll_s = poll_s
+        self._asked_at = asyncio.get_running_loop().time()
         # A task of its own: the call goes on when nobody waits for it, for what it begins must be canceled.
         self._creating = asyncio.create_task(
             platform.create(hosted.path, hosted.body | {"input": asked, "stream": hosted.schema.speaks}),
@@ -57,6 +58,11 @@ class Run:
         """Its output so far, as far as the platform told it when it was last looked at."""
         return text(self.prediction.output, speaks=self._schema.speaks)
 
+    @property
+    def waited_s(self) -> float:
+        """How long ago it was asked for."""
+        return asyncio.get_running_loop().time() - self._asked_at
+
     async def begin(self) -> None:
         """Wait until the platform has taken it. Raises EngineError."""
         try:
@@ -77,11 +83,14 @@ class Run:
         async with self._wait():
             await asyncio.sleep(self._poll_s)
 
-    async def pieces(self) -> AsyncGenerator[str]:
-        """Its output as text, piece by piece, to its end. Raises EngineError."""
+    async def pieces(self, patience_s: float) -> AsyncGenerator[str]:
+        """Its output as text, piece by piece, to its end; an empty one tells now and then that it waits for longer.
+
+        Raises EngineError.
+        """
         while True:
             if self._streams and not self._text and self.prediction.urls.stream:
-                async with aclosing(self._streamed(self.prediction.urls.stream)) as pieces:
+                async with aclosing(self._streamed(self.prediction.urls.stream, patience_s)) as pieces:
                     async for piece in pieces:
                         yield self._tell(piece)
             await self.look()
@@ -90,6 +99,8 @@ class Run:
                 yield self._tell(piece)
             if self.ended:
                 return
+            if self.prediction.status == "starting" and self.waited_s >= patience_s:
+                yield ""
             await self.pause()
 
     async def leave(self) -> None:
@@ -112,28 +123,36 @@ class Run:
         self._text += piece
         return piece
 
-    async def _streamed(self, url: str) -> AsyncGenerator[str]:
+    async def _streamed(self, url: str, patience_s: float) -> AsyncGenerator[str]:
+        """What its stream says, until that ends, or has not begun for so long."""
+        patience: float | None = patience_s
         async with aclosing(self._platform.stream(url)) as events:
             while True:
-                async with self._wait():
-                    event = await anext(events, None)
+                try:
+                    async with self._wait(patience):
+                        event = await anext(events, None)
+                except TimeoutError:
+                    return
                 if event is None:
                     return
-                if event.name == "output":
+                patience = None
+                if event.name == "output" and event.data:
                     yield event.data
                 elif event.name in ("done", "error"):
                     self._streams = False
                     return
 
     @asynccontextmanager
-    async def _wait(self) -> AsyncIterator[None]:
-        """What is waited for inside ends when the prediction is left."""
+    async def _wait(self, seconds: float | None = None) -> AsyncIterator[None]:
+        """What is waited for inside ends when the prediction is left. Raises TimeoutError after so many seconds."""
         if self._left:
             raise _stopped()
         try:
-            async with asyncio.timeout(None) as self._waiting:
+            async with asyncio.timeout(seconds) as self._waiting:
                 yield
         except TimeoutError:
+            if not self._left:
+                raise
             raise _stopped() from None
         finally:
             self._waiting = None

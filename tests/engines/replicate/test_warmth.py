@@ -150,7 +150,7 @@ async def test_a_model_at_work_is_not_taken_for_cold(platform: StandIn) -> None:
 async def test_a_beat_that_finds_it_cold_says_so_to_all(
     platform: StandIn, engine: ReplicateEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engines.replicate.engine._BEAT_S", 0.05)
+    monkeypatch.setattr("engines.replicate.engine._COLD_S", 0.5)
     dying = asyncio.create_task(engine.died())
     await engine.beat()
     assert not dying.done()
@@ -161,6 +161,37 @@ async def test_a_beat_that_finds_it_cold_says_so_to_all(
     async with asyncio.timeout(10):
         assert "cold" in await dying
     await until(lambda: platform.predictions[-1].status == "aborted")
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_an_answer_that_waits_for_a_boot_says_that_it_is_cold(
+    platform: StandIn, monkeypatch: pytest.MonkeyPatch, streams: bool
+) -> None:
+    monkeypatch.setattr("engines.replicate.engine._COLD_S", 0.05)
+    platform.streams_at_all = streams
+    engine = await warm(platform)
+    platform.warm.clear()
+    with pytest.raises(EngineError, match="cold") as cooled:
+        await ask(engine, chat("a fox"))
+    assert cooled.value.code == "engine_died"
+    async with asyncio.timeout(10):
+        assert "cold" in await engine.died()
+    await engine.stop()
+    assert platform.predictions[-1].status == "aborted"
+
+
+async def test_an_answer_that_waits_behind_others_waits(platform: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.replicate.engine._COLD_S", 0.3)
+    engine = await warm(platform)
+    platform.word_s = 0.02
+    first = asyncio.create_task(ask(engine, chat("a fox", max_tokens=30), "first"))
+    await until(lambda: len(platform.stream_headers) == 1)
+    platform.warm.clear()
+    second = asyncio.create_task(ask(engine, chat("a bear", max_tokens=2), "second"))
+    await first
+    platform.warm.set()
+    assert (await second).text().endswith(".1")
+    await engine.close()
 
 
 async def test_a_model_without_a_bound_beats_all_the_same(platform: StandIn) -> None:

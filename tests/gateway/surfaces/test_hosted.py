@@ -47,6 +47,21 @@ async def test_a_cold_model_boots_and_answers(client: httpx.AsyncClient, platfor
     assert told["choices"][0]["message"]["content"].endswith(".2")
 
 
+async def test_a_model_that_went_cold_unseen_is_booted_under_the_request(
+    client: httpx.AsyncClient, platform: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.post("/v1/chat/completions", json=asking(max_tokens=1))
+    monkeypatch.setattr("engines.replicate.engine._COLD_S", 0.3)
+    platform.warm.clear()
+    answering = asyncio.create_task(client.post("/v1/chat/completions", json=asking(max_tokens=3)))
+    # The answer that waited in vain, and the boot that comes of it.
+    await until(lambda: len(platform.predictions) == 4)
+    platform.warm.set()
+    told = (await answering).json()
+    assert told["choices"][0]["message"]["content"].endswith(".2")
+    assert [running.status for running in platform.predictions[2:]] == ["aborted", "succeeded", "succeeded"]
+
+
 async def test_a_client_that_leaves_has_its_prediction_canceled(client: httpx.AsyncClient, platform: StandIn) -> None:
     platform.endless = True
     async with client.stream("POST", "/v1/chat/completions", json=asking(max_tokens=2, stream=True)) as response:

@@ -50,9 +50,9 @@ async def find(platform: Platform, source: Source) -> Hosted:
     if told.latest_version is None:
         message = f"Replicate shows no version of {source}, and so not what it takes; write owner/name:version."
         raise EngineError("bad_model_source", message)
-    if told.is_official:
+    shown = told.latest_version.id
+    if told.is_official or shown == _HIDDEN:
         schema = _schema(told.latest_version, str(source))
-        shown = told.latest_version.id
         return Hosted(f"/models/{source.model}/predictions", {}, schema, None if shown == _HIDDEN else shown)
     return _pinned(told.latest_version, str(source))
 

@@ -48,6 +48,8 @@ class StandIn:
         self.cut_short = False
         """Break such an answer off in its middle."""
         self.streams_at_all = True
+        self.tells_official = True
+        """Whether models say that they are official; older answers do not."""
         self.cut_stream_at: int | None = None
         """Break a stream off before this event of it."""
         self.stream_headers: list[dict[str, str]] = []
@@ -161,7 +163,7 @@ class StandIn:
         if (denied := self._denied(request)) is not None:
             return denied
         model = _named(request)
-        return not_found() if model is None else JSONResponse(_as_model(model))
+        return not_found() if model is None else JSONResponse(_as_model(model, self.tells_official))
 
     async def _version(self, request: Request) -> Response:
         if (denied := self._denied(request)) is not None:
@@ -280,7 +282,7 @@ def _as_version(model: Published) -> dict[str, Any]:
     return {"id": model.version, "created_at": created, "cog_version": "0.16.0", "openapi_schema": model.schema}
 
 
-def _as_model(model: Published) -> dict[str, Any]:
+def _as_model(model: Published, tells_official: bool) -> dict[str, Any]:
     owner, name = model.name.split("/")
     return {
         "url": f"https://replicate.com/{model.name}",
@@ -288,7 +290,7 @@ def _as_model(model: Published) -> dict[str, Any]:
         "name": name,
         "visibility": "public",
         "run_count": 1,
-        "is_official": model.official,
+        **({"is_official": model.official} if tells_official else {}),
         "latest_version": _as_version(model),
     }
 

@@ -42,6 +42,13 @@ async def test_a_boot_that_is_given_up_is_canceled(platform: StandIn) -> None:
     assert platform.predictions[0].status == "aborted"
 
 
+async def test_a_model_whose_version_is_hidden_is_run_by_its_name(platform: StandIn) -> None:
+    platform.tells_official = False
+    engine = await warm(platform, CHAT)
+    assert platform.paths == [f"/v1/models/{CHAT}/predictions"]
+    await engine.close()
+
+
 async def test_a_version_is_asked_for_once(platform: StandIn) -> None:
     engine = await warm(platform, "1" * 64)
     await engine.stop()

@@ -53,6 +53,8 @@ class Accepted(msgspec.Struct, frozen=True, array_like=True, tag="accepted", gc=
 
     prompt_tokens: int
     cached_tokens: int = 0
+    seconds: float | None = None
+    """Of compute, without a queue and without a boot: from engines that are paid for by them, in the second one."""
 
 
 class Extra(msgspec.Struct, frozen=True, array_like=True, gc=False, omit_defaults=True):
@@ -129,6 +131,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it turns texts into vectors, and answers nothing; None while that is not known."""
     version: str | None = None
     """What determines its answers (weights, tokenizer, template, settings), as one name; None while not known."""
+    goes_cold: bool = False
+    """Whether it goes cold by itself when nobody asks: where it `died`, it need not be booted before somebody does."""
     chat_defaults: dict[str, JSON] = {}
     """What it puts for parameters that are not sent with `messages`."""
     text_defaults: dict[str, JSON] = {}
@@ -155,7 +159,7 @@ class Engine(Protocol):
     async def start(self, report: Report) -> None:
         """Boot until a token was decoded, or a vector computed, telling `report` each stage.
 
-        Raises EngineError `boot_failed`.
+        Raises EngineError: `boot_failed`, or what is known more precisely, as `bad_model_source` or `upstream_budget`.
         """
 
     async def stop(self) -> None:

@@ -58,6 +58,10 @@ class Life:
                 warm_at = self._clock()
                 reason = await seat.engine.died()
                 seat.error = EngineError("engine_died", reason)
+                if seat.engine.traits.goes_cold:
+                    await seat.engine.leave()
+                    seat.tell(State.COLD, reason)
+                    return
                 unsound = unsound + 1 if self._clock() - warm_at < _SOUND_S else 0
                 if unsound > 1:
                     # It would most likely die again at once: the next request may try, but nobody tries for ever.

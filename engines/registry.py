@@ -54,15 +54,17 @@ def build(
     models: Iterable[ModelSource],
     elsewhere: Callable[[str], Hosting] | None = None,
     upstreams: Mapping[str, Upstream] | None = None,
+    *,
+    replicate_token: str | None = None,
 ) -> list[Place]:
     """The engines of one server, none of them started; those of one name are behind it together.
 
     Raises EngineError `bad_model_source`.
 
     `elsewhere` gives a model the way to a host that another process keeps; else the server keeps its own. `upstreams`
-    are those that a source may name.
+    are those that a source may name. `replicate_token` is the key to Replicate; models there do not start without it.
     """
-    shared = _Shared(elsewhere, upstreams or {})
+    shared = _Shared(elsewhere, upstreams or {}, replicate_token)
     places: list[Place] = []
     count: Counter[str] = Counter()
     for model in models:
@@ -89,9 +91,15 @@ class _Made(NamedTuple):
 class _Shared:
     """What the engines of one server have in common."""
 
-    def __init__(self, elsewhere: Callable[[str], Hosting] | None, upstreams: Mapping[str, Upstream]) -> None:
+    def __init__(
+        self,
+        elsewhere: Callable[[str], Hosting] | None,
+        upstreams: Mapping[str, Upstream],
+        replicate_token: str | None,
+    ) -> None:
         self.elsewhere = elsewhere
         self.upstreams = upstreams
+        self.replicate_token = replicate_token
 
     @cached_property
     def nest(self) -> Nest:
@@ -131,8 +139,17 @@ def _openai(model: ModelSource, id: str, shared: _Shared) -> _Made:
     return _Made(OpenAIEngine(upstream), f"{model.name}=openai:{upstream.url}?model={upstream.model or model.name}")
 
 
+def _replicate(model: ModelSource, id: str, shared: _Shared) -> _Made:
+    from engines.replicate.engine import ReplicateEngine
+    from engines.replicate.source import parse as parse_source
+
+    engine = ReplicateEngine(parse_source(model.source, model.knobs), shared.replicate_token)
+    return _Made(engine, f"{model.name}=replicate:{model.source}")
+
+
 _MAKERS: Final[Mapping[str, Callable[[ModelSource, str, _Shared], _Made]]] = {
     "vllm": _vllm,
     "openai": _openai,
+    "replicate": _replicate,
     "scripted": _scripted,
 }

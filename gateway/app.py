@@ -90,7 +90,13 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     shared = lasting or _address(company.redis if company else None)
     board = open_board(shared, new_epoch(), clock)
     history = open_history(lasting, settings.state_file, clock)
-    places = registry.build(sources, company.hosting if company else None, settings.upstreams)
+    token = settings.replicate_api_token
+    places = registry.build(
+        sources,
+        company.hosting if company else None,
+        settings.upstreams,
+        replicate_token=token.get_secret_value() if token else None,
+    )
     pool = Pool(places, clock.steady, settings.boot_deadline_s, wall=clock.wall, board=board)
     logs, claims = _stores(settings, shared, clock)
     # Keys outlive the server, and a Redis of its own does not.

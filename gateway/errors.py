@@ -63,9 +63,12 @@ TABLE: Final[Mapping[str, Row]] = {
     "slow_reader": Row(503, _OUR, 4008, True, "The connection took too little; connect again, from the last position."),
     "boot_failed": Row(503, _OUR, 1013, True, "The model did not start."),
     "engine_died": Row(503, _OUR, 1013, True, "The engine died while it answered."),
-    "engine_busy": Row(503, _OUR, 1013, True, "The engine has as much work as it takes; try again shortly."),
-    "engine_unreachable": Row(503, _OUR, 1013, True, "The engine cannot be reached."),
     "engine_failed": Row(500, _OUR, 1011, True, "The engine failed while it answered."),
+    "engine_busy": Row(503, _OUR, 1013, True, "The engine has as much to do as it takes; try again shortly."),
+    "engine_unreachable": Row(503, _OUR, 1013, True, "The engine cannot be reached just now; try again."),
+    "upstream_budget": Row(
+        503, _OUR, 1011, False, "The account that pays for this model has no credit left, or reached its limit."
+    ),
     "cannot_continue": Row(503, _OUR, 1013, True, "The answer was interrupted and cannot be continued; ask again."),
     "engine_stalled": Row(504, _OUR, 1013, True, "The engine gave no token for too long."),
     "deadline_exceeded": Row(504, _OUR, 1013, True, "The answer took longer than `generation_s` allows."),

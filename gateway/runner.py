@@ -329,6 +329,7 @@ class Runner:
         # Not waited for: what comes while Redis is asked goes with the next question.
         stage = self._writer.stage
         accepted_at: float | None = None
+        spent_s: float | None = None
         # Closing the iterator is what aborts in the engine, so it is closed whatever happens.
         try:
             async with aclosing(chunks):
@@ -346,9 +347,10 @@ class Runner:
                         if self._accept(chunk, now, late=accepted_at is not None):
                             stage(chunk)
                         accepted_at = accepted_at or now
+                        spent_s = chunk.seconds
         finally:
             if accepted_at is not None:
-                self._busy_s += self._clock.steady() - accepted_at
+                self._busy_s += self._clock.steady() - accepted_at if spent_s is None else spent_s
 
     async def _copy(self, source: AsyncGenerator[Event]) -> None:
         """Carry everything from another log into this one."""

@@ -32,7 +32,7 @@ FILE: Final = Path("hearth.toml")
 
 _PREFIX: Final = "HEARTH_"
 
-_SECRETS: Final = ("redis_url", "admin_key", "key")
+_SECRETS: Final = ("redis_url", "admin_key", "key", "replicate_api_token")
 """Never repeated in an error."""
 
 TABLES: Final = ("hardware", "engine", "model")
@@ -41,7 +41,10 @@ TABLES: Final = ("hardware", "engine", "model")
 _ORIGIN: Final = re.compile(r"\*|([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
 _PORTS: Final = {"http": "80", "https": "443"}
 
-_CUSTOMARY: Final = {"redis_url": "REDIS_URL"}
+_TOKEN: Final = re.compile(r"[!-~]+", re.ASCII)
+"""What can be sent as a token in a header."""
+
+_CUSTOMARY: Final = {"redis_url": "REDIS_URL", "replicate_api_token": "REPLICATE_API_TOKEN"}
 """Variables that others gave a name; our own spelling wins."""
 
 
@@ -69,6 +72,10 @@ class Settings(BaseSettings):
     boot_deadline_s: float = Field(900.0, gt=0, description="Seconds a model may take to boot.")
     durable_writes: bool = Field(
         False, description="Let remote producers create and write streams over HTTP (Durable Streams)."
+    )
+    replicate_api_token: SecretStr | None = Field(
+        None,
+        description="The key to models on Replicate. The list of processes shows it: use REPLICATE_API_TOKEN.",
     )
     abandon_after_s: float = Field(
         30.0, ge=0, description="Seconds a resumable generation goes on with nobody reading it."
@@ -151,6 +158,7 @@ class Settings(BaseSettings):
         "admin_key",
         "key",
         "generation_s",
+        "replicate_api_token",
         "requests_per_minute",
         "tokens_per_minute",
         "concurrent",
@@ -169,6 +177,13 @@ class Settings(BaseSettings):
             for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
                 if name in address.options and not Path(str(address.options[name])).is_file():
                     raise ValueError(f"There is no file {address.options[name]}, which {name} names")
+        return value
+
+    @field_validator("replicate_api_token")
+    @classmethod
+    def _is_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _TOKEN.fullmatch(value.get_secret_value()):
+            raise ValueError("A token is visible letters without blanks; this one holds others")
         return value
 
     @field_validator("origins")

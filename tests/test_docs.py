@@ -86,6 +86,7 @@ def test_the_example_file_holds_every_setting_with_its_default(monkeypatch: pyte
     for name in Settings.model_fields:
         monkeypatch.delenv(f"HEARTH_{name.upper()}", raising=False)
     monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.delenv("REPLICATE_API_TOKEN", raising=False)
     assert load({}, example).model_dump() == Settings.model_construct().model_dump()
 
 

@@ -22,7 +22,7 @@ from gateway.settings import Settings, load, option
 from gateway.suggest import nearest
 
 GROUPS: Final[Mapping[str, Sequence[str]]] = {
-    "what it serves": ("models", "preload", "boot_deadline_s", "durable_writes"),
+    "what it serves": ("models", "preload", "boot_deadline_s", "durable_writes", "replicate_api_token"),
     "where it listens": ("host", "port"),
     "who may ask": ("admin_key", "open_access", "origins", "ticket_s", "state_file", "key"),
     "what each key may use": ("requests_per_minute", "tokens_per_minute", "concurrent"),
@@ -60,6 +60,8 @@ models: NAME=ENGINE:SOURCE?knob=value&knob=value
   openai    a model of a server that speaks OpenAI's protocol: vllm serve, SGLang, TGI, llama.cpp, a hosted API. SOURCE
             is its base URL (http://10.0.0.1:8000/v1), or the name of a table [engine.NAME] of hearth.toml, which may
             hold a key and commands. Knobs: model=its own name of the model, connect_s, health_s, command_s.
+  replicate a model hosted on Replicate, with REPLICATE_API_TOKEN. SOURCE is owner/name, owner/name:version, a
+            version's id, or deployments/owner/name. Knobs: stays_warm_s=60, context_length=8192, url.
   scripted  no model: numbered words by a script, for tests and load tests. No SOURCE. Knobs:
 {knobs}
 

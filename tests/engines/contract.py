@@ -12,7 +12,7 @@ from engines.errors import EngineError
 from tests.engines.asking import ask, begin_and_leave, chat, goes_on_everywhere, said_in, until_idle
 
 
-class EngineContract:
+class AnsweringContract:
     """`engine` is warm, and endless answers come when `max_tokens` is large and `ignore_eos` is set."""
 
     async def test_the_first_chunk_says_how_long_the_prompt_is(self, engine: Engine) -> None:
@@ -30,12 +30,6 @@ class EngineContract:
         assert [answer.finishes(choice) for choice in range(3)] == [["length"]] * 3
         assert answer.tokens == 12
 
-    async def test_every_text_has_its_choices(self, engine: Engine) -> None:
-        prompt = Prompt(texts=("Once upon a time", (5, 6, 7)), parameters={"max_tokens": 2, "n": 2})
-        answer = await ask(engine, prompt)
-        assert sorted({delta.choice for delta in answer.deltas}) == [0, 1, 2, 3]
-        assert all(answer.finishes(choice) == ["length"] for choice in range(4))
-
     async def test_answers_asked_at_once_do_not_cross(self, engine: Engine) -> None:
         prompts = [chat(f"Tell me a story about a {animal}.", max_tokens=12, temperature=0) for animal in ANIMALS]
         alone = [(await ask(engine, prompt)).text() for prompt in prompts]
@@ -46,6 +40,57 @@ class EngineContract:
         for chunks in (0, 1, 3):
             await begin_and_leave(engine, chat("Tell me a story.", max_tokens=1000, ignore_eos=True), chunks)
             await until_idle(engine, 0.25)
+
+    async def test_a_finished_choice_says_nothing_more(self, engine: Engine) -> None:
+        prompt = chat("Tell me a story about a crab.", max_tokens=4, n=3)
+        whole = await ask(engine, prompt)
+        first = [delta for delta in whole.deltas if delta.choice == 0]
+        rest = await ask(engine, prompt, said=said_in(prompt, [*first, *whole.deltas[:1]]))
+        assert {delta.choice for delta in rest.deltas} == {1, 2}
+        nothing = await ask(engine, prompt, said=said_in(prompt, whole.deltas))
+        assert nothing.deltas == []
+        assert engine.running == 0
+
+    async def test_an_answer_that_had_not_begun_begins(self, engine: Engine) -> None:
+        prompt = chat("Tell me a story about a bear.", max_tokens=6, temperature=0)
+        assert (await ask(engine, prompt, said=(Said(),))).text() == (await ask(engine, prompt)).text()
+
+    async def test_a_beat_decodes_a_token(self, engine: Engine) -> None:
+        await engine.beat()
+
+    async def test_metrics_are_text(self, engine: Engine) -> None:
+        assert isinstance(await engine.metrics(), str)
+
+    async def test_a_stopped_engine_refuses_and_starts_again(self, engine: Engine) -> None:
+        stages: list[str] = []
+        await engine.stop()
+        with pytest.raises(EngineError) as refused:
+            await ask(engine, chat("Are you there?"))
+        assert refused.value.code == "engine_died"
+        await engine.start(stages.append)
+        assert stages
+        assert (await ask(engine, chat("Tell me a story.", max_tokens=2))).tokens == 2
+
+    async def test_a_stop_fails_what_still_runs(self, engine: Engine) -> None:
+        answer = engine.generate("cut", chat("Tell me a story.", max_tokens=1000, ignore_eos=True))
+        assert isinstance(await anext(answer), Accepted)
+        await engine.stop()
+        with pytest.raises(EngineError) as failed:
+            async with asyncio.timeout(10):
+                async for _ in answer:
+                    pass
+        assert failed.value.code == "engine_died"
+        await engine.start(lambda stage: None)
+
+
+class EngineContract(AnsweringContract):
+    """What an engine promises besides that has the model at hand: it knows every token, and goes on from any."""
+
+    async def test_every_text_has_its_choices(self, engine: Engine) -> None:
+        prompt = Prompt(texts=("Once upon a time", (5, 6, 7)), parameters={"max_tokens": 2, "n": 2})
+        answer = await ask(engine, prompt)
+        assert sorted({delta.choice for delta in answer.deltas}) == [0, 1, 2, 3]
+        assert all(answer.finishes(choice) == ["length"] for choice in range(4))
 
     async def test_a_prompt_that_does_not_fit_is_refused_before_the_first_chunk(self, engine: Engine) -> None:
         assert engine.traits.context_length
@@ -77,25 +122,11 @@ class EngineContract:
         prompt = Prompt(texts=("Once upon a time", (5, 6, 7)), parameters={"max_tokens": 4, "temperature": 0})
         await goes_on_everywhere(engine, prompt)
 
-    async def test_a_finished_choice_says_nothing_more(self, engine: Engine) -> None:
-        prompt = chat("Tell me a story about a crab.", max_tokens=4, n=3)
-        whole = await ask(engine, prompt)
-        first = [delta for delta in whole.deltas if delta.choice == 0]
-        rest = await ask(engine, prompt, said=said_in(prompt, [*first, *whole.deltas[:1]]))
-        assert {delta.choice for delta in rest.deltas} == {1, 2}
-        nothing = await ask(engine, prompt, said=said_in(prompt, whole.deltas))
-        assert nothing.deltas == []
-        assert engine.running == 0
-
     async def test_an_answer_that_was_as_long_as_asked_ends_at_once(self, engine: Engine) -> None:
         prompt = chat("Tell me a story about a goat.", max_tokens=4, temperature=0)
         (whole,) = said_in(prompt, (await ask(engine, prompt)).deltas)
         unended = msgspec.structs.replace(whole, finished=False)
         assert (await ask(engine, prompt, said=(unended,))).deltas == [Delta(0, finish="length")]
-
-    async def test_an_answer_that_had_not_begun_begins(self, engine: Engine) -> None:
-        prompt = chat("Tell me a story about a bear.", max_tokens=6, temperature=0)
-        assert (await ask(engine, prompt, said=(Said(),))).text() == (await ask(engine, prompt)).text()
 
     async def test_closing_an_answer_that_went_on_frees_the_engine(self, engine: Engine) -> None:
         prompt = chat("Tell me a story.", max_tokens=1000, ignore_eos=True)
@@ -104,33 +135,6 @@ class EngineContract:
         said = msgspec.structs.replace(said, finished=False)
         await begin_and_leave(engine, prompt, 3, (said,))
         await until_idle(engine, 0.25)
-
-    async def test_a_beat_decodes_a_token(self, engine: Engine) -> None:
-        await engine.beat()
-
-    async def test_metrics_are_text(self, engine: Engine) -> None:
-        assert isinstance(await engine.metrics(), str)
-
-    async def test_a_stopped_engine_refuses_and_starts_again(self, engine: Engine) -> None:
-        stages: list[str] = []
-        await engine.stop()
-        with pytest.raises(EngineError) as refused:
-            await ask(engine, chat("Are you there?"))
-        assert refused.value.code == "engine_died"
-        await engine.start(stages.append)
-        assert stages
-        assert (await ask(engine, chat("Tell me a story.", max_tokens=2))).tokens == 2
-
-    async def test_a_stop_fails_what_still_runs(self, engine: Engine) -> None:
-        answer = engine.generate("cut", chat("Tell me a story.", max_tokens=1000, ignore_eos=True))
-        assert isinstance(await anext(answer), Accepted)
-        await engine.stop()
-        with pytest.raises(EngineError) as failed:
-            async with asyncio.timeout(10):
-                async for _ in answer:
-                    pass
-        assert failed.value.code == "engine_died"
-        await engine.start(lambda stage: None)
 
 
 ANIMALS = ("fox", "bear", "whale", "owl", "mouse", "horse", "crab", "goat")

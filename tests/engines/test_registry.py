@@ -14,6 +14,7 @@ from engines.errors import EngineError
         ("campfire=vllm:bundled", ("campfire", "vllm", "bundled", {})),
         ("demo=scripted:?prefill_ms=20&token_ms=5", ("demo", "scripted", "", {"prefill_ms": "20", "token_ms": "5"})),
         ("q=vllm:Qwen/Qwen3-0.6B?max_model_len=8192", ("q", "vllm", "Qwen/Qwen3-0.6B", {"max_model_len": "8192"})),
+        ("ll=replicate:meta/llama-3?url=http://h/v1", ("ll", "replicate", "meta/llama-3", {"url": "http://h/v1"})),
         ("a/b=vllm:/models/x", ("a/b", "vllm", "/models/x", {})),
         ("say=scripted:?answer=Once+upon%20a+time", ("say", "scripted", "", {"answer": "Once upon a time"})),
     ],
@@ -35,7 +36,13 @@ def test_what_names_no_model_is_told_how_to_write_one(written: str) -> None:
 
 @pytest.mark.parametrize(
     "named",
-    [["a=nothing:x"], ["a=vllm:"], ["a=scripted:source"]],
+    [
+        ["a=nothing:x"],
+        ["a=vllm:"],
+        ["a=scripted:source"],
+        ["a=replicate:"],
+        ["a=replicate:llama"],
+    ],
 )
 def test_what_cannot_be_built_is_told(named: list[str]) -> None:
     with pytest.raises(EngineError) as refused:

@@ -16,6 +16,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(variable(name), raising=False)
     monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.delenv("REPLICATE_API_TOKEN", raising=False)
 
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +100,17 @@ def test_a_password_is_in_no_error_and_no_repr(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.undo()
     for given in ({"redis_url": "http://:hunter2@host"}, {"redis_url": "redis://:hunter2#@host"}):
         assert "hunter2" not in refusal(given)
+
+
+def test_the_token_to_replicate_is_read_from_its_own_variable_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load({}).replicate_api_token is None
+    monkeypatch.setenv("REPLICATE_API_TOKEN", "r8_hush")
+    chosen = load({})
+    assert chosen.replicate_api_token and chosen.replicate_api_token.get_secret_value() == "r8_hush"
+    assert "hush" not in repr(chosen)
+    monkeypatch.setenv("REPLICATE_API_TOKEN", "r8 hush")
+    assert refusal().startswith("REPLICATE_API_TOKEN=***: A token is visible letters")
+    assert "hush" not in refusal()
 
 
 def test_every_error_is_told_at_once() -> None:

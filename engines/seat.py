@@ -99,8 +99,6 @@ class Seat:
                 self._booting_since = self._clock()
         self.state, self.stage = state, stage
         self._changed.set()
-        self.alone = True
-        """Whether no other engine is behind its model name."""
         self._changed = asyncio.Event()
         self.on_change()
 

@@ -79,7 +79,7 @@ async def test_a_program_that_serves_runs_from_start_to_stop() -> None:
     assert stages[0] == f"starting 127.0.0.1:{port}"
 
 
-async def test_a_program_that_dies_is_told_with_its_last_words() -> None:
+async def test_a_program_that_dies_is_told_and_its_last_words_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
     async with engine(port, start=server(port)) as mine:
         async with asyncio.timeout(20):
@@ -88,8 +88,9 @@ async def test_a_program_that_dies_is_told_with_its_last_words() -> None:
         with pytest.raises(EngineError):
             await ask(mine, chat("die"))
         reason = await asyncio.wait_for(death, 10)
-    assert "it ended with 3, after saying: up" in reason
-    assert reason.endswith("a last word.")
+    assert reason == "The server ended with 3."
+    assert "it ended with 3, after saying: up" in caplog.text
+    assert "a last word" in caplog.text
 
 
 async def test_a_command_that_fails_fails_the_boot_with_what_it_said() -> None:

@@ -43,23 +43,23 @@ class Program:
         return cls(process)
 
     @property
+    def status(self) -> int | None:
+        """What it ended with; None while it runs."""
+        return self._process.returncode
+
+    @property
     def failed(self) -> bool:
         """Whether it ended, and not well."""
-        return self._process.returncode not in (None, 0)
+        return self.status not in (None, 0)
 
     @property
     def runs(self) -> bool:
         """Whether it has not ended."""
-        return self._process.returncode is None
+        return self.status is None
 
     async def ended(self) -> int:
         """Wait until it ends; its exit status."""
         return await self._process.wait()
-
-    @property
-    def status(self) -> int | None:
-        """What it ended with; None while it runs."""
-        return self._process.returncode
 
     async def story(self) -> str:
         """How it ended, and what it said last: for those who run this server."""
@@ -68,7 +68,7 @@ class Program:
         return f"it ended with {self.status}{f', after saying: {said}' if said else ''}"
 
     async def close(self) -> None:
-        """End it, with all that it began in its session, if it still runs."""
+        """End it if it still runs, and all that it began; what one began that ended well is left to run."""
         if self.runs:
             self._signal(signal.SIGTERM)
             with suppress(TimeoutError):
@@ -77,6 +77,8 @@ class Program:
             # What it began may be left, also where it went itself.
             self._signal(signal.SIGKILL)
             await self._process.wait()
+        elif self.failed:
+            self._signal(signal.SIGKILL)
         self._reading.cancel()
         await asyncio.wait([self._reading])
 

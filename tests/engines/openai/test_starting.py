@@ -101,6 +101,22 @@ async def test_a_command_that_fails_fails_the_boot_with_what_it_said() -> None:
     assert "ended with 3, after saying: no room left" in failed.value.message
 
 
+async def test_what_a_command_that_fails_has_begun_ends_with_it(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    async with engine(free_port(), start=("sh", "-c", f"sleep 1000 & echo $! > {child}; exit 3")) as mine:
+        with pytest.raises(EngineError):
+            await asyncio.wait_for(mine.start(lambda stage: None), 10)
+    await until(lambda: not alive(int(child.read_text())))
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that nobody has buried yet does not."""
+    try:
+        return "(sleep) Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
 async def test_a_command_that_is_not_there_fails_the_boot() -> None:
     async with engine(free_port(), start=("/no/such/program",)) as mine:
         with pytest.raises(EngineError) as failed:

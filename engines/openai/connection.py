@@ -39,6 +39,8 @@ class Connection:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=upstream.connect_s),
             # A stream that is compressed comes in lumps.
             headers={"Accept-Encoding": "identity"},
+            # One caller's answer sets nothing for the next one's.
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
         self._closing = False
         self._responses: set[aiohttp.ClientResponse] = set()

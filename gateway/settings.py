@@ -40,6 +40,8 @@ TABLES: Final = ("hardware", "engine", "model")
 _ORIGIN: Final = re.compile(r"\*|([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
 _PORTS: Final = {"http": "80", "https": "443"}
 
+_VARIABLE: Final = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
 _CUSTOMARY: Final = {"redis_url": "REDIS_URL"}
 """Variables that others gave a name; our own spelling wins."""
 
@@ -264,7 +266,7 @@ def _origin(written: str) -> str:
 def _key(engine: str, written: SecretStr | None) -> SecretStr | None:
     """A key as it is sent: `$NAME` is one that the environment has. Raises ValueError where it has none."""
     key = written.get_secret_value() if written is not None else ""
-    if not key.startswith("$"):
+    if not _VARIABLE.fullmatch(key):
         return written if key else None
     found = os.environ.get(key[1:])
     if not found:

@@ -41,6 +41,7 @@ TABLES: Final = ("hardware", "engine", "model")
 _ORIGIN: Final = re.compile(r"\*|([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
 _PORTS: Final = {"http": "80", "https": "443"}
 
+_VARIABLE: Final = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TOKEN: Final = re.compile(r"[!-~]+", re.ASCII)
 """What can be sent as a token in a header."""
 
@@ -297,7 +298,7 @@ def _origin(written: str) -> str:
 def _key(engine: str, written: SecretStr | None) -> SecretStr | None:
     """A key as it is sent: `$NAME` is one that the environment has. Raises ValueError where it has none."""
     key = written.get_secret_value() if written is not None else ""
-    if not key.startswith("$"):
+    if not _VARIABLE.fullmatch(key):
         return written if key else None
     found = os.environ.get(key[1:])
     if not found:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 from engines.errors import EngineError
 
-_LINES: Final = 30
-_LINE: Final = 500
-"""What is kept of a program's output: its last lines, each up to so many characters."""
+_KEPT: Final = 1000
+"""Bytes that are kept of a program's output: the last ones."""
 _LEAVE_S: Final = 10.0
 """How long a program may take to end after it was asked to."""
 _READ_S: Final = 1.0
@@ -26,7 +24,7 @@ class Program:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._said: deque[str] = deque(maxlen=_LINES)
+        self._said = b""
         self._reading = asyncio.create_task(self._read(), name=f"output of {process.pid}")
 
     @classmethod
@@ -45,27 +43,32 @@ class Program:
         return cls(process)
 
     @property
+    def status(self) -> int | None:
+        """What it ended with; None while it runs."""
+        return self._process.returncode
+
+    @property
     def failed(self) -> bool:
         """Whether it ended, and not well."""
-        return self._process.returncode not in (None, 0)
+        return self.status not in (None, 0)
 
     @property
     def runs(self) -> bool:
         """Whether it has not ended."""
-        return self._process.returncode is None
+        return self.status is None
 
     async def ended(self) -> int:
         """Wait until it ends; its exit status."""
         return await self._process.wait()
 
     async def story(self) -> str:
-        """How it ended, and what it said last."""
+        """How it ended, and what it said last: for those who run this server."""
         await asyncio.wait([self._reading], timeout=_READ_S)
-        said = "\n".join(self._said)
-        return f"it ended with {self._process.returncode}{f', after saying: {said}' if said else ''}"
+        said = self._said.decode(errors="replace").strip()
+        return f"it ended with {self.status}{f', after saying: {said}' if said else ''}"
 
     async def close(self) -> None:
-        """End it, with all that it began in its session, if it still runs."""
+        """End it if it still runs, and all that it began; what one began that ended well is left to run."""
         if self.runs:
             self._signal(signal.SIGTERM)
             with suppress(TimeoutError):
@@ -74,6 +77,8 @@ class Program:
             # What it began may be left, also where it went itself.
             self._signal(signal.SIGKILL)
             await self._process.wait()
+        elif self.failed:
+            self._signal(signal.SIGKILL)
         self._reading.cancel()
         await asyncio.wait([self._reading])
 
@@ -84,8 +89,7 @@ class Program:
     async def _read(self) -> None:
         assert self._process.stdout is not None
         while piece := await self._process.stdout.read(1 << 16):
-            lines = piece.decode(errors="replace").splitlines()
-            self._said.extend(line[:_LINE] for line in lines if line.strip())
+            self._said = (self._said + piece)[-_KEPT:]
 
 
 async def run(words: Sequence[str], seconds: float) -> str | None:

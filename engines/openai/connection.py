@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -38,6 +39,8 @@ class Connection:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=upstream.connect_s),
             # A stream that is compressed comes in lumps.
             headers={"Accept-Encoding": "identity"},
+            # One caller's answer sets nothing for the next one's.
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
         self._closing = False
         self._responses: set[aiohttp.ClientResponse] = set()
@@ -122,7 +125,12 @@ class Connection:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: BaseException) -> EngineError:
-        why = "it took too long" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+        if isinstance(error, TimeoutError):
+            why = "it took too long"
+        elif isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
+            why = os.strerror(error.os_error.errno)
+        else:
+            why = str(error) or type(error).__name__
         return EngineError("engine_unreachable", f"{self.host} cannot be reached: {why}.")
 
 

@@ -49,12 +49,16 @@ _HEEDED: Final = frozenset("add_special_tokens include_stop_str_in_output n stop
 """Parameters that are heeded here."""
 
 
-class _Rest(NamedTuple):
-    """One choice that has more to say; with no job left it is as long as it may be."""
+class _Begun(NamedTuple):
+    """A choice that has more to say: its place among `n`, the tokens before it and of it, and what those say."""
 
     choice: int
-    stops: Stops
-    job: Job | None
+    place: int
+    prompt: tuple[int, ...]
+    said: Said
+    text: str
+    half: bool
+    """Whether it stopped within a character, of which `text` has nothing."""
 
 
 async def go_on(
@@ -64,16 +68,16 @@ async def go_on(
     _check(prompt, said, met)
     asked = _Asked(connection, met, id)
     prompts = await asked.tokens(prompt)
+    n = len(said) // len(prompts)
     unfinished = [(choice, one) for choice, one in enumerate(said) if not one.finished]
-    each = len(said) // len(prompts)
-    texts = await asyncio.gather(*(asked.text(prompts[choice // each], one) for choice, one in unfinished))
+    begun = await asyncio.gather(
+        *(asked.begun(choice, choice % n, prompts[choice // n], one) for choice, one in unfinished)
+    )
+    jobs = [(one, _job(prompt, met, one)) for one in begun]
     yield Accepted(sum(map(len, prompts)))
-    rests = [
-        _rest(prompt, met, choice, choice % each, prompts[choice // each], one, text)
-        for (choice, one), text in zip(unfinished, texts, strict=True)
-    ]
-    if rests:
-        async with aclosing(merged([_say(rest, answer) for rest in rests])) as chunks:
+    if jobs:
+        rests = [_rest(prompt, one, job, asked, answer) for one, job in jobs]
+        async with aclosing(merged(rests)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -130,18 +134,32 @@ class _Asked:
         given = iter(choices)
         return [self._given(next(given)) if isinstance(text, str) else text for text in prompt.texts]
 
-    async def text(self, prompt: tuple[int, ...], said: Said) -> str:
-        """All that the tokens so far say, what was held back of it too."""
-        if not said.tokens:
+    async def begun(self, choice: int, place: int, prompt: tuple[int, ...], said: Said) -> _Begun:
+        """What the tokens of a choice say, what was held back of it too. Raises EngineError `cannot_continue`."""
+        text = await self.text(prompt, said.tokens)
+        clean = text.rstrip(_HALF)
+        if not clean.startswith(said.text):
+            raise _cannot("this upstream reads its tokens differently")
+        return _Begun(choice, place, prompt, said, clean, clean != text)
+
+    async def text(self, prompt: tuple[int, ...], tokens: tuple[int, ...]) -> str:
+        """What these tokens say after that prompt."""
+        if not tokens:
             return ""
         before = prompt[-_CONTEXT:]
-        context, whole = [await self._read(tokens) for tokens in (before, before + said.tokens)]
-        text = whole.removeprefix(context)
-        if text.endswith(_HALF) or not whole.startswith(context):
-            raise _cannot("it stopped within a character")
-        if not text.startswith(said.text):
-            raise _cannot("this upstream reads its tokens differently")
-        return text
+        context, whole = [await self._read(each) for each in (before, before + tokens)]
+        if not whole.startswith(context):
+            raise _cannot("its prompt ends within a character")
+        return whole.removeprefix(context)
+
+    async def needed(
+        self, prompt: tuple[int, ...], before: tuple[int, ...], tokens: tuple[int, ...], stop: str, at: int
+    ) -> tuple[int, ...]:
+        """Those of a chunk's tokens with which the stop string was whole, from that character on: several may come."""
+        for count in range(1, len(tokens)):
+            if (await self.text(prompt, before + tokens[:count])).startswith(stop, at):
+                return tokens[:count]
+        return tokens
 
     async def _read(self, tokens: tuple[int, ...]) -> str:
         told = await self._post(self._connection.root + "/detokenize", {"model": self._model, "tokens": tokens})
@@ -162,36 +180,32 @@ class _Asked:
         return told.prompt_token_ids
 
 
-def _rest(prompt: Prompt, met: Met, choice: int, index: int, tokens: tuple[int, ...], said: Said, text: str) -> _Rest:
-    """How one choice goes on, which is the one of that index among `n`."""
-    asked = prompt.parameters
-    strings = asked.get("stop") or []
-    least = int(asked.get("min_tokens") or 0)
-    included = bool(asked.get("include_stop_str_in_output"))
-    stops = Stops(strings, text, len(said.text), len(said.tokens), least=least, included=included)
-    if len(text) - len(said.text) > max(map(len, strings), default=1) - 1:
+def _job(prompt: Prompt, met: Met, begun: _Begun) -> Job | None:
+    """What to ask for the rest of a choice; None where it is as long as it may be."""
+    asked, said = prompt.parameters, begun.said
+    if len(begun.text) - len(said.text) > max(map(len, asked.get("stop") or ()), default=1) - 1:
         # A parser kept it: what follows would come without that.
         raise _cannot("what was held back of it is lost")
     longest = asked.get("max_tokens")
     if longest is None:
         if met.traits.context_length is None:
             raise _cannot("how long it may be is not known")
-        longest = met.traits.context_length - len(tokens)
+        longest = met.traits.context_length - len(begun.prompt)
     left = int(longest) - len(said.tokens)
     if left <= 0:
-        return _Rest(choice, stops, None)
-    body = _after(prompt, index, said.tokens) | {
+        return None
+    body = _after(prompt, begun.place, said.tokens) | {
         "model": met.manners.model,
-        "prompt": [*tokens, *said.tokens],
+        "prompt": [*begun.prompt, *said.tokens],
         "max_tokens": left,
-        "min_tokens": max(0, least - len(said.tokens)),
+        "min_tokens": max(0, int(asked.get("min_tokens") or 0) - len(said.tokens)),
         "stream": True,
         "return_token_ids": True,
     }
-    return _Rest(choice, stops, Job(TEXT, body, (choice,), int(body.get("logprobs") or 0)))
+    return Job(TEXT, body, (begun.choice,), int(body.get("logprobs") or 0))
 
 
-def _after(prompt: Prompt, index: int, tokens: tuple[int, ...]) -> dict[str, JSON]:
+def _after(prompt: Prompt, place: int, tokens: tuple[int, ...]) -> dict[str, JSON]:
     """The parameters that shape what is left."""
     asked = prompt.parameters
     body = {name: value for name, value in asked.items() if name not in _OF_CHATS and name not in _HEEDED}
@@ -199,7 +213,7 @@ def _after(prompt: Prompt, index: int, tokens: tuple[int, ...]) -> dict[str, JSO
         body["logprobs"] = int(asked.get("top_logprobs") or 0)
     if body.get("seed") is not None:
         # vLLM adds the index itself where it makes `n` answers. A seed that repeats would repeat its chances.
-        body["seed"] += index + len(tokens)
+        body["seed"] += place + len(tokens)
     if penalty := body.get("frequency_penalty"):
         # vLLM counts the tokens of an answer alone, and these are of the prompt now.
         bias = dict(body.get("logit_bias") or {})
@@ -209,18 +223,35 @@ def _after(prompt: Prompt, index: int, tokens: tuple[int, ...]) -> dict[str, JSO
     return body
 
 
-async def _say(rest: _Rest, answer: Answer) -> AsyncGenerator[Chunk]:
-    choice, stops, job = rest
+async def _rest(prompt: Prompt, begun: _Begun, job: Job | None, asked: _Asked, answer: Answer) -> AsyncGenerator[Chunk]:
+    """The rest of one choice. Raises EngineError."""
+    said, half, parameters = begun.said, begun.half, prompt.parameters
+    stops = Stops(
+        parameters.get("stop") or [],
+        begun.text,
+        len(said.text),
+        len(said.tokens),
+        least=int(parameters.get("min_tokens") or 0),
+        included=bool(parameters.get("include_stop_str_in_output")),
+    )
     if job is None:
         text, _ = stops.feed("", 0, ended=True)
-        yield Delta(choice, text, finish="length")
+        yield Delta(begun.choice, text, finish="length")
         return
+    tokens = said.tokens
     async with aclosing(answer(job)) as chunks:
         async for chunk in chunks:
             if not isinstance(chunk, Delta):
                 continue
-            text, stop = stops.feed(chunk.text, len(chunk.tokens), ended=chunk.finish is not None)
+            before, tokens = tokens, tokens + chunk.tokens
+            piece = chunk.text
+            if half and piece:
+                # vLLM cannot tell half a character from the prompt before it, and says all of that.
+                read = await asked.text(begun.prompt, tokens[:-1] if chunk.finish == "stop" else tokens)
+                piece, half = read.rstrip(_HALF)[len(begun.text) :], False
+            text, stop = stops.feed(piece, len(chunk.tokens), ended=chunk.finish is not None)
             if stop is not None:
-                yield msgspec.structs.replace(chunk, text=text, finish="stop", stop=stop)
+                needed = await asked.needed(begun.prompt, before, chunk.tokens, stop, stops.at)
+                yield msgspec.structs.replace(chunk, text=text, tokens=needed, finish="stop", stop=stop)
                 return
             yield msgspec.structs.replace(chunk, text=text)

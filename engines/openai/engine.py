@@ -22,6 +22,7 @@ from engines.openai.starting import Starting
 from engines.openai.upstream import Upstream
 
 _DONE: Final = b"[DONE]"
+_BEAT_S: Final = 60.0
 _LINGER_S: Final = 0.2
 """How long a response may take to end after it said that it has: then its connection serves others."""
 
@@ -110,7 +111,11 @@ class OpenAIEngine:
 
     async def beat(self) -> None:
         connection, met = self._living()
-        await meeting.ask(connection, met.beat)
+        try:
+            async with asyncio.timeout(_BEAT_S):
+                await meeting.ask(connection, met.beat)
+        except TimeoutError:
+            raise EngineError("engine_failed", f"{connection.host} gave no token in {_BEAT_S:.0f} s.") from None
 
     async def metrics(self) -> str:
         connection = self._connection

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import orjson
 from msgspec import Struct
 
 from engines.base import JSON
@@ -117,14 +118,15 @@ def read(data: bytes) -> tuple[Chunk, Strangers]:
 
 def _with_strangers(data: bytes) -> tuple[Chunk, Strangers]:
     try:
-        chunk = msgspec.json.decode(data)
+        # It keeps numbers and depths within what others can write again.
+        chunk = orjson.loads(data)
         answer = _part(chunk, Chunk)
         choices = [
             (_part(choice["delta"], Piece) if choice.get("delta") else {}, _part(choice, Choice))
             for choice in chunk.get("choices") or ()
         ]
         return msgspec.convert(chunk, Chunk), Strangers(answer, choices)
-    except (msgspec.ValidationError, AttributeError, TypeError) as error:
+    except (msgspec.ValidationError, orjson.JSONDecodeError, AttributeError, TypeError) as error:
         raise EngineError("engine_failed", f"The upstream sent what is no chunk of OpenAI's: {error}.") from None
 
 

@@ -42,16 +42,15 @@ class Starting:
                 return await meeting.meet(connection, self._upstream)
             report(f"starting {connection.host}")
             await self._begin(connection)
-        told = ""
+        told = f"waiting for {connection.host}"
+        report(told)
         while True:
             try:
-                if not told:
-                    report(f"asking {connection.host}")
                 return await meeting.meet(connection, self._upstream)
             except EngineError as error:
                 if not self._may_come(error):
                     raise EngineError("boot_failed", error.message) from error
-                if error.message != told:
+                if error.code == "engine_busy" and error.message != told:
                     report(told := error.message)
             if self._program is not None and self._program.failed:
                 story = await self._program.story()
@@ -79,7 +78,9 @@ class Starting:
             await asyncio.Event().wait()
             raise AssertionError
         await program.ended()
-        return f"The server ended: {await program.story()}."
+        # Callers are told of a death, and what a server prints may be none of their business.
+        _log.warning("%s: %s", self._upstream.url, await program.story())
+        return f"The server ended with {program.status}."
 
     def _may_come(self, error: EngineError) -> bool:
         # One that is busy is there. One that is not will not come by itself.

@@ -21,6 +21,8 @@ class Stops:
         self._tokens = tokens
         self._least = least
         self._included = included
+        self.at = 0
+        """Where the stop string that ended it begins."""
         self._held = 0 if included or not strings else max(map(len, strings)) - 1
 
     def feed(self, piece: str, tokens: int, *, ended: bool) -> tuple[str, str | None]:
@@ -41,8 +43,8 @@ class Stops:
         if not found:
             return None
         # Of several that end alike, the one that stands first in the list.
-        end, start, string = min(found, key=lambda each: each[0])
-        self._text = self._text[: end if self._included else start]
+        end, self.at, string = min(found, key=lambda each: each[0])
+        self._text = self._text[: end if self._included else self.at]
         return string
 
     def _give(self, held: int) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engines.base import TokenLogprob
+from engines.base import Extra, TokenLogprob
 from gateway.events import Delta, Event, Progress, decode, encode, is_terminal, weight
 from tests.gateway.log.contract import CANCELED, FAILED, FINISHED, SAID
 
@@ -27,6 +27,7 @@ deltas = st.builds(
     letters,
     st.lists(st.dictionaries(letters, json, max_size=2), max_size=2).map(tuple),
     st.lists(st.builds(TokenLogprob, letters, st.floats(allow_nan=False)), max_size=2).map(tuple),
+    st.none() | st.builds(Extra, *[st.dictionaries(letters, json, max_size=2)] * 3),
 )
 
 

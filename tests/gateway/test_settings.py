@@ -152,6 +152,40 @@ def test_hardware_that_has_no_price_is_answered_with_a_guess() -> None:
     assert load({}).model["demo"].hardware == "h100"
 
 
+def written(*lines: str) -> None:
+    Path("hearth.toml").write_text("\n".join(["[engine.box]", *lines]))
+
+
+def test_an_engine_elsewhere_is_a_table_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOX_KEY", "sk-of-the-box")
+    written('url = "http://box:1/v1"', 'key = "$BOX_KEY"', "start = \"serve 'my model'\"", 'stop = ["kill", "-9"]')
+    upstream = load({}).upstreams["box"]
+    assert (upstream.url, upstream.key, upstream.connect_s) == ("http://box:1/v1", "sk-of-the-box", 5.0)
+    assert (upstream.start, upstream.stop) == (("serve", "my model"), ("kill", "-9"))
+    assert "sk-of-the-box" not in repr(load({}))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('key = "$NOT_THERE"', "[engine.box] names the key $NOT_THERE, which the environment does not have."),
+        ('uri = "x"', "[engine.box] has no line 'uri' (did you mean 'url'?)."),
+        ("connect_s = 0", "[engine.box] connect_s = ***: input should be greater than 0."),
+        ('start = "serve \'sk-secret"', "[engine.box] start = ***: value error, No closing quotation."),
+        ('start = ["serve", {sk-secret = 3}]', "[engine.box] start.1 = ***: input should be a valid string."),
+        ("key = [3]", "[engine.box] key = ***: input should be a valid string."),
+    ],
+)
+def test_an_engine_elsewhere_that_cannot_be_is_told_and_no_secret_with_it(line: str, told: str) -> None:
+    written('url = "http://box:1/v1"', line)
+    assert refusal() == f"hearth.toml: {told}"
+
+
+def test_an_engine_elsewhere_needs_an_address() -> None:
+    written('key = "sk-secret"')
+    assert refusal() == "hearth.toml: [engine.box] url = ***: field required."
+
+
 def test_a_file_that_is_no_toml_or_not_there_is_refused() -> None:
     Path("hearth.toml").write_text("port 8000")
     assert refusal().startswith("hearth.toml is not valid TOML: ") and "line 1" in refusal()

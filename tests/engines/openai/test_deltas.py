@@ -125,6 +125,11 @@ def test_fields_without_a_name_are_kept_where_they_stood() -> None:
     ]
 
 
+def test_a_number_that_nobody_can_write_again_is_rounded() -> None:
+    *_, last = read(event(said("a", "stop"), odd=10**30))
+    assert isinstance(last, Delta) and last.extra == Extra({}, {}, {"odd": 1e30})
+
+
 @pytest.mark.parametrize(("told", "finish"), [("eos_token", "stop"), ("function_call", "tool_calls"), ("odd", "stop")])
 def test_ends_are_known_by_all_their_names(told: str, finish: str) -> None:
     *_, last = read(event(said("a", told)))
@@ -143,6 +148,7 @@ def test_ends_are_known_by_all_their_names(told: str, finish: str) -> None:
         ([b'data: {"choices": 3}'], "engine_failed"),
         ([b'data: {"choices": [{"delta": "a", "index": 0}]}'], "engine_failed"),
         ([b'data: {"choices": [[]]}'], "engine_failed"),
+        ([b'data: {"odd": ' + b"[" * 5000 + b"]" * 5000 + b"}"], "engine_failed"),
         ([b"data: \xff\xfe"], "engine_failed"),
         ([b'data: {"choices": [{"delta": {"content": "\xff"}}]}'], "engine_failed"),
     ],

@@ -88,7 +88,7 @@ async def test_one_that_is_there_already_is_not_started_again(fake: Fake) -> Non
         await mine.beat()
 
 
-async def test_a_program_that_dies_is_told_with_its_last_words() -> None:
+async def test_a_program_that_dies_is_told_and_its_last_words_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
     async with engine(port, start=server(port)) as mine:
         async with asyncio.timeout(20):
@@ -97,8 +97,9 @@ async def test_a_program_that_dies_is_told_with_its_last_words() -> None:
         with pytest.raises(EngineError):
             await ask(mine, chat("die"))
         reason = await asyncio.wait_for(death, 10)
-    assert "it ended with 3, after saying: up" in reason
-    assert reason.endswith("a last word.")
+    assert reason == "The server ended with 3."
+    assert "it ended with 3, after saying: up" in caplog.text
+    assert "a last word" in caplog.text
 
 
 async def test_a_command_that_fails_fails_the_boot_with_what_it_said() -> None:
@@ -107,6 +108,22 @@ async def test_a_command_that_fails_fails_the_boot_with_what_it_said() -> None:
             await asyncio.wait_for(mine.start(lambda stage: None), 10)
     assert failed.value.code == "boot_failed"
     assert "ended with 3, after saying: no room left" in failed.value.message
+
+
+async def test_what_a_command_that_fails_has_begun_ends_with_it(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    async with engine(free_port(), start=("sh", "-c", f"sleep 1000 & echo $! > {child}; exit 3")) as mine:
+        with pytest.raises(EngineError):
+            await asyncio.wait_for(mine.start(lambda stage: None), 10)
+    await until(lambda: not alive(int(child.read_text())))
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that nobody has buried yet does not."""
+    try:
+        return "(sleep) Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
 
 
 async def test_a_command_that_is_not_there_fails_the_boot() -> None:

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from engines import registry
-from engines.base import Delta, Engine, Prompt, Said
+from engines.base import UNTOLD, Delta, Engine, Prompt, Said
 from engines.errors import EngineError
 from engines.vllm.hosting import BUNDLED
 from tests.engines.asking import Answer, ask, chat, ends, goes_on_everywhere, said_in
@@ -190,6 +190,10 @@ async def test_what_vllm_would_forget_is_refused_once_it_was_begun(vllm: Engine,
     assert await refused(vllm, prompt, msgspec.structs.replace(begun, finished=False)) == "cannot_continue"
     assert (await ask(vllm, prompt, said=(Said(),))).text() == whole.text()
     assert vllm.running == 0
+
+
+async def test_tokens_that_were_not_told_are_refused(vllm: Engine) -> None:
+    assert await refused(vllm, greedy(FOX), Said(tokens=(UNTOLD,) * 3, text="Once upon a")) == "cannot_continue"
 
 
 async def test_tokens_that_say_something_else_are_refused(vllm: Engine) -> None:

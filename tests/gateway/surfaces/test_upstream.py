@@ -85,6 +85,18 @@ async def test_fields_without_a_name_here_stand_in_the_chunks_where_they_stood(h
         assert chunks[-1]["choices"][0]["native_finish_reason"] == "end_turn"
 
 
+async def test_a_completions_fields_stand_where_they_stood_too(fake: Fake, http: httpx.AsyncClient) -> None:
+    pieces = [{"index": 0, "text": "One", "odd": 1}, {"index": 0, "text": " two", "finish_reason": "stop"}]
+    fake.answer = Answer([*(event(piece, provider="P") for piece in pieces), DONE])
+    asked = {"model": "far", "prompt": "hi", "max_tokens": 9}
+    body = (await http.post("/v1/completions", json=asked)).json()
+    assert (body["provider"], body["choices"][0]["text"], body["choices"][0]["odd"]) == ("P", "One two", 1)
+    stream = await http.post("/v1/completions", json={**asked, "stream": True})
+    first, last = [json.loads(line[6:]) for line in stream.text.splitlines() if line.startswith("data: {")]
+    assert (first["provider"], first["choices"][0]["odd"]) == ("P", 1)
+    assert "provider" not in last and "odd" not in last["choices"][0]
+
+
 async def test_what_nobody_here_knows_is_asked_as_it_came(fake: Fake, http: httpx.AsyncClient) -> None:
     await http.post(PATH, json={**CHAT, "mirostat": 2})
     assert fake.asked[-1].body["mirostat"] == 2

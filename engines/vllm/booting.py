@@ -12,7 +12,6 @@ from vllm.entrypoints.launchers.cli_args import (
     resolve_default_chat_template_kwargs,
     validate_parsed_serve_args,
 )
-from vllm.model_executor.models import registry as model_registry
 from vllm.platforms import current_platform
 from vllm.renderers.chat_utils import load_chat_template
 from vllm.renderers.online_renderer import OnlineRenderer
@@ -20,6 +19,7 @@ from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm.v1.engine.async_llm import AsyncLLM
 
 from engines.errors import EngineError
+from engines.vllm import shortcuts
 
 _CPU_KV_BYTES = str(1 << 30)
 
@@ -58,9 +58,7 @@ def parse(name: str, source: str, knobs: Mapping[str, str]) -> Any:
 def boot(arguments: Any, report: Callable[[str], None]) -> AsyncLLM:
     """The engine those arguments describe, its weights loaded. Raises whatever vLLM does."""
     if current_platform.is_cpu():
-        # To keep CUDA out of this process, vLLM looks at a model's class in another, which imports everything again:
-        # eight seconds, the first time a user boots. Here is no CUDA.
-        vars(model_registry)["_run_in_subprocess"] = lambda inspect: inspect()
+        shortcuts.take()
     config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
     if current_platform.is_cpu():
         # Making the configuration sets `spawn`, and a spawned engine core would import everything again. Nothing that

@@ -20,6 +20,7 @@ from vllm.v1.engine.async_llm import AsyncLLM
 
 from engines.errors import EngineError
 from engines.vllm import shortcuts
+from engines.vllm.telling import tell_stages
 
 _CPU_KV_BYTES = str(1 << 30)
 
@@ -64,7 +65,8 @@ def boot(arguments: Any, report: Callable[[str], None]) -> AsyncLLM:
         # Making the configuration sets `spawn`, and a spawned engine core would import everything again. Nothing that
         # forbids a fork has begun yet: no thread, no event loop, no torch operation.
         os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
-    report("loading the weights")
+    report("starting the engine core")
+    tell_stages(report)
     return AsyncLLM.from_vllm_config(config, disable_log_stats=False)
 
 

@@ -5,22 +5,27 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable
 
 from engines.base import Chunk, Delta, Embeddings, Prompt, Report, Said, Traits
 from engines.errors import EngineError
 from engines.vllm import wire
 from engines.vllm.hosting import Hosting
 from engines.vllm.link import Lane, Link
+from engines.vllm.stages import Stage, Stages
 
 
 class VllmEngine:
     """One model on vLLM, in a host process."""
 
-    def __init__(self, hosting: Hosting) -> None:
+    def __init__(self, hosting: Hosting, clock: Callable[[], float] = time.monotonic) -> None:
         self._hosting = hosting
+        self._clock = clock
         self._link: Link | None = None
         self._traits = Traits()
+        self.stages: list[Stage] = []
+        """The stages of the boot that is under way or was the last, each with its seconds."""
 
     @property
     def traits(self) -> Traits:
@@ -36,15 +41,18 @@ class VllmEngine:
         return self._hosting.pid
 
     async def start(self, report: Report) -> None:
-        link = self._link = Link(report)
+        stages = Stages(report, self._clock)
+        self.stages = stages.taken
+        link = self._link = Link(stages.begin)
         try:
             with tempfile.TemporaryDirectory(prefix="hearth-", dir=_short_folder()) as folder:
-                ready = await self._meet(link, os.path.join(folder, "host"), report)
+                ready = await self._meet(link, os.path.join(folder, "host"), stages.begin)
         except OSError as error:
             raise EngineError(
                 "boot_failed",
                 f"The socket to the engine could not be made: {error}. Set TMPDIR to a folder with room to write in.",
             ) from error
+        stages.end()
         self._traits = Traits(
             context_length=ready.context_length,
             parameters=ready.parameters,

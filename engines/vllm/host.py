@@ -80,8 +80,9 @@ async def _serve(engine: AsyncLLM, arguments: Any, knobs: Mapping[str, str], lin
     guests = Guests(lambda number: Host(engine, rendering, continuing, embedding, guests, number))
     link.setblocking(False)
     owner = await guests.seat(link)
-    owner.say(wire.Progress("decoding a first token" if embedding is None else "computing a first vector"))
+    owner.say(wire.Progress("warming up the chat template"))
     made.warmup()
+    owner.say(wire.Progress("decoding a first token" if embedding is None else "computing a first vector"))
     await owner.warm()
     # Its front end reads environment variables for every token; from here on none of them changes.
     enable_envs_cache()

@@ -93,12 +93,15 @@ def _scripted(model: ModelSource, shared: _Shared) -> Engine:
 def _vllm(model: ModelSource, shared: _Shared) -> Engine:
     from engines.vllm.engine import VllmEngine
     from engines.vllm.hosting import OwnHost
+    from engines.vllm.resting import split
 
     if not model.source:
         raise EngineError("bad_model_source", f"{model.name}=vllm: wants a folder, a model's name, or `bundled`.")
+    level, knobs = split(model.name, model.knobs)
     if shared.elsewhere is not None:
+        # Whether it sleeps is the business of whoever keeps the host.
         return VllmEngine(shared.elsewhere(model.name))
-    return VllmEngine(OwnHost(shared.nest, model.name, model.source, model.knobs))
+    return VllmEngine(OwnHost(shared.nest, model.name, model.source, knobs, sleeps=level is not None), level)
 
 
 _MAKERS: Final[Mapping[str, Callable[[ModelSource, _Shared], Engine]]] = {"vllm": _vllm, "scripted": _scripted}

@@ -25,8 +25,14 @@ from engines.vllm.telling import tell_stages
 _CPU_KV_BYTES = str(1 << 30)
 
 
-def parse(name: str, source: str, knobs: Mapping[str, str]) -> Any:
+def parse(name: str, source: str, knobs: Mapping[str, str], sleeps: bool = False) -> Any:
     """The knobs as `vllm serve` would read them. Raises EngineError `bad_model_source`."""
+    if sleeps and not current_platform.is_sleep_mode_available():
+        raise EngineError(
+            "bad_model_source",
+            f"rest=sleep: vLLM cannot sleep on this platform ({current_platform.device_name}). Write rest=stop, or "
+            "leave it out: the engine then ends while it is cold.",
+        )
     parser = make_arg_parser(FlexibleArgumentParser(exit_on_error=False))
 
     def refuse(message: str) -> None:
@@ -34,7 +40,7 @@ def parse(name: str, source: str, knobs: Mapping[str, str]) -> Any:
 
     parser.error = refuse
     words = ["--model", source, "--served-model-name", name]
-    knobs = {"use_tqdm_on_load": "false", **knobs}
+    knobs = {"use_tqdm_on_load": "false", **({"enable_sleep_mode": "true"} if sleeps else {}), **knobs}
     if current_platform.is_cpu():
         # Compiling and one more process cost a small machine more than they give it.
         knobs = {

@@ -29,7 +29,7 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from engines.base import Accepted, Delta, Prompt
 from engines.errors import EngineError
-from engines.vllm import wire
+from engines.vllm import resting, wire
 from engines.vllm.booting import boot, parse, renderer
 from engines.vllm.continuing import Continuing
 from engines.vllm.deltas import Deltas
@@ -42,14 +42,14 @@ _BEHIND_THE_CORE = 5
 _UNREAD_BYTES = 64 << 20
 
 
-def run(path: str, name: str, source: str, knobs: Mapping[str, str]) -> int:
+def run(path: str, name: str, source: str, knobs: Mapping[str, str], sleeps: bool) -> int:
     """Boot vLLM, serve the gateway at that socket, and return the exit status."""
     link = socket.socket(socket.AF_UNIX)
     link.connect(path)
     last_words = link.dup()
     try:
         link.sendall(wire.pack(wire.Progress("reading the model's configuration")))
-        arguments = parse(name, source, knobs)
+        arguments = parse(name, source, knobs, sleeps)
         engine = boot(arguments, lambda stage: link.sendall(wire.pack(wire.Progress(stage))))
         if current_platform.is_cpu():
             # The engine core computes on the same cores, and everybody waits for it: its step comes first.
@@ -176,6 +176,8 @@ class Host(asyncio.Protocol):
                     self.say(wire.Metrics(text))
                 case wire.Greet():
                     self._spawn(self._guests.greet(message.path))
+                case wire.Sleep() | wire.Wake():
+                    self._spawn(self._settle(message))
                 case wire.Stop():
                     self._guests.over.set()
 
@@ -194,6 +196,20 @@ class Host(asyncio.Protocol):
         job = rendered.jobs[0]
         async for _ in self._engine.generate(job.engine_input, job.sampling, "warm"):
             pass
+
+    async def _settle(self, message: wire.Sleep | wire.Wake) -> None:
+        fault = None
+        try:
+            if isinstance(message, wire.Sleep):
+                await resting.sleep(self._engine, message.level)
+            else:
+                await resting.wake(self._engine, message.level)
+                await self.warm()
+        except Exception as error:  # noqa: BLE001
+            # An engine that cannot do this is ended by its owner, who is told why; the log has the rest.
+            traceback.print_exc()
+            fault = _sentence(error)
+        self.say(wire.Settled(fault))
 
     def _spawn(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = self._loop.create_task(work)

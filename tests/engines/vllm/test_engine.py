@@ -342,3 +342,13 @@ async def test_defaults_spelled_out_are_taken_and_change_nothing(vllm: VllmEngin
     bare = chat("Tell me a story.", **plain) if kind == "chat" else Prompt(texts=("Once",), parameters=plain)
     spelled = Prompt(messages=bare.messages, texts=bare.texts, parameters=vllm.traits.defaults(bare) | plain)
     assert (await ask(vllm, spelled)).text() == (await ask(vllm, bare)).text()
+
+
+async def test_a_platform_that_cannot_sleep_is_told_with_what_to_write_instead() -> None:
+    engine = registry.build([registry.parse("odd=vllm:bundled?rest=sleep")])["odd"]
+    with pytest.raises(EngineError) as refused:
+        await engine.start(lambda stage: None)
+    await engine.close()
+    assert refused.value.code == "bad_model_source"
+    assert "rest=stop" in refused.value.message
+    assert "cpu" in refused.value.message

@@ -47,12 +47,15 @@ def parse(written: str) -> ModelSource:
     return ModelSource(name, engine, source, knobs)
 
 
-def build(models: Iterable[ModelSource], elsewhere: Callable[[str], Hosting] | None = None) -> dict[str, Engine]:
+def build(
+    models: Iterable[ModelSource], elsewhere: Callable[[str], Hosting] | None = None, keep_vllm: bool = True
+) -> dict[str, Engine]:
     """The engines of one server by model name, none of them started. Raises EngineError `bad_model_source`.
 
-    `elsewhere` gives a model the way to a host that another process keeps; else the server keeps its own.
+    `elsewhere` gives a model the way to a host that another process keeps; else the server keeps its own. With
+    `keep_vllm` it also keeps the process that has imported vLLM, while all models are cold.
     """
-    shared = _Shared(elsewhere)
+    shared = _Shared(elsewhere, keep_vllm)
     engines: dict[str, Engine] = {}
     for model in models:
         if model.name in engines:
@@ -68,14 +71,15 @@ def build(models: Iterable[ModelSource], elsewhere: Callable[[str], Hosting] | N
 class _Shared:
     """What the engines of one server have in common."""
 
-    def __init__(self, elsewhere: Callable[[str], Hosting] | None) -> None:
+    def __init__(self, elsewhere: Callable[[str], Hosting] | None, keep_vllm: bool) -> None:
         self.elsewhere = elsewhere
+        self._keep_vllm = keep_vllm
 
     @cached_property
     def nest(self) -> Nest:
         from engines.vllm.nest import Nest
 
-        return Nest()
+        return Nest(self._keep_vllm)
 
 
 # A backend is imported when it is named, not before: each brings what the others do not need.

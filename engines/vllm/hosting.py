@@ -62,6 +62,12 @@ class OwnHost:
         gone.add_done_callback(lambda ended: link.end(_obituary(ended.result())))
 
     async def part(self, link: Link) -> None:
+        try:
+            await self._bury(link)
+        finally:
+            await self._nest.rest()
+
+    async def _bury(self, link: Link) -> None:
         link.say(wire.Stop())
         pid, self.pid = self.pid, None
         if pid is None:

@@ -47,7 +47,8 @@ class Supervisor:
     ) -> None:
         self._redis = redis
         sources = [registry.parse(written) for written in settings.models]
-        engines = {name: engine for name, engine in registry.build(sources).items() if isinstance(engine, VllmEngine)}
+        built = registry.build(sources, keep_vllm=settings.keep_vllm)
+        engines = {name: engine for name, engine in built.items() if isinstance(engine, VllmEngine)}
         self._models = [source.name for source in sources]
         self._pool = Pool(engines, time.monotonic, settings.boot_deadline_s)
         self._broker = Broker(self._pool, engines, time.monotonic)

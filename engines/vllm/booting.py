@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.launchers.cli_args import (
@@ -18,11 +19,15 @@ from vllm.renderers.online_renderer import OnlineRenderer
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 from vllm.v1.engine.async_llm import AsyncLLM
 
+from engines.base import Report
 from engines.errors import EngineError
 from engines.vllm import shortcuts
-from engines.vllm.telling import tell_stages
+from engines.vllm.faults import sentence
+from engines.vllm.telling import Fail, tell
 
 _CPU_KV_BYTES = str(1 << 30)
+_SEVERAL = {"tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"}
+"""Knobs that may want more than one process."""
 
 
 def parse(name: str, source: str, knobs: Mapping[str, str], sleeps: bool = False) -> Any:
@@ -35,7 +40,7 @@ def parse(name: str, source: str, knobs: Mapping[str, str], sleeps: bool = False
         )
     parser = make_arg_parser(FlexibleArgumentParser(exit_on_error=False))
 
-    def refuse(message: str) -> None:
+    def refuse(message: str) -> NoReturn:
         raise EngineError("bad_model_source", f"vLLM does not take these knobs: {message}.")
 
     parser.error = refuse
@@ -45,7 +50,9 @@ def parse(name: str, source: str, knobs: Mapping[str, str], sleeps: bool = False
         # Compiling and one more process cost a small machine more than they give it.
         knobs = {
             "enforce_eager": "true",
-            "distributed_executor_backend": "uni",
+            **(
+                {} if _SEVERAL & {knob.replace("-", "_") for knob in knobs} else {"distributed_executor_backend": "uni"}
+            ),
             "kv_cache_memory_bytes": _CPU_KV_BYTES,
             **knobs,
         }
@@ -57,13 +64,19 @@ def parse(name: str, source: str, knobs: Mapping[str, str], sleeps: bool = False
             words.append(f"--no-{flag}")
         else:
             words += [f"--{flag}", value]
-    arguments = parser.parse_args(words)
-    validate_parsed_serve_args(arguments)
+    try:
+        arguments = parser.parse_args(words)
+        validate_parsed_serve_args(arguments)
+    except (argparse.ArgumentError, TypeError, ValueError) as error:
+        refuse(sentence(error, source).rstrip("."))
     return arguments
 
 
-def boot(arguments: Any, report: Callable[[str], None]) -> AsyncLLM:
-    """The engine those arguments describe, its weights loaded. Raises whatever vLLM does."""
+def boot(arguments: Any, report: Report, fail: Fail) -> AsyncLLM:
+    """The engine those arguments describe, its weights loaded. Raises whatever vLLM does.
+
+    What kept the engine core from it is given to `fail` before.
+    """
     if current_platform.is_cpu():
         shortcuts.take()
     config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
@@ -72,7 +85,7 @@ def boot(arguments: Any, report: Callable[[str], None]) -> AsyncLLM:
         # forbids a fork has begun yet: no thread, no event loop, no torch operation.
         os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
     report("starting the engine core")
-    tell_stages(report)
+    tell(report, fail)
     return AsyncLLM.from_vllm_config(config, disable_log_stats=False)
 
 

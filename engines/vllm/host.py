@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import prometheus_client
-import pydantic
 import uvloop
 from vllm.envs import enable_envs_cache
 from vllm.outputs import RequestOutput
@@ -34,6 +33,7 @@ from engines.vllm.booting import boot, parse, renderer
 from engines.vllm.continuing import Continuing
 from engines.vllm.deltas import Deltas
 from engines.vllm.embedding import Embedding
+from engines.vllm.faults import first_line, sentence
 from engines.vllm.guests import OWNER, Guests
 from engines.vllm.rendering import REFUSALS, Job, Rendering, parameters, refusal
 from engines.vllm.version import version_of
@@ -47,10 +47,20 @@ def run(path: str, name: str, source: str, knobs: Mapping[str, str], sleeps: boo
     link = socket.socket(socket.AF_UNIX)
     link.connect(path)
     last_words = link.dup()
+
+    def report(stage: str) -> None:
+        link.sendall(wire.pack(wire.Progress(stage)))
+
+    def fail(error: Exception) -> None:
+        told = error if isinstance(error, EngineError) else EngineError("boot_failed", sentence(error, source))
+        # The first one counts: what follows are its consequences, and nobody may be listening to them.
+        with contextlib.suppress(OSError):
+            last_words.sendall(wire.pack(wire.Died(told.code, told.message)))
+
     try:
-        link.sendall(wire.pack(wire.Progress("reading the model's configuration")))
+        report("reading the model's configuration")
         arguments = parse(name, source, knobs, sleeps)
-        engine = boot(arguments, lambda stage: link.sendall(wire.pack(wire.Progress(stage))))
+        engine = boot(arguments, report, fail)
         if current_platform.is_cpu():
             # The engine core computes on the same cores, and everybody waits for it: its step comes first.
             os.nice(_BEHIND_THE_CORE)
@@ -59,17 +69,10 @@ def run(path: str, name: str, source: str, knobs: Mapping[str, str], sleeps: boo
         return 0
     except Exception as error:  # noqa: BLE001
         # The border of the process: whatever broke, the gateway is told in one sentence, and the log has the rest.
-        told = error if isinstance(error, EngineError) else EngineError("boot_failed", _sentence(error))
-        if told is not error:
+        if not isinstance(error, EngineError):
             traceback.print_exc()
-        with contextlib.suppress(OSError):
-            last_words.sendall(wire.pack(wire.Died(told.code, told.message)))
+        fail(error)
         return 1
-
-
-def _sentence(error: Exception) -> str:
-    text = error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
 
 
 async def _serve(engine: AsyncLLM, arguments: Any, knobs: Mapping[str, str], link: socket.socket) -> None:
@@ -208,7 +211,7 @@ class Host(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001
             # An engine that cannot do this is ended by its owner, who is told why; the log has the rest.
             traceback.print_exc()
-            fault = _sentence(error)
+            fault = first_line(error)
         self.say(wire.Settled(fault))
 
     def _spawn(self, work: Any) -> asyncio.Task[None]:
@@ -228,7 +231,7 @@ class Host(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001
             # One prompt must not take the host along, whatever it met inside vLLM.
             traceback.print_exc()
-            self._fail(number, EngineError("engine_failed", _sentence(error)))
+            self._fail(number, EngineError("engine_failed", first_line(error)))
 
     async def _start(self, asked: wire.Start) -> None:
         number, lane = asked.lane, self._lanes[asked.lane]
@@ -291,7 +294,7 @@ class Host(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001
             # A parser that chokes on what the model said must not stop the other lanes.
             traceback.print_exc()
-            self._fail(number, EngineError("engine_failed", _sentence(error)))
+            self._fail(number, EngineError("engine_failed", first_line(error)))
 
     def _give(self, number: int, chunk: Accepted | Delta) -> None:
         if not self._chunks:

@@ -71,6 +71,7 @@ async def test_the_stages_of_a_boot_add_up_to_it(engine: VllmEngine) -> None:
     assert told[2:] == [
         "reading the model's configuration",
         "starting the engine core",
+        "preparing the worker",
         "preparing the device",
         "loading the weights",
         "measuring the memory",

@@ -140,24 +140,6 @@ async def test_a_tool_is_called_by_name_with_arguments_that_fit(engines: dict[st
     assert len(answer.finishes()) == 1
 
 
-async def test_a_knob_that_vllm_does_not_know_is_told(engines: dict[str, Engine]) -> None:
-    engine = registry.build([registry.parse("odd=vllm:bundled?max_modle_len=5")])["odd"]
-    with pytest.raises(EngineError) as refused:
-        await engine.start(lambda stage: None)
-    await engine.close()
-    assert refused.value.code == "bad_model_source"
-    assert "max-modle-len" in refused.value.message
-
-
-async def test_a_folder_without_a_model_is_told(engines: dict[str, Engine], tmp_path: Path) -> None:
-    engine = registry.build([registry.parse(f"odd=vllm:{tmp_path}")])["odd"]
-    with pytest.raises(EngineError) as refused:
-        await engine.start(lambda stage: None)
-    await engine.close()
-    assert refused.value.code == "boot_failed"
-    assert str(tmp_path) in refused.value.message
-
-
 async def test_a_socket_that_cannot_be_made_is_told(
     vllm: VllmEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -342,13 +324,3 @@ async def test_defaults_spelled_out_are_taken_and_change_nothing(vllm: VllmEngin
     bare = chat("Tell me a story.", **plain) if kind == "chat" else Prompt(texts=("Once",), parameters=plain)
     spelled = Prompt(messages=bare.messages, texts=bare.texts, parameters=vllm.traits.defaults(bare) | plain)
     assert (await ask(vllm, spelled)).text() == (await ask(vllm, bare)).text()
-
-
-async def test_a_platform_that_cannot_sleep_is_told_with_what_to_write_instead() -> None:
-    engine = registry.build([registry.parse("odd=vllm:bundled?rest=sleep")])["odd"]
-    with pytest.raises(EngineError) as refused:
-        await engine.start(lambda stage: None)
-    await engine.close()
-    assert refused.value.code == "bad_model_source"
-    assert "rest=stop" in refused.value.message
-    assert "cpu" in refused.value.message

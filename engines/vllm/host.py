@@ -1,8 +1,8 @@
 """The engine host: the process that holds vLLM's async engine and speaks with gateways over Unix sockets.
 
-What leans on vLLM's insides stands here, in `booting` and in `continuing`; vLLM is pinned, and tests/engines/vllm runs
-each of them. Here it is the collector that `add_request` returns: its `put` is replaced, so that outputs are pushed,
-one batch for each step of the engine, with no task for each request.
+What leans on vLLM's insides stands here, in `booting`, `shortcuts`, `telling` and `continuing`; vLLM is pinned, and
+tests/engines/vllm runs each of them. Here it is the collector that `add_request` returns: its `put` is replaced, so
+that outputs are pushed, one batch for each step of the engine, with no task for each request.
 """
 
 from __future__ import annotations

@@ -204,7 +204,7 @@ class Host(asyncio.Protocol):
         fault = None
         try:
             if isinstance(message, wire.Sleep):
-                await resting.sleep(self._engine, message.level)
+                await resting.put_to_sleep(self._engine, message.level)
             else:
                 await resting.wake(self._engine, message.level)
                 await self.warm()

@@ -31,7 +31,7 @@ def split(model: str, knobs: Knobs) -> tuple[Level | None, Knobs]:
     return _LEVELS[level or "1"], others
 
 
-async def sleep(engine: Any, level: Level) -> None:
+async def put_to_sleep(engine: Any, level: Level) -> None:
     """Give the GPU's memory back. `engine` is vLLM's asynchronous one, which raises whatever it does."""
     await engine.sleep(level)
 

@@ -191,14 +191,14 @@ class PlayedVllm:
 
 async def test_weights_that_were_let_go_are_read_before_the_kv_cache_takes_its_room() -> None:
     vllm = PlayedVllm()
-    await resting.sleep(vllm, 2)
+    await resting.put_to_sleep(vllm, 2)
     await resting.wake(vllm, 2)
     assert vllm.asked == [("sleep", 2), ("wake_up", ["weights"]), "reload_weights", ("wake_up", ["kv_cache"])]
 
 
 async def test_weights_that_were_kept_wake_with_the_rest() -> None:
     vllm = PlayedVllm()
-    await resting.sleep(vllm, 1)
+    await resting.put_to_sleep(vllm, 1)
     await resting.wake(vllm, 1)
     assert vllm.asked == [("sleep", 1), ("wake_up", None)]
 

@@ -48,14 +48,10 @@ def parse(name: str, source: str, knobs: Mapping[str, str], sleeps: bool = False
     knobs = {"use_tqdm_on_load": "false", **({"enable_sleep_mode": "true"} if sleeps else {}), **knobs}
     if current_platform.is_cpu():
         # Compiling and one more process cost a small machine more than they give it.
-        knobs = {
-            "enforce_eager": "true",
-            **(
-                {} if _SEVERAL & {knob.replace("-", "_") for knob in knobs} else {"distributed_executor_backend": "uni"}
-            ),
-            "kv_cache_memory_bytes": _CPU_KV_BYTES,
-            **knobs,
-        }
+        lean = {"enforce_eager": "true", "kv_cache_memory_bytes": _CPU_KV_BYTES}
+        if not _SEVERAL & {knob.replace("-", "_") for knob in knobs}:
+            lean["distributed_executor_backend"] = "uni"
+        knobs = {**lean, **knobs}
     for knob, value in knobs.items():
         flag = knob.replace("_", "-")
         if value in ("", "true"):

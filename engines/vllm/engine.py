@@ -110,6 +110,8 @@ class VllmEngine:
 
     async def _sleep(self, level: Level) -> bool:
         assert self._link is not None
+        if self._link.died.done():
+            return False
         try:
             async with asyncio.timeout(_SLEEP_S):
                 fault = await self._link.settle(wire.Sleep(level))

@@ -1,6 +1,6 @@
 """What vLLM does in a boot on a CPU that a boot from the nursery can do without. GPUs are left as vLLM has them.
 
-Each is measured by `python -m loadtest boots`, and told with its figures in docs/benchmarks.md.
+docs/benchmarks.md says what each of them spares.
 """
 
 from __future__ import annotations

@@ -122,6 +122,13 @@ async def test_one_that_cannot_sleep_is_ended(engine: VllmEngine, host: PlayedHo
     assert host.calls == 2
 
 
+async def test_one_that_is_dead_is_not_put_to_sleep(engine: VllmEngine, host: PlayedHost) -> None:
+    host.die()
+    await asyncio.wait_for(engine.died(), 5)
+    await engine.stop()
+    assert (host.told, host.parted) == ([], 1)
+
+
 async def test_one_that_does_not_wake_is_ended_and_boots(engine: VllmEngine, host: PlayedHost) -> None:
     await engine.stop()
     host.fault = "another process has the memory"

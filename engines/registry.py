@@ -56,6 +56,7 @@ def build(
     upstreams: Mapping[str, Upstream] | None = None,
     *,
     replicate_token: str | None = None,
+    keep_vllm: bool = True,
 ) -> list[Place]:
     """The engines of one server, none of them started; those of one name are behind it together.
 
@@ -63,8 +64,9 @@ def build(
 
     `elsewhere` gives a model the way to a host that another process keeps; else the server keeps its own. `upstreams`
     are those that a source may name. `replicate_token` is the key to Replicate; models there do not start without it.
+    With `keep_vllm` the server keeps the process that has imported vLLM also while all models are cold.
     """
-    shared = _Shared(elsewhere, upstreams or {}, replicate_token)
+    shared = _Shared(elsewhere, upstreams or {}, replicate_token, keep_vllm)
     places: list[Place] = []
     count: Counter[str] = Counter()
     for model in models:
@@ -96,16 +98,18 @@ class _Shared:
         elsewhere: Callable[[str], Hosting] | None,
         upstreams: Mapping[str, Upstream],
         replicate_token: str | None,
+        keep_vllm: bool,
     ) -> None:
         self.elsewhere = elsewhere
         self.upstreams = upstreams
         self.replicate_token = replicate_token
+        self._keep_vllm = keep_vllm
 
     @cached_property
     def nest(self) -> Nest:
         from engines.vllm.nest import Nest
 
-        return Nest()
+        return Nest(self._keep_vllm)
 
 
 # A backend is imported when it is named, not before: each brings what the others do not need.
@@ -123,12 +127,16 @@ def _scripted(model: ModelSource, id: str, shared: _Shared) -> _Made:
 def _vllm(model: ModelSource, id: str, shared: _Shared) -> _Made:
     from engines.vllm.engine import VllmEngine
     from engines.vllm.hosting import OwnHost
+    from engines.vllm.resting import split
 
     if not model.source:
         raise EngineError("bad_model_source", f"{model.name}=vllm: wants a folder, a model's name, or `bundled`.")
+    level, knobs = split(model.name, model.knobs)
     if shared.elsewhere is not None:
+        # Whether it sleeps is the business of whoever keeps the host.
         return _Made(VllmEngine(shared.elsewhere(id)))
-    return _Made(VllmEngine(OwnHost(shared.nest, model.name, model.source, model.knobs)))
+    host = OwnHost(shared.nest, model.name, model.source, knobs, sleeps=level is not None)
+    return _Made(VllmEngine(host, level))
 
 
 def _openai(model: ModelSource, id: str, shared: _Shared) -> _Made:

@@ -96,6 +96,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         company.hosting if company else None,
         settings.upstreams,
         replicate_token=token.get_secret_value() if token else None,
+        keep_vllm=settings.keep_vllm,
     )
     pool = Pool(places, clock.steady, settings.boot_deadline_s, wall=clock.wall, board=board)
     logs, claims = _stores(settings, shared, clock)

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
         description="A model to serve, as NAME=ENGINE:SOURCE?knob=value&...; may be given more than once.",
     )
     preload: bool = Field(True, description="Boot the models at start; else each boots with its first request.")
+    keep_vllm: bool = Field(
+        True, description="Keep vLLM imported while every model is cold; else a boot after that imports it again."
+    )
     boot_deadline_s: float = Field(900.0, gt=0, description="Seconds a model may take to boot.")
     durable_writes: bool = Field(
         False, description="Let remote producers create and write streams over HTTP (Durable Streams)."

@@ -48,7 +48,7 @@ class Supervisor:
     ) -> None:
         self._redis = redis
         sources = [registry.parse(written) for written in settings.models]
-        built = registry.build(sources, upstreams=settings.upstreams)
+        built = registry.build(sources, upstreams=settings.upstreams, keep_vllm=settings.keep_vllm)
         engines = {place.id: place.engine for place in built if isinstance(place.engine, VllmEngine)}
         self._models = list(dict.fromkeys(source.name for source in sources))
         # Each by its own name: which of them a prompt goes to is chosen in the workers.

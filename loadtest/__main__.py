@@ -1,7 +1,4 @@
-"""The command line: python -m loadtest COMMAND.
-
-run | compare | hops | storm | cache | curve | hit | budget | warmth | chaos | model
-"""
+"""The command line: python -m loadtest COMMAND; --help lists the commands."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from loadtest import models, processes, servers
+from loadtest.boots import command as boots
 from loadtest.budget import command as budget
 from loadtest.cache import command as cache
 from loadtest.chaos import plan as chaos_plan
@@ -158,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cache.add(commands)
     hit.add(commands)
+    boots.add(commands)
     budget.add(commands)
     warmth.add(commands)
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -25,13 +25,11 @@ ENGINE = (
 _BOOT_SECONDS = 180.0
 _STOP_SECONDS = 20.0
 
-# vLLM on a CPU: one engine process that waits without spinning, and no thread pool that fights over the cores.
-_ENVIRONMENT = {
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    "VLLM_NO_USAGE_STATS": "1",
-    "OMP_NUM_THREADS": "1",
-    "HF_HUB_OFFLINE": "1",
-}
+QUIET = {"VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+"""It tells nobody and asks nobody."""
+
+LEAN = {**QUIET, "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": "1"}
+"""And vLLM on a CPU: one engine process that waits without spinning, no thread pool that fights over the cores."""
 
 
 class ServerError(RuntimeError):
@@ -45,6 +43,9 @@ class Recipe:
     name: str
     command: Sequence[str]
     ready: str
+    environment: Mapping[str, str] = field(default_factory=lambda: LEAN)
+    folder: Path | None = None
+    """Where it is started; None where the load test was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,14 @@ def vllm(model: Path, options: Mapping[str, str]) -> Recipe:
 @contextmanager
 def running(recipe: Recipe, logs: Path) -> Iterator[Server]:
     """Start a server, wait until it is ready, and end it with all its children."""
+    with started(recipe, logs) as (server, process):
+        _wait_until_ready(process, int(server.url.rpartition(":")[2]), recipe, logs / f"{recipe.name}.log")
+        yield server
+
+
+@contextmanager
+def started(recipe: Recipe, logs: Path) -> Iterator[tuple[Server, subprocess.Popen[bytes]]]:
+    """Start a server, and end it with all its children; it may not listen yet."""
     port = free_port()
     command = [part.replace("{port}", str(port)) for part in recipe.command]
     # Without bytecode every process compiles vLLM's thousands of modules anew.
@@ -87,11 +96,15 @@ def running(recipe: Recipe, logs: Path) -> Iterator[Server]:
     log = logs / f"{recipe.name}.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            command, stdout=sink, stderr=subprocess.STDOUT, env=inherited | _ENVIRONMENT, start_new_session=True
+            command,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env=inherited | dict(recipe.environment),
+            cwd=recipe.folder,
+            start_new_session=True,
         )
         try:
-            _wait_until_ready(process, port, recipe, log)
-            yield Server(recipe.name, f"http://127.0.0.1:{port}", process.pid)
+            yield Server(recipe.name, f"http://127.0.0.1:{port}", process.pid), process
         finally:
             _end(process)
 

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import tempfile
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable
+from typing import Final
 
 from engines.base import Chunk, Delta, Embeddings, Prompt, Report, Said, Traits
 from engines.errors import EngineError
 from engines.vllm import wire
 from engines.vllm.hosting import Hosting
 from engines.vllm.link import Lane, Link
+from engines.vllm.resting import Level
+from engines.vllm.stages import Stage, Stages
+
+_SLEEP_S: Final = 120.0
+"""Weights of a hundred gigabytes go to the machine's memory in less."""
+
+_log = logging.getLogger(__name__)
 
 
 class VllmEngine:
-    """One model on vLLM, in a host process."""
+    """One model on vLLM, in a host process. With a `sleep_level`, `stop` puts it to sleep, and `start` wakes it."""
 
-    def __init__(self, hosting: Hosting) -> None:
+    def __init__(
+        self, hosting: Hosting, sleep_level: Level | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._hosting = hosting
+        self._sleep_level = sleep_level
+        self._clock = clock
         self._link: Link | None = None
+        self._warm = False
+        self._asleep = False
         self._traits = Traits()
+        self.stages: list[Stage] = []
+        """The stages of the boot that is under way or was the last, each with its seconds."""
 
     @property
     def traits(self) -> Traits:
@@ -36,15 +54,21 @@ class VllmEngine:
         return self._hosting.pid
 
     async def start(self, report: Report) -> None:
-        link = self._link = Link(report)
+        stages = Stages(report, self._clock)
+        self.stages = stages.taken
+        if self._asleep and await self._wake(stages):
+            return
+        link = self._link = Link(stages.begin)
         try:
             with tempfile.TemporaryDirectory(prefix="hearth-", dir=_short_folder()) as folder:
-                ready = await self._meet(link, os.path.join(folder, "host"), report)
+                ready = await self._meet(link, os.path.join(folder, "host"), stages.begin)
         except OSError as error:
             raise EngineError(
                 "boot_failed",
                 f"The socket to the engine could not be made: {error}. Set TMPDIR to a folder with room to write in.",
             ) from error
+        stages.end()
+        self._warm = True
         self._traits = Traits(
             context_length=ready.context_length,
             parameters=ready.parameters,
@@ -64,17 +88,51 @@ class VllmEngine:
             # Nobody else may connect; the link stays.
             server.close()
 
+    async def _wake(self, stages: Stages) -> bool:
+        """Whether the engine that sleeps is warm again; if not it is ended, and has to boot."""
+        assert self._link is not None and self._sleep_level is not None
+        self._asleep = False
+        stages.begin("waking")
+        fault = await self._link.settle(wire.Wake(self._sleep_level))
+        stages.end()
+        if fault is not None:
+            _log.warning("The engine did not wake, and boots instead: %s", fault)
+            await self._end()
+        self._warm = fault is None
+        return self._warm
+
     async def stop(self) -> None:
+        warm, self._warm = self._warm, False
+        if warm and self._sleep_level is not None:
+            self._asleep = await self._sleep(self._sleep_level)
+        if not self._asleep:
+            await self._end()
+
+    async def _sleep(self, level: Level) -> bool:
+        assert self._link is not None
+        if self._link.died.done():
+            return False
+        try:
+            async with asyncio.timeout(_SLEEP_S):
+                fault = await self._link.settle(wire.Sleep(level))
+        except TimeoutError:
+            fault = f"it was not asleep after {_SLEEP_S:.0f} s"
+        if fault is not None:
+            _log.warning("The engine does not sleep, and is ended instead: %s", fault)
+        return fault is None
+
+    async def _end(self) -> None:
         link, self._link = self._link, None
         if link is not None:
             await self._hosting.part(link)
             link.end("The engine was stopped.")
 
     async def leave(self) -> None:
-        await self.stop()
+        self._warm = self._asleep = False
+        await self._end()
 
     async def close(self) -> None:
-        await self.stop()
+        await self.leave()
         await self._hosting.close()
 
     async def invite(self, path: str) -> bool:

@@ -1,8 +1,8 @@
 """The engine host: the process that holds vLLM's async engine and speaks with gateways over Unix sockets.
 
-What leans on vLLM's insides stands here, in `booting` and in `continuing`; vLLM is pinned, and tests/engines/vllm runs
-each of them. Here it is the collector that `add_request` returns: its `put` is replaced, so that outputs are pushed,
-one batch for each step of the engine, with no task for each request.
+What leans on vLLM's insides stands here, in `booting`, `shortcuts`, `telling` and `continuing`; vLLM is pinned, and
+tests/engines/vllm runs each of them. Here it is the collector that `add_request` returns: its `put` is replaced, so
+that outputs are pushed, one batch for each step of the engine, with no task for each request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import prometheus_client
-import pydantic
 import uvloop
 from vllm.envs import enable_envs_cache
 from vllm.outputs import RequestOutput
@@ -29,11 +28,12 @@ from vllm.v1.engine.exceptions import EngineDeadError
 
 from engines.base import Accepted, Delta, Prompt
 from engines.errors import EngineError
-from engines.vllm import wire
+from engines.vllm import resting, wire
 from engines.vllm.booting import boot, parse, renderer
 from engines.vllm.continuing import Continuing
 from engines.vllm.deltas import Deltas
 from engines.vllm.embedding import Embedding
+from engines.vllm.faults import first_line, sentence
 from engines.vllm.guests import OWNER, Guests
 from engines.vllm.rendering import REFUSALS, Job, Rendering, parameters, refusal
 from engines.vllm.version import version_of
@@ -42,15 +42,25 @@ _BEHIND_THE_CORE = 5
 _UNREAD_BYTES = 64 << 20
 
 
-def run(path: str, name: str, source: str, knobs: Mapping[str, str]) -> int:
+def run(path: str, name: str, source: str, knobs: Mapping[str, str], sleeps: bool) -> int:
     """Boot vLLM, serve the gateway at that socket, and return the exit status."""
     link = socket.socket(socket.AF_UNIX)
     link.connect(path)
     last_words = link.dup()
+
+    def report(stage: str) -> None:
+        link.sendall(wire.pack(wire.Progress(stage)))
+
+    def fail(error: Exception) -> None:
+        told = error if isinstance(error, EngineError) else EngineError("boot_failed", sentence(error, source))
+        # The first one counts: what follows are its consequences, and nobody may be listening to them.
+        with contextlib.suppress(OSError):
+            last_words.sendall(wire.pack(wire.Died(told.code, told.message)))
+
     try:
-        link.sendall(wire.pack(wire.Progress("reading the model's configuration")))
-        arguments = parse(name, source, knobs)
-        engine = boot(arguments, lambda stage: link.sendall(wire.pack(wire.Progress(stage))))
+        report("reading the model's configuration")
+        arguments = parse(name, source, knobs, sleeps)
+        engine = boot(arguments, report, fail)
         if current_platform.is_cpu():
             # The engine core computes on the same cores, and everybody waits for it: its step comes first.
             os.nice(_BEHIND_THE_CORE)
@@ -59,17 +69,10 @@ def run(path: str, name: str, source: str, knobs: Mapping[str, str]) -> int:
         return 0
     except Exception as error:  # noqa: BLE001
         # The border of the process: whatever broke, the gateway is told in one sentence, and the log has the rest.
-        told = error if isinstance(error, EngineError) else EngineError("boot_failed", _sentence(error))
-        if told is not error:
+        if not isinstance(error, EngineError):
             traceback.print_exc()
-        with contextlib.suppress(OSError):
-            last_words.sendall(wire.pack(wire.Died(told.code, told.message)))
+        fail(error)
         return 1
-
-
-def _sentence(error: Exception) -> str:
-    text = error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
 
 
 async def _serve(engine: AsyncLLM, arguments: Any, knobs: Mapping[str, str], link: socket.socket) -> None:
@@ -80,8 +83,9 @@ async def _serve(engine: AsyncLLM, arguments: Any, knobs: Mapping[str, str], lin
     guests = Guests(lambda number: Host(engine, rendering, continuing, embedding, guests, number))
     link.setblocking(False)
     owner = await guests.seat(link)
-    owner.say(wire.Progress("decoding a first token" if embedding is None else "computing a first vector"))
+    owner.say(wire.Progress("warming up the chat template"))
     made.warmup()
+    owner.say(wire.Progress("decoding a first token" if embedding is None else "computing a first vector"))
     await owner.warm()
     # Its front end reads environment variables for every token; from here on none of them changes.
     enable_envs_cache()
@@ -175,6 +179,8 @@ class Host(asyncio.Protocol):
                     self.say(wire.Metrics(text))
                 case wire.Greet():
                     self._spawn(self._guests.greet(message.path))
+                case wire.Sleep() | wire.Wake():
+                    self._spawn(self._settle(message))
                 case wire.Stop():
                     self._guests.over.set()
 
@@ -194,6 +200,20 @@ class Host(asyncio.Protocol):
         async for _ in self._engine.generate(job.engine_input, job.sampling, "warm"):
             pass
 
+    async def _settle(self, message: wire.Sleep | wire.Wake) -> None:
+        fault = None
+        try:
+            if isinstance(message, wire.Sleep):
+                await resting.put_to_sleep(self._engine, message.level)
+            else:
+                await resting.wake(self._engine, message.level)
+                await self.warm()
+        except Exception as error:  # noqa: BLE001
+            # An engine that cannot do this is ended by its owner, who is told why; the log has the rest.
+            traceback.print_exc()
+            fault = first_line(error)
+        self.say(wire.Settled(fault))
+
     def _spawn(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = self._loop.create_task(work)
         self._tasks.add(task)
@@ -211,7 +231,7 @@ class Host(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001
             # One prompt must not take the host along, whatever it met inside vLLM.
             traceback.print_exc()
-            self._fail(number, EngineError("engine_failed", _sentence(error)))
+            self._fail(number, EngineError("engine_failed", first_line(error)))
 
     async def _start(self, asked: wire.Start) -> None:
         number, lane = asked.lane, self._lanes[asked.lane]
@@ -274,7 +294,7 @@ class Host(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001
             # A parser that chokes on what the model said must not stop the other lanes.
             traceback.print_exc()
-            self._fail(number, EngineError("engine_failed", _sentence(error)))
+            self._fail(number, EngineError("engine_failed", first_line(error)))
 
     def _give(self, number: int, chunk: Accepted | Delta) -> None:
         if not self._chunks:

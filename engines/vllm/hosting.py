@@ -39,15 +39,17 @@ class Hosting(Protocol):
 class OwnHost:
     """A host of one's own, forked from the nursery: it ends when it is parted from.
 
-    `source` is a local folder, a model's name on Hugging Face, or `bundled`; the knobs are options of `vllm serve`.
+    `source` is a local folder, a model's name on Hugging Face, or `bundled`; the knobs are options of `vllm serve`. One
+    that `sleeps` is booted so that it can be put to sleep.
     """
 
-    def __init__(self, nest: Nest, name: str, source: str, knobs: Knobs) -> None:
+    def __init__(self, nest: Nest, name: str, source: str, knobs: Knobs, sleeps: bool = False) -> None:
         self._nest = nest
         self._model = {
             "name": name,
             "source": str(BUNDLED) if source == "bundled" else source,
             "knobs": dict(knobs),
+            "sleeps": sleeps,
         }
         self.pid: int | None = None
         nest.join()
@@ -60,6 +62,12 @@ class OwnHost:
         gone.add_done_callback(lambda ended: link.end(_obituary(ended.result())))
 
     async def part(self, link: Link) -> None:
+        try:
+            await self._bury(link)
+        finally:
+            await self._nest.rest()
+
+    async def _bury(self, link: Link) -> None:
         link.say(wire.Stop())
         pid, self.pid = self.pid, None
         if pid is None:

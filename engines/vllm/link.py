@@ -57,6 +57,7 @@ class Link(asyncio.Protocol):
         self._count = 0
         self._asking: list[asyncio.Future[str]] = []
         self._inviting: dict[str, asyncio.Future[bool]] = {}
+        self._settling: asyncio.Future[str | None] | None = None
         self._split = wire.Splitter()
         self._decode = wire.from_host().decode
         self._transport: asyncio.Transport | None = None
@@ -105,6 +106,7 @@ class Link(asyncio.Protocol):
         for inviting in self._inviting.values():
             if not inviting.done():
                 inviting.set_result(False)
+        self._settled(reason)
         if self._transport is not None:
             self._transport.close()
 
@@ -129,6 +131,19 @@ class Link(asyncio.Protocol):
             return await inviting
         finally:
             del self._inviting[path]
+
+    async def settle(self, message: wire.Sleep | wire.Wake) -> str | None:
+        """Wait until the engine sleeps or is warm again; why it could not, if it could not. One at a time."""
+        if self.died.done():
+            return self.died.result()
+        settling: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._settling = settling
+        self.say(message)
+        return await settling
+
+    def _settled(self, fault: str | None) -> None:
+        if self._settling is not None and not self._settling.done():
+            self._settling.set_result(fault)
 
     def _step(self, chunks: list[tuple[int, Accepted | Delta]]) -> None:
         lanes = self.lanes
@@ -159,5 +174,7 @@ class Link(asyncio.Protocol):
                 inviting = self._inviting.get(message.path)
                 if inviting is not None and not inviting.done():
                     inviting.set_result(True)
+            case wire.Settled():
+                self._settled(message.fault)
             case wire.Died():
                 self.end(message.reason, message.code)

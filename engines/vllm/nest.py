@@ -14,9 +14,13 @@ from engines.errors import EngineError
 
 
 class Nest:
-    """The nursery, shared by the engines of one server: begun by the first boot, ended when the last engine closes."""
+    """The nursery, shared by the engines of one server: begun by the first boot, ended when the last engine closes.
 
-    def __init__(self) -> None:
+    One that is not kept also ends when it holds no host, and the next boot begins it again.
+    """
+
+    def __init__(self, keep: bool = True) -> None:
+        self._keep = keep
         self._users = 0
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -38,27 +42,30 @@ class Nest:
     async def start(self) -> None:
         """Have the nursery up, vLLM imported. Raises EngineError `boot_failed`."""
         async with self._starting:
-            if self._process is None or self._process.returncode is not None:
-                await self._end()
-                self._ready = asyncio.get_running_loop().create_future()
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "engines.vllm.nursery",
-                    str(os.getpid()),
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    # Ctrl-C in a terminal reaches all of its session: the server decides when engines end.
-                    start_new_session=True,
-                )
-                self._reading = asyncio.create_task(self._read(self._process), name="nursery")
+            await self._start()
+
+    async def _start(self) -> None:
+        if self._process is None or self._process.returncode is not None:
+            await self._end()
+            self._ready = asyncio.get_running_loop().create_future()
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "engines.vllm.nursery",
+                str(os.getpid()),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                # Ctrl-C in a terminal reaches all of its session: the server decides when engines end.
+                start_new_session=True,
+            )
+            self._reading = asyncio.create_task(self._read(self._process), name="nursery")
         assert self._ready is not None
         await asyncio.shield(self._ready)
 
     async def bear(self, arguments: Mapping[str, Any]) -> tuple[int, asyncio.Future[int]]:
         """Fork a host: its process id, and a future of its exit status. Raises EngineError `boot_failed`."""
-        await self.start()
         async with self._starting:
+            await self._start()
             self._birth = asyncio.get_running_loop().create_future()
             self._order(host=arguments)
             pid = await self._birth
@@ -67,6 +74,14 @@ class Nest:
     async def gone(self, pid: int) -> int:
         """Wait until a host has ended; its exit status."""
         return await asyncio.shield(self._gone[pid])
+
+    async def rest(self) -> None:
+        """An engine has parted from its host: a nursery that is not kept ends if that was the last one."""
+        if self._keep or self._starting.locked():
+            return
+        async with self._starting:
+            if all(gone.done() for gone in self._gone.values()):
+                await self._end()
 
     def kill(self, pid: int) -> None:
         """End a host and all it has started, at once; harmless when it is gone."""

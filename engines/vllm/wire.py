@@ -16,6 +16,7 @@ import msgspec
 
 from engines.base import JSON, Accepted, Delta, Embeddings, Prompt, Said
 from engines.errors import Code
+from engines.vllm.resting import Level
 
 
 class Start(msgspec.Struct, frozen=True, array_like=True, tag="start"):
@@ -53,6 +54,18 @@ class Greet(msgspec.Struct, frozen=True, array_like=True, tag="greet"):
 
 class Stop(msgspec.Struct, frozen=True, array_like=True, tag="stop"):
     """End the engine and yourself. Only the owner says this."""
+
+
+class Sleep(msgspec.Struct, frozen=True, array_like=True, tag="sleep"):
+    """Put the engine to sleep, and say when it is. Only the owner says this."""
+
+    level: Level
+
+
+class Wake(msgspec.Struct, frozen=True, array_like=True, tag="wake"):
+    """Wake the engine that sleeps at that level, and say when it has decoded a token. Only the owner says this."""
+
+    level: Level
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True, tag="progress"):
@@ -107,6 +120,12 @@ class Greeted(msgspec.Struct, frozen=True, array_like=True, tag="greeted"):
     path: str
 
 
+class Settled(msgspec.Struct, frozen=True, array_like=True, tag="settled"):
+    """The engine sleeps, or is warm again, as it was told; `fault` is why it could not."""
+
+    fault: str | None = None
+
+
 class Died(msgspec.Struct, frozen=True, array_like=True, tag="died"):
     """The engine is gone, or never came; the host ends."""
 
@@ -114,8 +133,8 @@ class Died(msgspec.Struct, frozen=True, array_like=True, tag="died"):
     reason: str
 
 
-ToHost = Start | Embed | Abort | AskMetrics | Greet | Stop
-FromHost = Progress | Ready | Step | Embedded | Failed | Metrics | Greeted | Died
+ToHost = Start | Embed | Abort | AskMetrics | Greet | Sleep | Wake | Stop
+FromHost = Progress | Ready | Step | Embedded | Failed | Metrics | Greeted | Settled | Died
 
 _HEAD: Final = 4
 

@@ -140,24 +140,6 @@ async def test_a_tool_is_called_by_name_with_arguments_that_fit(engines: dict[st
     assert len(answer.finishes()) == 1
 
 
-async def test_a_knob_that_vllm_does_not_know_is_told(engines: dict[str, Engine]) -> None:
-    engine = registry.build([registry.parse("odd=vllm:bundled?max_modle_len=5")])[0].engine
-    with pytest.raises(EngineError) as refused:
-        await engine.start(lambda stage: None)
-    await engine.close()
-    assert refused.value.code == "bad_model_source"
-    assert "max-modle-len" in refused.value.message
-
-
-async def test_a_folder_without_a_model_is_told(engines: dict[str, Engine], tmp_path: Path) -> None:
-    engine = registry.build([registry.parse(f"odd=vllm:{tmp_path}")])[0].engine
-    with pytest.raises(EngineError) as refused:
-        await engine.start(lambda stage: None)
-    await engine.close()
-    assert refused.value.code == "boot_failed"
-    assert str(tmp_path) in refused.value.message
-
-
 async def test_a_socket_that_cannot_be_made_is_told(
     vllm: VllmEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -286,8 +268,8 @@ async def test_a_cold_engine_has_no_process_left_and_boots_again_fast(vllm: Vllm
     loop = asyncio.get_running_loop()
     began = loop.time()
     await vllm.start(lambda stage: None)
-    # Measured: 2 s. The bound is wide because test machines are busy.
-    assert loop.time() - began < 10
+    # Measured: 0.6 s. The bound is wide because test machines are busy.
+    assert loop.time() - began < 6
 
 
 async def test_a_boot_that_is_given_up_leaves_nothing_behind(vllm: VllmEngine) -> None:

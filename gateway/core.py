@@ -33,7 +33,7 @@ from gateway.runner import Parts
 from gateway.runs import Runs
 from gateway.sharing import Found, Sharing
 from gateway.suggest import nearest, shown
-from gateway.wire import cache_control
+from gateway.wire import cache_control, failure
 from gateway.wire.cache_control import Control
 from gateway.wire.prefer import PATIENT, Patience
 
@@ -233,7 +233,7 @@ class Gateway:
             while (left := deadline - self._clock.steady()) > 0:
                 for event in seen.take():
                     if isinstance(event, Failed):
-                        raise HearthError(event.code, event.message, parameter=event.parameter)
+                        raise failure.of(event)
                     if not isinstance(event, Opened):
                         return
                 await seen.wait(left)

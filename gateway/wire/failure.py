@@ -25,5 +25,5 @@ def body(error: HearthError) -> dict[str, Any]:
 def of(end: Failed | Canceled) -> HearthError:
     """What a caller is told of a generation that did not finish."""
     if isinstance(end, Failed):
-        return HearthError(end.code, end.message, parameter=end.parameter)
+        return HearthError(end.code, end.message, parameter=end.parameter, retry_after_s=end.retry_after_s)
     return HearthError("draining" if end.by == "shutdown" else "canceled")

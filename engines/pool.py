@@ -69,7 +69,7 @@ class Pool:
             self.boot(seat)
 
     def boot(self, seat: Seat) -> None:
-        """Begin to boot an engine that is cold or broken; one that is being stopped, as soon as it is. Returns at once."""
+        """Begin to boot an engine that is cold or broken; one that is being stopped, when it is. Returns at once."""
         if self._closing:
             return
         if not seat.lives:

@@ -216,6 +216,6 @@ class _Waiting:
                 f"{self.model.name} has failed again and again, and is left alone for {math.ceil(min(waits))} s.",
                 retry_after_s=min(waits),
             )
-        if not warm:
-            fault = next((seat.error for seat in self.model.seats if seat in self._seen and seat.error), None)
+        fault = next((seat.error for seat in self.model.seats if seat in self._seen and seat.error), None)
+        if fault or not warm:
             raise fault or EngineError("boot_failed", f"{self.model.name} was stopped before it was warm.")

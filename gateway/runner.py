@@ -121,7 +121,7 @@ class Runner:
         self._speaking = False
         """Whether the engine that is asked has given a token."""
         self._heard_at: float | None = None
-        """When the engine last gave anything (steady clock); None while none is asked."""
+        """When the engine was asked, or gave its last token (steady clock); None while none is asked."""
 
     def start(self) -> asyncio.Task[None]:
         """Begin to run; the caller owns the task."""
@@ -340,8 +340,9 @@ class Runner:
         try:
             async with aclosing(chunks):
                 async for chunk in chunks:
-                    self._heard_at = now = self._clock.steady()
+                    now = self._clock.steady()
                     if isinstance(chunk, Delta):
+                        self._heard_at = now
                         if self._first_token is None:
                             self._metrics.first_token(self.generation.model, now - self._began)
                         self._speaking = True

@@ -7,22 +7,27 @@ from typing import Final
 _THRESHOLD: Final = 3
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
-_PROBE_S: Final = 60.0
-"""A probe that has told nothing for so long is taken for lost: another may be sent."""
+_PROBE_S: Final = 1.0
+"""When to ask again while a probe is out."""
 
 
 class Breaker:
     """Closed while calls succeed; open after failures in a row; half open while one call probes. Times are steady.
 
-    Nygard, Release It!, 2nd edition, 5.2.
+    Nygard, Release It!, 2nd edition, 5.2. A call has the number that `begin` gave it. What one tells that began before
+    the last failure is old: it neither closes what opened meanwhile, nor adds to what many met at once.
     """
 
     def __init__(self) -> None:
         self.failures = 0
         """In a row."""
+        self._count = 0
+        """All failures so far."""
+        self._opened = 0
+        """How many they were when it opened."""
         self._until = 0.0
         """While it is open: when the next call may probe."""
-        self._probed_at: float | None = None
+        self._probe: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -33,27 +38,32 @@ class Breaker:
         """How long until a call may go; 0 when one may now."""
         if not self.is_open:
             return 0.0
-        until = self._until if self._probed_at is None else max(self._until, self._probed_at + _PROBE_S)
-        return max(0.0, until - now)
+        return max(self._until - now, 0.0 if self._probe is None else _PROBE_S, 0.0)
 
-    def begin(self, now: float) -> None:
-        """A call goes: while open, it is the probe."""
+    def begin(self) -> int:
+        """A call goes: while open, it is the probe. Its number."""
         if self.is_open:
-            self._probed_at = now
+            self._probe = self._count
+        return self._count
 
-    def succeeded(self) -> None:
-        """The engine has answered."""
-        self.failures, self._probed_at = 0, None
+    def end(self, call: int) -> None:
+        """A call is over: if it was the probe, whatever it told, another may be sent."""
+        if self._probe == call:
+            self._probe = None
 
-    def failed(self, now: float, wait_s: float | None = None) -> None:
+    def succeeded(self, call: int) -> None:
+        """The engine has answered that call."""
+        if call == self._count:
+            self.failures, self._probe = 0, None
+
+    def failed(self, call: int, now: float, wait_s: float | None = None) -> None:
         """The engine has not. `wait_s` is what it asked for, which opens at once."""
-        self.failures += 1
+        if not self.is_open or call >= self._opened:
+            self._count += 1
+            self.failures = max(self.failures + 1, _THRESHOLD if wait_s is not None else 0)
+            if self.failures == _THRESHOLD:
+                self._opened = self._count
+            if self.is_open:
+                self._until = now + min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(self.failures - _THRESHOLD, 10))
         if wait_s is not None:
-            self.failures = max(self.failures, _THRESHOLD)
-        if self.is_open:
-            pause = _FIRST_PAUSE_S * 2 ** min(self.failures - _THRESHOLD, 10)
-            self._until = now + min(_LONGEST_PAUSE_S, max(pause, wait_s or 0.0))
-
-    def spared(self) -> None:
-        """A call ended without telling anything of the engine: another may probe."""
-        self._probed_at = None
+            self._until = max(self._until, now + min(_LONGEST_PAUSE_S, wait_s))

@@ -15,6 +15,10 @@ _RENEW_S: Final = 5.0
 _ASK_S: Final = 0.5
 
 
+class Lost(Exception):
+    """Another replica has the say now."""
+
+
 class Lease:
     """The say over one engine, renewed while it is held. Where the board is away, everybody has it."""
 
@@ -27,18 +31,31 @@ class Lease:
 
     @asynccontextmanager
     async def held(self, on_wait: Callable[[], None]) -> AsyncGenerator[None]:
-        """Wait for it, keep it while the block runs, and give it up."""
+        """Wait for it, keep it while the block runs, and give it up.
+
+        The block is ended, and Lost is raised, when the board says that it is another's: who was cut off from the board
+        for longer than a lease may come back to that.
+        """
+        told = False
         while not await self._ours():
-            if not self.waited:
-                self.waited = True
+            if not told:
+                self.waited = told = True
                 on_wait()
             await asyncio.sleep(_ASK_S)
-        renewing = asyncio.create_task(self._renew(), name=f"lease {self._engine}")
+        term = asyncio.timeout(None)
         try:
-            yield
+            async with term:
+                renewing = asyncio.create_task(self._renew(term), name=f"lease {self._engine}")
+                try:
+                    yield
+                finally:
+                    renewing.cancel()
+                    await asyncio.wait([renewing])
+        except TimeoutError:
+            if term.expired():
+                raise Lost from None
+            raise
         finally:
-            renewing.cancel()
-            await asyncio.wait([renewing])
             with contextlib.suppress(Away):
                 await self._board.resign(self._engine, self._role)
 
@@ -48,7 +65,9 @@ class Lease:
         except Away:
             return True
 
-    async def _renew(self) -> None:
+    async def _renew(self, term: asyncio.Timeout) -> None:
         while True:
             await asyncio.sleep(_RENEW_S)
-            await self._ours()
+            if not await self._ours():
+                term.reschedule(asyncio.get_running_loop().time())
+                return

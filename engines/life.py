@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from engines.base import State
 from engines.board import Board
+from engines.breaker import Breaker
 from engines.errors import EngineError
-from engines.lease import Lease
+from engines.lease import Lease, Lost
 from engines.seat import Seat
 
 _SOUND_S: Final = 10.0
@@ -26,8 +27,8 @@ class Life:
         self._board = board
         self._clock = clock
         self._boot_deadline_s = boot_deadline_s
-        self._left: set[Seat] = set()
-        """Engines that are let go of here, and not stopped."""
+        self._ending: dict[Seat, bool] = {}
+        """Engines whose end has begun, each with whether it is only left, and not stopped."""
 
     def begin(self, seat: Seat) -> None:
         """Begin to boot an engine that has no life."""
@@ -35,76 +36,109 @@ class Life:
         seat.task = asyncio.create_task(self._live(seat), name=f"engine {seat.id}")
 
     async def end(self, seat: Seat, *, leave: bool) -> None:
-        """Stop an engine, or only let go of it, and wait until that is done; harmless on one that has no life."""
-        task, seat.task = seat.task, None
+        """Stop an engine, or only let go of it, and wait until that is done; harmless on one that has no life.
+
+        One whose end has begun goes on with that.
+        """
+        task = seat.task
         if task is None or task.done():
             return
-        if leave:
-            self._left.add(seat)
-        seat.tell(State.DRAINING, "stopping")
-        task.cancel()
+        if seat not in self._ending:
+            self._ending[seat] = leave
+            seat.tell(State.DRAINING, "stopping")
+            task.cancel()
         await asyncio.wait([task])
-        self._left.discard(seat)
-        if seat.state is State.DRAINING:
+        if self._ending.pop(seat, None) is not None:
             # It was stopped before it had begun.
             seat.tell(State.COLD, "stopped")
 
     async def _live(self, seat: Seat) -> None:
-        """Boot an engine and stay with it; boot it again when it dies by itself, but not over and over."""
-        unsound = 0
+        fault: EngineError | None = None
+        told = "stopped"
         try:
-            while True:
-                await self._boot(seat)
-                warm_at = self._clock()
-                reason = await seat.engine.died()
-                seat.error = EngineError("engine_died", reason)
-                if seat.engine.traits.goes_cold:
-                    await seat.engine.leave()
-                    seat.tell(State.COLD, reason)
-                    return
-                unsound = unsound + 1 if self._clock() - warm_at < _SOUND_S else 0
-                if unsound > 1:
-                    # It would most likely die again at once: the next request may try, but nobody tries for ever.
-                    raise seat.error
-                seat.tell(State.BOOTING, f"starting again: {reason}")
-                await seat.engine.leave()
+            told = await self._run(seat)
         except EngineError as error:
-            await self._break(seat, error)
+            fault = error
+        except asyncio.CancelledError:
+            # By `end`, or by a loop that is closed: what was started is stopped all the same.
+            self._ending.setdefault(seat, False)
         except Exception:  # noqa: BLE001
             # The border of the engine: whoever waits for this boot must not wait for ever.
             _log.exception("%s broke", seat.id)
-            await self._break(seat, EngineError("boot_failed", f"{seat.id} broke; the server's log has the details."))
-        except asyncio.CancelledError:
-            await (seat.engine.leave() if seat in self._left else seat.engine.stop())
-            seat.tell(State.COLD, "stopped")
-            raise
-
-    async def _break(self, seat: Seat, error: EngineError) -> None:
-        seat.error = error
+            fault = EngineError("boot_failed", f"{seat.id} broke; the server's log has the details.")
+        # From here on nobody interrupts it: half an end would leave processes behind.
+        leave = self._ending.setdefault(seat, True)
         try:
-            await seat.engine.leave()
-        finally:
-            seat.tell(State.BROKEN, error.message)
+            await (seat.engine.leave() if leave else seat.engine.stop())
+        except Exception:  # noqa: BLE001
+            # The same border: what it began may still be there, and there is no more to be done about it.
+            _log.exception("%s did not end well", seat.id)
+        del self._ending[seat]
+        if fault is None:
+            seat.tell(State.COLD, told)
+        else:
+            seat.error = fault
+            seat.tell(State.BROKEN, fault.message)
+
+    async def _run(self, seat: Seat) -> str:
+        """Boot an engine and stay with it; boot it again when it dies by itself, but not over and over.
+
+        What is to be said when it is to be cold: it was to be stopped, or goes cold by itself.
+        """
+        unsound = 0
+        while True:
+            await self._boot(seat)
+            warm_at = self._clock()
+            reason = await seat.engine.died()
+            if seat.state is State.DRAINING:
+                return "stopped"
+            if seat.engine.traits.goes_cold:
+                return reason
+            fault = EngineError("engine_died", reason)
+            unsound = unsound + 1 if self._clock() - warm_at < _SOUND_S else 0
+            if unsound > 1:
+                # It would most likely die again at once: the next request may try, but nobody tries for ever.
+                raise fault
+            seat.error = fault
+            seat.tell(State.BOOTING, f"starting again: {reason}")
+            await _whole(seat.engine.leave())
 
     async def _boot(self, seat: Seat) -> None:
-        began = self._clock()
         seat.boots += 1
+        seat.breaker = Breaker()
         try:
             async with asyncio.timeout(self._boot_deadline_s):
-                if seat.shared is None:
-                    await self._start(seat)
-                else:
-                    # Two replicas must not run its start command at once; who comes second finds it running.
-                    lease = Lease(self._board, seat.shared, "boot")
-                    async with lease.held(lambda: seat.tell(State.BOOTING, "another replica starts it")):
-                        began = self._clock() if lease.waited else began
-                        await self._start(seat)
+                await (self._start(seat) if seat.shared is None else self._start_or_join(seat, seat.shared))
         except TimeoutError:
             raise EngineError("boot_failed", f"No token after {self._boot_deadline_s:.0f} s.") from None
-        seat.booted(self._clock() - began)
         seat.error = None
-        seat.breaker.succeeded()
         seat.tell(State.WARM, "ready")
 
-    async def _start(self, seat: Seat) -> None:
+    async def _start_or_join(self, seat: Seat, name: str) -> None:
+        # Two replicas must not run its start command at once; who comes second finds it running.
+        lease = Lease(self._board, name, "boot")
+        while True:
+            try:
+                async with lease.held(lambda: seat.tell(State.BOOTING, "another replica starts it")):
+                    # To join says nothing of how long a boot takes.
+                    await self._start(seat, counts=not lease.waited and not seat.warm_elsewhere)
+                    return
+            except Lost:
+                _log.warning("%s is started by another replica too, and left to it", seat.id)
+                await _whole(seat.engine.leave())
+
+    async def _start(self, seat: Seat, *, counts: bool = True) -> None:
+        began = self._clock()
         await seat.engine.start(lambda stage: seat.tell(State.BOOTING, stage))
+        if counts:
+            seat.booted(self._clock() - began)
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """Carry out what must not be left half done; who is cancelled meanwhile is so when it is done."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
@@ -58,6 +59,8 @@ class Pool:
         self._wall = wall
         self._boot_deadline_s = boot_deadline_s
         self._life = Life(board or MemoryBoard("here"), clock, boot_deadline_s)
+        self._again: set[Seat] = set()
+        """Engines that are being stopped, and then wanted again."""
         self._closing = False
 
     def warm(self, model: str) -> None:
@@ -66,9 +69,13 @@ class Pool:
             self.boot(seat)
 
     def boot(self, seat: Seat) -> None:
-        """Begin to boot an engine that is cold or broken; harmless otherwise. Returns at once."""
-        if not self._closing and not seat.lives:
+        """Begin to boot an engine that is cold or broken; one that is being stopped, when it is. Returns at once."""
+        if self._closing:
+            return
+        if not seat.lives:
             self._life.begin(seat)
+        elif seat.state is State.DRAINING:
+            self._again.add(seat)
 
     def outlook(self, model: str) -> Outlook:
         """When the model will likely be warm."""
@@ -82,12 +89,16 @@ class Pool:
         """Stop an engine and wait until it is gone, or only `leave` it, where another replica stops it."""
         if not seat.lives:
             return
+        self._again.discard(seat)
         if not leave:
             seat.stopped_at = self._wall()
-        if seat.state is State.WARM and drain_s:
+        if seat.state in (State.WARM, State.DRAINING) and drain_s:
             seat.tell(State.DRAINING, "stopping")
             await self._drain(seat, drain_s)
         await self._life.end(seat, leave=leave)
+        if seat in self._again:
+            self._again.discard(seat)
+            self.boot(seat)
 
     async def beat(self, seat: Seat, deadline_s: float = _BEAT_S) -> None:
         """Have a warm engine show that it still can. Raises EngineError."""
@@ -125,7 +136,7 @@ class Pool:
         """
         waiting = _Waiting(self.models[model], avoid or {})
         deadline = asyncio.get_running_loop().time() + self._boot_deadline_s
-        while not waiting.ready(self._clock()):
+        while not waiting.ready():
             # Taken before the stage is told: the change may come while the listener is busy with it.
             changed = waiting.model.changed
             stale = not waiting.hopeful()
@@ -136,7 +147,7 @@ class Pool:
                     if self._closing:
                         raise EngineError("boot_failed", f"{model} was stopped before it was warm.")
                     continue
-                waiting.check(self._clock())
+                waiting.check()
             else:
                 yield waiting.model.stage
             try:
@@ -149,7 +160,7 @@ class Pool:
 
     def pick(self, model: str, prompt: Prompt, avoid: Avoid | None = None) -> Seat | None:
         """The engine that a prompt is to go to now; None where none may be asked."""
-        able = _able(self.models[model], avoid or {}, self._clock())
+        able = _able(self.models[model], avoid or {})
         if len(able) < 2:
             return able[0] if able else None
         # By the name that all replicas know it by, so that they agree on whose conversation it is.
@@ -164,12 +175,10 @@ class Pool:
         await asyncio.gather(*(seat.engine.close() for seat in self.seats.values()))
 
 
-def _able(model: Model, avoid: Avoid, now: float) -> list[Seat]:
+def _able(model: Model, avoid: Avoid) -> list[Seat]:
     """The engines that may be asked now."""
     return [
-        seat
-        for seat in model.seats
-        if seat.state is State.WARM and avoid.get(seat) != seat.boots and not seat.breaker.wait_s(now)
+        seat for seat in model.seats if seat.state is State.WARM and avoid.get(seat) != seat.boots and not seat.wait_s
     ]
 
 
@@ -182,9 +191,9 @@ class _Waiting:
         self._seen: set[Seat] = set()
         """Engines whose boot was waited for."""
 
-    def ready(self, now: float) -> bool:
+    def ready(self) -> bool:
         """Whether an engine may be asked."""
-        return bool(_able(self.model, self._avoid, now))
+        return bool(_able(self.model, self._avoid))
 
     def hopeful(self) -> bool:
         """Whether one may become ready by itself."""
@@ -197,16 +206,16 @@ class _Waiting:
         resting = [seat for seat in self.model.seats if not seat.lives and seat not in self._seen]
         return min(resting, key=lambda seat: (seat.state is State.BROKEN, seat.boot_estimate_s or 0.0), default=None)
 
-    def check(self, now: float) -> None:
+    def check(self) -> None:
         """Raises EngineError when there is nothing to wait for but that a dead engine is seen to be dead."""
         warm = [seat for seat in self.model.seats if seat.state is State.WARM]
-        waits = [seat.breaker.wait_s(now) for seat in warm if self._avoid.get(seat) != seat.boots]
+        waits = [seat.wait_s for seat in warm if self._avoid.get(seat) != seat.boots]
         if waits:
             raise EngineError(
                 "engine_unreachable",
-                f"{self.model.name} has failed again and again, and is left alone for {min(waits):.0f} s.",
+                f"{self.model.name} has failed again and again, and is left alone for {math.ceil(min(waits))} s.",
                 retry_after_s=min(waits),
             )
-        if not warm:
-            fault = next((seat.error for seat in self.model.seats if seat in self._seen and seat.error), None)
+        fault = next((seat.error for seat in self.model.seats if seat in self._seen and seat.error), None)
+        if fault or not warm:
             raise fault or EngineError("boot_failed", f"{self.model.name} was stopped before it was warm.")

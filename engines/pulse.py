@@ -15,6 +15,8 @@ from engines.pool import Pool
 from engines.seat import Seat
 
 _SMOOTHING_S: Final = 10.0
+_OLD_S: Final = 10.0
+"""What others told counts for so long while they cannot be asked again."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ class Pulse:
         self._history = history
         self._clock = clock
         self._wall = wall
-        self._told_at = clock()
+        self._told_at = self._reached_at = clock()
         self._tokens: dict[Seat, int] = {}
         self._booted: dict[Seat, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -56,11 +58,14 @@ class Pulse:
         try:
             self.seen = await self._board.exchange(told)
         except Away:
+            if self._clock() - self._reached_at > _OLD_S:
+                self._forget()
             return False
+        self._reached_at = self._clock()
         for seat in self._pool.seats.values():
             if seat.shared is not None:
                 others = self.seen.get(seat.shared, {})
-                seat.elsewhere = {name: each for name, each in others.items() if name != self._board.replica}
+                seat.see({name: each for name, each in others.items() if name != self._board.replica})
                 self._follow(seat)
         return True
 
@@ -86,6 +91,11 @@ class Pulse:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    def _forget(self) -> None:
+        self.seen = {}
+        for seat in self._pool.seats.values():
+            seat.see({})
 
     def _follow(self, seat: Seat) -> None:
         """Leave what another replica has stopped; join what another has brought up."""

@@ -134,7 +134,7 @@ class Seat:
     @property
     def outlook(self) -> Outlook:
         """When it will likely be warm, if it is booted now or is booting."""
-        if self.state is State.COLD and any(each.state is State.WARM for each in self.elsewhere.values()):
+        if self.state is State.COLD and self.warm_elsewhere:
             return Outlook(self.state, _JOIN_S)
         return outlook(self.state, self.boot_estimate_s, self._clock() - self._booting_since)
 
@@ -144,43 +144,45 @@ class Seat:
         return self.owed + sum(each.outstanding for each in self.elsewhere.values())
 
     @property
+    def warm_elsewhere(self) -> bool:
+        """Whether another replica has brought it up."""
+        return any(each.state is State.WARM for each in self.elsewhere.values())
+
+    @property
     def busy_elsewhere(self) -> bool:
         """Whether other replicas' callers wait for it."""
         return any(each.running for each in self.elsewhere.values())
 
+    @property
+    def wait_s(self) -> float:
+        """How long it is left alone yet, for what it failed; 0 when it may be asked."""
+        return self.breaker.wait_s(self._clock())
+
     @contextmanager
-    def holding(self, tokens: int) -> Iterator[None]:
+    def holding(self, tokens: int) -> Iterator[Hold]:
         """Owe a caller about so many tokens; an engine that is held is not stopped if that can wait."""
         self.held += 1
         self.owed += tokens
         self.asked_at = self._clock()
-        self.breaker.begin(self.asked_at)
-        boot = self.boots
+        hold = Hold(self)
         try:
-            yield
+            yield hold
         except EngineError as error:
-            # What an earlier boot of it did is no fault of this one.
-            if self.boots == boot:
-                self._judge(error)
+            hold.judge(error, self._clock())
             raise
         finally:
-            self.breaker.spared()
+            hold.end()
             self.held -= 1
             self.owed -= tokens
             if not self.held and self.state is State.DRAINING:
                 self.tell(self.state, self.stage)
 
-    def heard(self, now: float, tokens: int) -> None:
-        """It gave a caller something (steady seconds)."""
-        self.heard_at = now
-        self.tokens += tokens
-        if self.breaker.failures:
-            self.breaker.succeeded()
-
-    def _judge(self, error: EngineError) -> None:
-        """Count what failed. Where no other engine can be asked, a failure that may be the prompt's does not count."""
-        if error.code in FAULTS and not (self.alone and error.code == "engine_failed"):
-            self.breaker.failed(self._clock(), error.retry_after_s if error.code == "engine_busy" else None)
+    def see(self, elsewhere: Mapping[str, Sighting]) -> None:
+        """Note what other replicas know of it."""
+        self.elsewhere = elsewhere
+        if self.state is State.DRAINING:
+            # Whoever drains it waits for them too.
+            self.tell(self.state, self.stage)
 
     @property
     def last_heard(self) -> float:
@@ -194,3 +196,29 @@ class Seat:
 
     def _unix(self, steady: float) -> float:
         return 0.0 if steady == -math.inf else self._wall() - (self._clock() - steady)
+
+
+class Hold:
+    """One caller's hold on an engine, from the question to the last word of the answer."""
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
+        # That of this boot: what an earlier one did is no fault of the next.
+        self._breaker = seat.breaker
+        self._call = self._breaker.begin()
+
+    def heard(self, now: float, tokens: int) -> None:
+        """The engine gave the caller something (steady seconds)."""
+        self._seat.heard_at = now
+        self._seat.tokens += tokens
+        if self._breaker.failures:
+            self._breaker.succeeded(self._call)
+
+    def judge(self, error: EngineError, now: float) -> None:
+        """Count what failed. Where no other engine can be asked, a failure that may be the prompt's does not count."""
+        if error.code in FAULTS and not (self._seat.alone and error.code == "engine_failed"):
+            self._breaker.failed(self._call, now, error.retry_after_s if error.code == "engine_busy" else None)
+
+    def end(self) -> None:
+        """The caller is gone."""
+        self._breaker.end(self._call)

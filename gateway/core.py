@@ -46,7 +46,7 @@ class Deadlines(NamedTuple):
     engine_silence_s: float = 120.0
     """No token for so long from an engine that has begun to answer: another goes on, or the generation fails."""
     first_token_s: float = 120.0
-    """Nothing for so long from an engine that was asked: the same."""
+    """No token for so long from an engine that was asked: the same."""
     total_s: float | None = None
     """A generation may take so long in all."""
     reader_stall_s: float = 30.0

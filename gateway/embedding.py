@@ -14,7 +14,7 @@ from engines.base import State as Warmth
 from engines.errors import EngineError
 from engines.model import Model
 from engines.pool import Pool
-from engines.seat import Seat
+from engines.seat import Hold, Seat
 from gateway.admission import Admission, Gate, Outcome
 from gateway.clock import Clock
 from gateway.coldness import send_away
@@ -123,24 +123,24 @@ class Embedding:
                     async for _ in stages:
                         pass
             except EngineError as error:
-                raise from_engine(error) from error
+                raise from_engine(failover.first or error) from error
             seat = self._pool.pick(model.name, prompt, failover.avoid)
             if seat is None:
                 continue
             boot = seat.boots
             try:
-                with seat.holding(measure(prompt, None).prompt_likely), worked:
-                    return await self._ask(seat, id, prompt)
+                with seat.holding(measure(prompt, None).prompt_likely) as hold, worked:
+                    return await self._ask(seat, hold, id, prompt)
             except EngineError as error:
                 self._go_on(failover, seat, boot, error)
 
-    async def _ask(self, seat: Seat, id: str, prompt: Prompt) -> Embeddings:
+    async def _ask(self, seat: Seat, hold: Hold, id: str, prompt: Prompt) -> Embeddings:
         try:
             async with asyncio.timeout(self._silence_s):
                 embeddings = await seat.engine.embed(id, prompt)
         except TimeoutError:
             raise EngineError("engine_stalled", TABLE["engine_stalled"].sentence) from None
-        seat.heard(self._clock.steady(), embeddings.prompt_tokens)
+        hold.heard(self._clock.steady(), embeddings.prompt_tokens)
         return embeddings
 
     @staticmethod

@@ -99,6 +99,7 @@ class Failed(msgspec.Struct, frozen=True, array_like=True, tag="failed", gc=Fals
     usage: Usage
     timings: Timings
     retry_after_s: float | None = None
+    """When to come back, where that is known."""
 
 
 class Canceled(msgspec.Struct, frozen=True, array_like=True, tag="canceled", gc=False):

@@ -17,18 +17,19 @@ class Failover:
         self.deaths = 0
         self._model = model
         self._most_deaths = most_deaths
-        self._first: EngineError | None = None
+        self.first: EngineError | None = None
+        """What failed it first: what its caller is told where nobody goes on."""
 
     def failed(self, seat: Seat, boot: int, error: EngineError, begun: Seat | None = None) -> None:
         """Note that an engine failed the run. Raises the error that ends it, where nobody can go on.
 
         Where the answer has `begun`, only engines that would give the same one can: those of the same version.
         """
-        if error.code == "cannot_continue" and self._first is not None:
-            raise self._first
+        if error.code == "cannot_continue" and self.first is not None:
+            raise self.first
         if error.code not in FAULTS:
             raise error
-        self._first = self._first or error
+        self.first = self.first or error
         self.avoid[seat] = boot
         if begun is not None:
             version = begun.engine.traits.version
@@ -43,5 +44,14 @@ class Failover:
         if error.code == "engine_died" or not any(map(self._may_help, self._model.seats)):
             raise error
 
+    def unfit(self, seat: Seat) -> None:
+        """Note that an engine would not give the answer that has begun. Raises as `failed`."""
+        self.avoid[seat] = seat.boots
+        if not any(map(self._may_help, self._model.seats)):
+            message = "No engine is left that would have given the same answer."
+            raise self.first or EngineError("cannot_continue", message)
+
     def _may_help(self, seat: Seat) -> bool:
-        return self.avoid.get(seat) != seat.boots and seat.state is not State.BROKEN and not seat.breaker.is_open
+        if seat.state is State.BROKEN or self.avoid.get(seat) == seat.boots:
+            return False
+        return seat.state is not State.WARM or not seat.wait_s

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 from engines.base import Chunk, Said
 from engines.errors import EngineError
 from engines.pool import Pool
-from engines.seat import Seat
+from engines.seat import Hold, Seat
 from gateway.abandonment import Abandonment
 from gateway.admission import Admission, Gate, Outcome
 from gateway.caching import Caching
@@ -121,7 +121,7 @@ class Runner:
         self._speaking = False
         """Whether the engine that is asked has given a token."""
         self._heard_at: float | None = None
-        """When the engine last gave anything (steady clock); None while none is asked."""
+        """When the engine was asked, or gave its last token (steady clock); None while none is asked."""
 
     def start(self) -> asyncio.Task[None]:
         """Begin to run; the caller owns the task."""
@@ -242,12 +242,19 @@ class Runner:
             seat = self._pool.pick(model, prompt, failover.avoid)
             if seat is None:
                 continue
+            if self._would_differ(seat):
+                failover.unfit(seat)
+                continue
             boot = seat.boots
             try:
-                with seat.holding(tokens):
-                    await self._pump(seat)
+                with seat.holding(tokens) as hold:
+                    await self._pump(seat, hold)
             except EngineError as error:
                 await self._survive(failover, seat, boot, error)
+
+    def _would_differ(self, seat: Seat) -> bool:
+        """Whether the engine would not go on as the one that began the answer."""
+        return self._first_token is not None and self._version not in (None, seat.engine.traits.version)
 
     async def _take_over(self) -> None:
         """Go on with a log that somebody else began."""
@@ -289,11 +296,14 @@ class Runner:
     async def _reach(self, failover: Failover) -> None:
         """Wait until an engine may be asked that has not failed this run, telling the readers each stage."""
         model = self.generation.model
-        async with aclosing(retold(self._pool.reach(model, failover.avoid), self._retell_s)) as stages:
-            async for stage in stages:
-                if self.generation.state is State.QUEUED:
-                    self.generation.move(State.BOOTING)
-                await self._writer.append(Progress("booting", stage, self._pool.outlook(model).ready_s))
+        try:
+            async with aclosing(retold(self._pool.reach(model, failover.avoid), self._retell_s)) as stages:
+                async for stage in stages:
+                    if self.generation.state is State.QUEUED:
+                        self.generation.move(State.BOOTING)
+                    await self._writer.append(Progress("booting", stage, self._pool.outlook(model).ready_s))
+        except EngineError as error:
+            raise failover.first or error from None
 
     def _add_up(self) -> tuple[Said, ...]:
         """Count what the log holds; what an engine has to know of it."""
@@ -303,21 +313,18 @@ class Runner:
             self._prompt_tokens, self._cached_tokens = accepted.prompt_tokens, accepted.cached_tokens
         return said
 
-    async def _pump(self, seat: Seat) -> None:
+    async def _pump(self, seat: Seat, hold: Hold) -> None:
         """Carry every chunk from the engine into the log. Raises EngineError."""
         fresh = not self._asked and not self._inherited and self._source is None
         said = () if fresh else self._add_up()
         if not any(choice.tokens or choice.text for choice in said):
             said = ()
-        version = seat.engine.traits.version
-        if said and self._version not in (None, version):
-            raise EngineError("cannot_continue", "No engine is left that would have given the same answer.")
-        self._version = version
+        self._version = seat.engine.traits.version
         chunks = seat.engine.generate(self.generation.id, self.generation.prompt, said)
         self._heard_at, self._speaking = self._clock.steady(), False
         try:
             async with asyncio.timeout(None) as self._patience:
-                await self._carry(seat, chunks)
+                await self._carry(hold, chunks)
         except TimeoutError:
             raise EngineError("engine_stalled", TABLE["engine_stalled"].sentence) from None
         finally:
@@ -325,7 +332,7 @@ class Runner:
         if self._choices_left:
             raise EngineError("engine_failed", "The engine ended before its answer did.")
 
-    async def _carry(self, seat: Seat, chunks: AsyncGenerator[Chunk]) -> None:
+    async def _carry(self, hold: Hold, chunks: AsyncGenerator[Chunk]) -> None:
         # Not waited for: what comes while Redis is asked goes with the next question.
         stage = self._writer.stage
         accepted_at: float | None = None
@@ -334,16 +341,17 @@ class Runner:
         try:
             async with aclosing(chunks):
                 async for chunk in chunks:
-                    self._heard_at = now = self._clock.steady()
+                    now = self._clock.steady()
                     if isinstance(chunk, Delta):
+                        self._heard_at = now
                         if self._first_token is None:
                             self._metrics.first_token(self.generation.model, now - self._began)
                         self._speaking = True
-                        seat.heard(now, len(chunk.tokens))
+                        hold.heard(now, len(chunk.tokens))
                         self._count(chunk, now)
                         stage(chunk)
                     else:
-                        seat.heard(now, 0)
+                        hold.heard(now, 0)
                         if self._accept(chunk, now, late=accepted_at is not None):
                             stage(chunk)
                         accepted_at = accepted_at or now
@@ -425,8 +433,8 @@ class Runner:
         return Timings(since(self._started), since(self._first_token), round(self._elapsed(), 6))
 
     def _failed(self, error: HearthError) -> Failed:
-        told = error.code, error.message, error.parameter
-        return Failed(*told, self._usage(), self._timings(), error.retry_after_s)
+        usage, timings = self._usage(), self._timings()
+        return Failed(error.code, error.message, error.parameter, usage, timings, error.retry_after_s)
 
     def _canceled(self, by: Reason) -> Canceled:
         return Canceled(by, self._usage(), self._timings())

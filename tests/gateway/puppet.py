@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from cache.memory import MemoryCache
-from engines.base import Accepted, Chunk, Delta, Embeddings, Prompt, Report, Said, Traits
+from engines.base import Accepted, Chunk, Delta, Embeddings, Prompt, Report, Said, State, Traits
 from engines.errors import EngineError
 from engines.pool import Pool
 from engines.seat import Place
@@ -25,6 +25,7 @@ from gateway.log.local import Log
 from gateway.log.memory import MemoryLogs
 from gateway.metrics import Metrics
 from tests.turning import Turned
+from tests.waiting import until
 
 KEPT_S = 3600.0
 """How long its claims are kept."""
@@ -118,12 +119,20 @@ ANN = Key(id="key_ann", name="ann", namespace="ann")
 
 
 class Stage(NamedTuple):
-    """A gateway with one puppet behind it."""
+    """A gateway with one puppet behind it, or several."""
 
     gateway: Gateway
     puppet: Puppet
     logs: MemoryLogs
     clock: Turned
+    puppets: tuple[Puppet, ...] = ()
+    """All of them, the first one included."""
+
+    async def warm(self) -> None:
+        """Have all of them warm."""
+        self.gateway.pool.warm("demo")
+        seats = self.gateway.pool.seats.values()
+        await until(lambda: all(seat.state is State.WARM for seat in seats))
 
     async def ask(self, prompt: Prompt | None = None, *, grace: float | None = None) -> tuple[Call, Log]:
         """A new generation, and its log."""
@@ -139,10 +148,12 @@ async def staged(
     retention: Retention | None = None,
     gate: Gate | None = None,
     policy: Policy | None = None,
+    others: Sequence[Puppet] = (),
 ) -> AsyncIterator[Stage]:
-    """The gateway without a server."""
+    """The gateway without a server. The `others` are behind the same name."""
     clock, puppet = Turned(), puppet or Puppet()
-    pool = Pool([Place("demo", "demo", puppet)], clock)
+    more = [Place(f"demo {number}", "demo", other) for number, other in enumerate(others, 2)]
+    pool = Pool([Place("demo", "demo", puppet), *more], clock, wall=clock)
     logs = MemoryLogs(clock, retention)
     metrics = Metrics()
     caching = Caching(MemoryCache(clock, 1 << 20), {}, policy or Policy(), metrics)
@@ -158,7 +169,7 @@ async def staged(
     )
     await gateway.begin()
     try:
-        yield Stage(gateway, puppet, logs, clock)
+        yield Stage(gateway, puppet, logs, clock, (puppet, *others))
     finally:
         async with asyncio.timeout(10):
             await gateway.close()

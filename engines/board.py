@@ -48,6 +48,12 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How long its heartbeats have taken in all."""
     alarm: str | None = None
     """Why heartbeats fail; None while they do not."""
+    failures: int = 0
+    """Boots and heartbeats that failed in a row, as far as this replica knows."""
+    missed: int = 0
+    """Of these, the heartbeats since it was warm."""
+    failed_at: float = 0.0
+    """When the last of them did; 0 for never."""
     next_at: float | None = None
     """When its keeper will next do something to it by itself."""
     next_why: str = ""

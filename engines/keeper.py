@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from engines.base import State
 from engines.hours import Hours
+from engines.signs import past
 
 DEAD_AFTER: Final = 3
 """Heartbeats in a row that fail before an engine is taken for dead, and booted anew."""
@@ -40,14 +41,26 @@ class Facts(NamedTuple):
     asked_at: float = 0.0
     """When a caller last asked it for anything, or was given something."""
     beat_at: float = 0.0
-    """When it last passed a heartbeat."""
+    """When it last passed a heartbeat, or was found warm."""
     running: bool = False
     """Whether a caller waits for it."""
     boot_s: float | None = None
     """How long its boots take."""
     failures: int = 0
-    """Heartbeats or boots that failed in a row."""
+    """Heartbeats and boots that failed in a row."""
+    missed: int = 0
+    """Of these, the heartbeats since it is warm."""
     failed_at: float = 0.0
+
+    def by(self, now: float) -> Facts:
+        """These, where nothing is yet to come: clocks differ, and are set."""
+        return self._replace(
+            since=past(self.since, now),
+            heard_at=past(self.heard_at, now),
+            asked_at=past(self.asked_at, now),
+            beat_at=past(self.beat_at, now),
+            failed_at=past(self.failed_at, now),
+        )
 
 
 class Step(NamedTuple):
@@ -55,12 +68,13 @@ class Step(NamedTuple):
 
     act: Act | None
     at: float
-    """When: now, if there is something to be done; infinity, where only a caller changes anything."""
+    """When: now, if there is something to be done; infinity, where only a caller or the engine changes anything."""
     why: str
 
 
 def decide(now: float, plan: Plan, facts: Facts) -> Step:
     """The next step for an engine."""
+    facts = facts.by(now)
     if facts.state in (State.BOOTING, State.DRAINING):
         return Step(None, math.inf, "")
     opens_at = _opens_at(now, plan, facts)
@@ -77,7 +91,7 @@ def decide(now: float, plan: Plan, facts: Facts) -> Step:
 
 def pause_s(failures: int) -> float:
     """How long to wait after so many failures in a row."""
-    return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10)) if failures else 0.0
+    return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10)) if failures > 0 else 0.0
 
 
 def ahead_s(boot_s: float | None) -> float:
@@ -101,21 +115,23 @@ def _warm(now: float, plan: Plan, facts: Facts, opens_at: float | None) -> Step:
     if plan.idle_s is None:
         return Step(None, math.inf if opens_at is None else opens_at, "stays warm")
     if facts.running:
-        return Step(None, now + plan.idle_s, "goes cold when nobody asks")
+        return Step(None, math.inf if opens_at is None else opens_at, "goes cold when nobody asks")
     due = max(facts.since, facts.asked_at) + plan.idle_s
+    # A rest that is shorter than the boot after it is none.
+    if opens_at is not None and opens_at <= max(due, now + ahead_s(facts.boot_s)):
+        return Step(None, opens_at, "stays warm for its active hours")
     if due <= now:
         return Step("cool", now, f"goes cold: unasked for {plan.idle_s:g} s")
-    if opens_at is not None and opens_at <= due:
-        return Step(None, opens_at, "stays warm for its active hours")
     return Step(None, due, "goes cold when nobody asks")
 
 
 def _kept(now: float, plan: Plan, facts: Facts) -> Step:
-    if facts.failures >= DEAD_AFTER:
-        return Step("revive", now, "boots again: its heartbeat failed")
+    if facts.missed >= DEAD_AFTER:
+        due = facts.failed_at + pause_s(facts.failures - DEAD_AFTER)
+        return Step("revive" if due <= now else None, max(due, now), "boots again: its heartbeat failed")
     due = max(facts.since, facts.heard_at, facts.beat_at) + plan.beat_s
-    if facts.failures:
-        due = facts.failed_at + min(plan.beat_s, pause_s(facts.failures))
+    if facts.missed:
+        due = facts.failed_at + min(plan.beat_s, pause_s(facts.missed))
     if due <= now:
         return Step("beat", now, "heartbeat")
     return Step(None, due, "heartbeat, when nobody asks")

@@ -48,7 +48,8 @@ class Learner:
     async def renew(self) -> None:
         """Learn again, if that was a while ago. What cannot be asked just now stays as it was."""
         now = self._wall()
-        if not self._wishes or now < self._next_at:
+        # A clock that was set back must not keep anything from being learned.
+        if not self._wishes or self._next_at - _EVERY_S <= now < self._next_at:
             return
         self._next_at = now + _EVERY_S
         for model, wish in self._wishes.items():

@@ -66,6 +66,7 @@ class Pulse:
             if seat.shared is not None:
                 others = self.seen.get(seat.shared, {})
                 seat.see({name: each for name, each in others.items() if name != self._board.replica})
+                seat.signs = seat.signs.and_those(seat.elsewhere.values(), self._wall())
                 self._follow(seat)
         return True
 
@@ -102,10 +103,15 @@ class Pulse:
         others = list(seat.elsewhere.values())
         stopped_at = max((each.stopped_at for each in others), default=0.0)
         warm_since = max((each.since for each in others if each.state is State.WARM), default=0.0)
+        # Where it could not be joined, that is tried again when it was brought up anew.
+        left_at = max(stopped_at, seat.stopped_at, seat.since if seat.state is State.BROKEN else 0.0)
         if seat.state is State.WARM and stopped_at > seat.since:
             self._spawn(self._pool.rest(seat, leave=True))
-        elif seat.state is State.COLD and warm_since > max(stopped_at, seat.stopped_at):
+        elif seat.state in (State.COLD, State.BROKEN) and warm_since > left_at:
             self._pool.boot(seat)
+        elif seat.state is State.DRAINING and not seat.busy_elsewhere:
+            # Whoever waits until nobody is answered any more looks again.
+            seat.tell(seat.state, seat.stage)
 
     def _sighting(self, seat: Seat) -> Sighting:
         at, why = seat.next
@@ -127,6 +133,9 @@ class Pulse:
             beats=seat.beats,
             beat_s=seat.beat_s,
             alarm=seat.alarm,
+            failures=seat.trouble.failures,
+            missed=seat.trouble.missed,
+            failed_at=seat.trouble.at,
             next_at=None if at == math.inf else at,
             next_why=why,
         )

@@ -15,6 +15,7 @@ from engines.board import Sighting
 from engines.breaker import Breaker
 from engines.errors import FAULTS, EngineError
 from engines.outlook import Outlook, outlook
+from engines.signs import Signs, Trouble
 from engines.states import check
 
 _BOOTS_KEPT: Final = 10
@@ -74,6 +75,8 @@ class Seat:
         """How long they have taken in all."""
         self.alarm: str | None = None
         """Why its heartbeats fail; None while they do not."""
+        self.trouble = Trouble()
+        """What failed of late, in any replica, as far as this one knows."""
         self.next: tuple[float, str] = (math.inf, "")
         """When its keeper will next do something to it (unix seconds), and what."""
         self.stopped_at = 0.0
@@ -86,6 +89,8 @@ class Seat:
         """Tokens that it owes to callers of this process, as far as they can be guessed."""
         self.elsewhere: Mapping[str, Sighting] = {}
         """What other replicas know of it, where it is shared."""
+        self.signs = Signs()
+        """What they told of its life."""
         self.alone = True
         """Whether no other engine is behind its model name."""
         self._changed = asyncio.Event()
@@ -187,12 +192,17 @@ class Seat:
     @property
     def last_heard(self) -> float:
         """When it last gave anything to a caller, of any replica (unix seconds); 0 for never."""
-        return max([self._unix(self.heard_at), *(each.heard_at for each in self.elsewhere.values())])
+        return max(self._unix(self.heard_at), self.signs.heard_at)
 
     @property
     def last_asked(self) -> float:
         """When a caller of any replica last asked it for anything, or was given something (unix seconds)."""
-        return max([self.last_heard, self._unix(self.asked_at), *(each.asked_at for each in self.elsewhere.values())])
+        return max(self.last_heard, self._unix(self.asked_at), self.signs.asked_at)
+
+    @property
+    def last_beat(self) -> float:
+        """When it last passed a heartbeat of any replica, or was found warm by another one (unix seconds)."""
+        return max(self.beat_at, self.signs.beat_at)
 
     def _unix(self, steady: float) -> float:
         return 0.0 if steady == -math.inf else self._wall() - (self._clock() - steady)

@@ -14,6 +14,7 @@ Code = Literal[
     "engine_unreachable",
     "cannot_continue",
     "boot_failed",
+    "no_room",
     "bad_model_source",
 ]
 

@@ -12,6 +12,7 @@ from engines.board import Board
 from engines.breaker import Breaker
 from engines.errors import EngineError
 from engines.lease import Lease, Lost
+from engines.rooms import Rooms
 from engines.seat import Seat
 
 _SOUND_S: Final = 10.0
@@ -23,8 +24,9 @@ _log = logging.getLogger(__name__)
 class Life:
     """Begins and ends the lives of engines: one task for each that lives."""
 
-    def __init__(self, board: Board, clock: Callable[[], float], boot_deadline_s: float) -> None:
+    def __init__(self, board: Board, rooms: Rooms, clock: Callable[[], float], boot_deadline_s: float) -> None:
         self._board = board
+        self._rooms = rooms
         self._clock = clock
         self._boot_deadline_s = boot_deadline_s
         self._ending: dict[Seat, bool] = {}
@@ -73,6 +75,7 @@ class Life:
             # The same border: what it began may still be there, and there is no more to be done about it.
             _log.exception("%s did not end well", seat.id)
         del self._ending[seat]
+        self._rooms.leave(seat)
         if fault is None:
             seat.tell(State.COLD, "stopped")
         else:
@@ -82,6 +85,7 @@ class Life:
     async def _run(self, seat: Seat) -> None:
         """Boot an engine and stay with it; boot it again when it dies by itself, but not over and over."""
         unsound = 0
+        await self._find_room(seat)
         while True:
             await self._boot(seat)
             warm_at = self._clock()
@@ -97,6 +101,14 @@ class Life:
             seat.error = fault
             seat.tell(State.BOOTING, f"starting again: {reason}")
             await _whole(seat.engine.leave())
+
+    async def _find_room(self, seat: Seat) -> None:
+        try:
+            async with asyncio.timeout(self._boot_deadline_s):
+                await self._rooms.enter(seat)
+        except TimeoutError:
+            message = f"{seat.device} had no room for {seat.model} in {self._boot_deadline_s:.0f} s."
+            raise EngineError("no_room", message) from None
 
     async def _boot(self, seat: Seat) -> None:
         seat.boots += 1

@@ -15,9 +15,8 @@ from cache.memory import MemoryCache
 from cache.semantic import Semantic
 from cache.vectors.base import Vectors
 from engines import registry
-from engines.board import Board
 from engines.errors import EngineError
-from engines.history import History
+from engines.keeper import is_kept
 from engines.keeping import Keeper
 from engines.learning import Learner
 from engines.pool import Pool
@@ -90,8 +89,20 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     shared = lasting or _address(company.redis if company else None)
     board = open_board(shared, new_epoch(), clock)
     history = open_history(lasting, settings.state_file, clock)
-    places = registry.build(sources, company.hosting if company else None)
-    pool = Pool(places, clock.steady, settings.boot_deadline_s, wall=clock.wall, board=board)
+    tables = {source.name: settings.model.get(source.name, ModelTable.model_validate({})) for source in sources}
+    plans = {name: plan(table) for name, table in tables.items()}
+    places = [
+        place._replace(device=tables[place.model].device, share=tables[place.model].device_share)
+        for place in registry.build(sources, company.hosting if company else None)
+    ]
+    pool = Pool(
+        places,
+        clock.steady,
+        settings.boot_deadline_s,
+        wall=clock.wall,
+        board=board,
+        kept=lambda seat: is_kept(clock.wall(), plans[seat.model], max(seat.boot_times, default=None)),
+    )
     logs, claims = _stores(settings, shared, clock)
     # Keys outlive the server, and a Redis of its own does not.
     keyring = open_keyring(lasting, settings.state_file, clock.steady)
@@ -132,7 +143,10 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
 
     remote = RemoteStreams(logs, clock, Bounds(settings.max_running, settings.keep_bytes))
 
-    keeper = _keeper(settings, pool, board, history, clock, metrics)
+    wishes = {name: found for name, table in tables.items() if (found := wish(table, settings.hardware)) is not None}
+    learner = Learner(plans, wishes, history, clock.wall, lambda model: pool.models[model].best.boot_estimate_s)
+    pulse = Pulse(pool, board, history, clock.steady, clock.wall)
+    keeper = Keeper(pool, pulse, board, plans, clock.steady, clock.wall, metrics, learner)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -144,7 +158,8 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         await keeper.begin()
         if settings.preload:
             for name in pool.models:
-                if not keeper.plans[name].hours:
+                # Those that share a device would throw each other out.
+                if not plans[name].hours and tables[name].device is None:
                     pool.warm(name)
         yield
         await keeper.close()
@@ -194,16 +209,6 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     app.state.gateway = gateway
     app.state.keeper = keeper
     return app
-
-
-def _keeper(settings: Settings, pool: Pool, board: Board, history: History, clock: Clock, metrics: Metrics) -> Keeper:
-    """Who keeps the models warm."""
-    tables = {name: settings.model.get(name, ModelTable.model_validate({})) for name in pool.models}
-    plans = {name: plan(table) for name, table in tables.items()}
-    wishes = {name: found for name, table in tables.items() if (found := wish(table, settings.hardware)) is not None}
-    learner = Learner(plans, wishes, history, clock.wall, lambda model: pool.models[model].best.boot_estimate_s)
-    pulse = Pulse(pool, board, history, clock.steady, clock.wall)
-    return Keeper(pool, pulse, board, plans, clock.steady, clock.wall, metrics, learner)
 
 
 def _policies(settings: Settings) -> dict[str, Policy]:

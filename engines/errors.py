@@ -15,6 +15,7 @@ Code = Literal[
     "upstream_budget",
     "cannot_continue",
     "boot_failed",
+    "no_room",
     "bad_model_source",
 ]
 

@@ -77,7 +77,7 @@ def decide(now: float, plan: Plan, facts: Facts) -> Step:
     facts = facts.by(now)
     if facts.state in (State.BOOTING, State.DRAINING):
         return Step(None, math.inf, "")
-    opens_at = _opens_at(now, plan, facts)
+    opens_at = _opens_at(now, plan, facts.boot_s)
     if facts.state is State.WARM:
         return _warm(now, plan, facts, opens_at)
     if opens_at is None:
@@ -99,14 +99,20 @@ def ahead_s(boot_s: float | None) -> float:
     return max(_LEAST_AHEAD_S, _MARGIN * (_UNKNOWN_BOOT_S if boot_s is None else boot_s))
 
 
-def _opens_at(now: float, plan: Plan, facts: Facts) -> float | None:
+def is_kept(now: float, plan: Plan, boot_s: float | None) -> bool:
+    """Whether an engine is to be warm: in its hours, and from when on it boots for them."""
+    opens_at = _opens_at(now, plan, boot_s)
+    return opens_at is not None and opens_at <= now
+
+
+def _opens_at(now: float, plan: Plan, boot_s: float | None) -> float | None:
     """From when on it is to be kept warm, if it is not already: its hours, less a boot."""
     if plan.hours is None:
         return None
     if plan.hours.at(now):
         return now
     change = plan.hours.next_change(now)
-    return None if change is None else max(now, change.at - ahead_s(facts.boot_s))
+    return None if change is None else max(now, change.at - ahead_s(boot_s))
 
 
 def _warm(now: float, plan: Plan, facts: Facts, opens_at: float | None) -> Step:

@@ -12,6 +12,7 @@ from engines.board import Board
 from engines.breaker import Breaker
 from engines.errors import EngineError
 from engines.lease import Lease, Lost
+from engines.rooms import Rooms
 from engines.seat import Seat
 
 _SOUND_S: Final = 10.0
@@ -23,12 +24,13 @@ _log = logging.getLogger(__name__)
 class Life:
     """Begins and ends the lives of engines: one task for each that lives."""
 
-    def __init__(self, board: Board, clock: Callable[[], float], boot_deadline_s: float) -> None:
+    def __init__(self, board: Board, rooms: Rooms, clock: Callable[[], float], boot_deadline_s: float) -> None:
         self._board = board
+        self._rooms = rooms
         self._clock = clock
         self._boot_deadline_s = boot_deadline_s
-        self._ending: dict[Seat, bool] = {}
-        """Engines whose end has begun, each with whether it is only left, and not stopped."""
+        self._ending: dict[asyncio.Task[None], bool] = {}
+        """Lives whose end has begun, each with whether its engine is only left, and not stopped."""
 
     def begin(self, seat: Seat) -> None:
         """Begin to boot an engine that has no life."""
@@ -43,37 +45,40 @@ class Life:
         task = seat.task
         if task is None or task.done():
             return
-        if seat not in self._ending:
-            self._ending[seat] = leave
+        if task not in self._ending:
+            self._ending[task] = leave
             seat.tell(State.DRAINING, "stopping")
             task.cancel()
         await asyncio.wait([task])
-        if self._ending.pop(seat, None) is not None:
+        if self._ending.pop(task, None) is not None:
             # It was stopped before it had begun.
             seat.tell(State.COLD, "stopped")
 
     async def _live(self, seat: Seat) -> None:
         fault: EngineError | None = None
         told = "stopped"
+        life = asyncio.current_task()
+        assert life is not None
         try:
             told = await self._run(seat)
         except EngineError as error:
             fault = error
         except asyncio.CancelledError:
             # By `end`, or by a loop that is closed: what was started is stopped all the same.
-            self._ending.setdefault(seat, False)
+            self._ending.setdefault(life, False)
         except Exception:  # noqa: BLE001
             # The border of the engine: whoever waits for this boot must not wait for ever.
             _log.exception("%s broke", seat.id)
             fault = EngineError("boot_failed", f"{seat.id} broke; the server's log has the details.")
         # From here on nobody interrupts it: half an end would leave processes behind.
-        leave = self._ending.setdefault(seat, True)
+        leave = self._ending.setdefault(life, True)
         try:
             await (seat.engine.leave() if leave else seat.engine.stop())
         except Exception:  # noqa: BLE001
             # The same border: what it began may still be there, and there is no more to be done about it.
             _log.exception("%s did not end well", seat.id)
-        del self._ending[seat]
+        del self._ending[life]
+        self._rooms.leave(seat)
         if fault is None:
             seat.tell(State.COLD, told)
         else:
@@ -86,6 +91,7 @@ class Life:
         What is to be said when it is to be cold: it was to be stopped, or goes cold by itself.
         """
         unsound = 0
+        await self._find_room(seat)
         while True:
             await self._boot(seat)
             warm_at = self._clock()
@@ -102,6 +108,14 @@ class Life:
             seat.error = fault
             seat.tell(State.BOOTING, f"starting again: {reason}")
             await _whole(seat.engine.leave())
+
+    async def _find_room(self, seat: Seat) -> None:
+        try:
+            async with asyncio.timeout(self._boot_deadline_s):
+                await self._rooms.enter(seat)
+        except TimeoutError:
+            message = f"{seat.device} had no room for {seat.model} in {self._boot_deadline_s:.0f} s."
+            raise EngineError("no_room", message) from None
 
     async def _boot(self, seat: Seat) -> None:
         seat.boots += 1

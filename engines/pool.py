@@ -20,6 +20,7 @@ from engines.history import QUARTER_S
 from engines.life import Life
 from engines.model import Model
 from engines.outlook import Outlook
+from engines.rooms import Rooms
 from engines.seat import Place, Seat
 
 _NOTICE_S: Final = 5.0
@@ -35,7 +36,10 @@ _log = logging.getLogger(__name__)
 
 
 class Pool:
-    """All engines of this server, by model name. Owns their boots and their watches."""
+    """All engines of this server, by model name. Owns their boots and their watches.
+
+    `kept` tells whether an engine is in its active hours: none goes cold then to make room for another one.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Pool:
         *,
         wall: Callable[[], float] = time.time,
         board: Board | None = None,
+        kept: Callable[[Seat], bool] = lambda seat: False,
     ) -> None:
         seats = [Seat(place, clock, wall) for place in places]
         self.seats: Mapping[str, Seat] = {seat.id: seat for seat in seats}
@@ -58,7 +63,8 @@ class Pool:
         self._clock = clock
         self._wall = wall
         self._boot_deadline_s = boot_deadline_s
-        self._life = Life(board or MemoryBoard("here"), clock, boot_deadline_s)
+        self._rooms = Rooms(kept, self.rest, wall)
+        self._life = Life(board or MemoryBoard("here"), self._rooms, clock, boot_deadline_s)
         self._again: set[Seat] = set()
         """Engines that are being stopped, and then wanted again."""
         self._closing = False
@@ -172,6 +178,7 @@ class Pool:
         """Stop every engine and wait until all are gone."""
         self._closing = True
         await asyncio.gather(*(self._life.end(seat, leave=True) for seat in self.seats.values()))
+        await self._rooms.close()
         await asyncio.gather(*(seat.engine.close() for seat in self.seats.values()))
 
 

@@ -34,13 +34,15 @@ class Place(NamedTuple):
     """Its name among all replicas, where it is not this process' own."""
     device: str | None = None
     """What it runs on, where that has not room for every engine."""
+    share: float = 1.0
+    """How much of that it takes."""
 
 
 class Seat:
     """An engine's place in the pool. `clock` gives steady seconds, `wall` unix seconds."""
 
     def __init__(self, place: Place, clock: Callable[[], float], wall: Callable[[], float]) -> None:
-        self.id, self.model, self.engine, self.shared, self.device = place
+        self.id, self.model, self.engine, self.shared, self.device, self.share = place
         self.name = self.id
         self._clock = clock
         self._wall = wall

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
@@ -15,13 +15,14 @@ from cache.memory import MemoryCache
 from cache.semantic import Semantic
 from cache.vectors.base import Vectors
 from engines import registry
-from engines.board import Board
 from engines.errors import EngineError
-from engines.history import History
+from engines.keeper import is_kept
 from engines.keeping import Keeper
 from engines.learning import Learner
 from engines.pool import Pool
 from engines.pulse import Pulse
+from engines.registry import ModelSource
+from engines.seat import Place
 from engines.vllm.hosting import Hosting
 from gateway.admission import Gates
 from gateway.board.place import open_board, open_history
@@ -90,15 +91,20 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     shared = lasting or _address(company.redis if company else None)
     board = open_board(shared, new_epoch(), clock)
     history = open_history(lasting, settings.state_file, clock)
-    token = settings.replicate_api_token
-    places = registry.build(
-        sources,
-        company.hosting if company else None,
-        settings.upstreams,
-        replicate_token=token.get_secret_value() if token else None,
-        keep_vllm=settings.keep_vllm,
+    tables = {source.name: settings.model.get(source.name, ModelTable.model_validate({})) for source in sources}
+    plans = {name: plan(table) for name, table in tables.items()}
+    places = [
+        place._replace(device=tables[place.model].device, share=tables[place.model].device_share)
+        for place in _places(settings, sources, company)
+    ]
+    pool = Pool(
+        places,
+        clock.steady,
+        settings.boot_deadline_s,
+        wall=clock.wall,
+        board=board,
+        kept=lambda seat: is_kept(clock.wall(), plans[seat.model], max(seat.boot_times, default=None)),
     )
-    pool = Pool(places, clock.steady, settings.boot_deadline_s, wall=clock.wall, board=board)
     logs, claims = _stores(settings, shared, clock)
     # Keys outlive the server, and a Redis of its own does not.
     keyring = open_keyring(lasting, settings.state_file, clock.steady)
@@ -139,7 +145,10 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
 
     remote = RemoteStreams(logs, clock, Bounds(settings.max_running, settings.keep_bytes))
 
-    keeper = _keeper(settings, pool, board, history, clock, metrics)
+    wishes = {name: found for name, table in tables.items() if (found := wish(table, settings.hardware)) is not None}
+    learner = Learner(plans, wishes, history, clock.wall, lambda model: pool.models[model].best.boot_estimate_s)
+    pulse = Pulse(pool, board, history, clock.steady, clock.wall)
+    keeper = Keeper(pool, pulse, board, plans, clock.steady, clock.wall, metrics, learner)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -151,7 +160,8 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         await keeper.begin()
         if settings.preload:
             for name in pool.models:
-                if not keeper.plans[name].hours:
+                # Those that share a device would throw each other out.
+                if not plans[name].hours and tables[name].device is None:
                     pool.warm(name)
         yield
         await keeper.close()
@@ -203,14 +213,16 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     return app
 
 
-def _keeper(settings: Settings, pool: Pool, board: Board, history: History, clock: Clock, metrics: Metrics) -> Keeper:
-    """Who keeps the models warm."""
-    tables = {name: settings.model.get(name, ModelTable.model_validate({})) for name in pool.models}
-    plans = {name: plan(table) for name, table in tables.items()}
-    wishes = {name: found for name, table in tables.items() if (found := wish(table, settings.hardware)) is not None}
-    learner = Learner(plans, wishes, history, clock.wall, lambda model: pool.models[model].best.boot_estimate_s)
-    pulse = Pulse(pool, board, history, clock.steady, clock.wall)
-    return Keeper(pool, pulse, board, plans, clock.steady, clock.wall, metrics, learner)
+def _places(settings: Settings, sources: Sequence[ModelSource], company: Company | None) -> list[Place]:
+    """The engines of the models."""
+    token = settings.replicate_api_token
+    return registry.build(
+        sources,
+        company.hosting if company else None,
+        settings.upstreams,
+        replicate_token=token.get_secret_value() if token else None,
+        keep_vllm=settings.keep_vllm,
+    )
 
 
 def _policies(settings: Settings) -> dict[str, Policy]:

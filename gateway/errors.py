@@ -62,6 +62,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "draining": Row(503, _OUR, 1012, True, "The server is going down; connect again, from the last position."),
     "slow_reader": Row(503, _OUR, 4008, True, "The connection took too little; connect again, from the last position."),
     "boot_failed": Row(503, _OUR, 1013, True, "The model did not start."),
+    "no_room": Row(503, _OUR, 1013, True, "What the model runs on has no room for it just now."),
     "engine_died": Row(503, _OUR, 1013, True, "The engine died while it answered."),
     "engine_failed": Row(500, _OUR, 1011, True, "The engine failed while it answered."),
     "engine_busy": Row(503, _OUR, 1013, True, "The engine has as much to do as it takes; try again shortly."),

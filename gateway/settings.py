@@ -25,7 +25,7 @@ from gateway.engine_table import EngineTable
 from gateway.keys import Sharing
 from gateway.redis.address import Address
 from gateway.suggest import nearest
-from gateway.tables import ModelTable, check_fallbacks
+from gateway.tables import ModelTable, check_devices, check_fallbacks
 
 FILE: Final = Path("hearth.toml")
 """Read where the server is started, if it is there."""
@@ -214,8 +214,9 @@ class Settings(BaseSettings):
 
     @field_validator("model")
     @classmethod
-    def _names_fallbacks(cls, value: dict[str, ModelTable], info: ValidationInfo) -> dict[str, ModelTable]:
+    def _fits_the_others(cls, value: dict[str, ModelTable], info: ValidationInfo) -> dict[str, ModelTable]:
         check_fallbacks(value, [written.partition("=")[0] for written in info.data.get("models", ())])
+        check_devices(value, info.data.get("workers", 1))
         return value
 
     @property

@@ -49,7 +49,9 @@ class ModelTable(BaseModel):
     auto_budget_per_day: float | None = Field(
         None, ge=0, description="What a day of `auto` may cost, by the price of a second; none: anything."
     )
-    device: str | None = Field(None, description="What it runs on, where not every model has room at once, as gpu0.")
+    device: str | None = Field(
+        None, description="What it runs on, where not all have room at once, as gpu0; it boots when asked."
+    )
     device_share: float = Field(1.0, gt=0, le=1, description="How much of that it takes.")
     requests_per_minute: int | None = Field(None, gt=0, description="Requests of all keys.")
     tokens_per_minute: int | None = Field(None, gt=0, description="Tokens of all keys, in and out.")
@@ -88,3 +90,10 @@ def check_fallbacks(tables: Mapping[str, ModelTable], served: Collection[str]) -
                 way = " -> ".join([*path, after])
                 raise ValueError(f"[model.{name}] has fallbacks that go in a circle: {way}. Leave one of them out.")
             path.append(after)
+
+
+def check_devices(tables: Mapping[str, ModelTable], workers: int) -> None:
+    """Raise ValueError where a model's device would be shared out by several processes, of which none knows enough."""
+    for name, table in tables.items():
+        if table.device is not None and workers > 1:
+            raise ValueError(f"[model.{name}] names a device, which {workers} workers cannot share out: use one.")

@@ -186,6 +186,12 @@ def test_an_engine_elsewhere_needs_an_address() -> None:
     assert refusal() == "hearth.toml: [engine.box] url = ***: field required."
 
 
+def test_a_device_is_shared_out_by_one_process() -> None:
+    Path("hearth.toml").write_text('workers = 2\n[model.demo]\ndevice = "gpu0"')
+    assert refusal() == "hearth.toml: [model.demo] names a device, which 2 workers cannot share out: use one."
+    assert load({"workers": 1}).model["demo"].device == "gpu0"
+
+
 def test_a_file_that_is_no_toml_or_not_there_is_refused() -> None:
     Path("hearth.toml").write_text("port 8000")
     assert refusal().startswith("hearth.toml is not valid TOML: ") and "line 1" in refusal()

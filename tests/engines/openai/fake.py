@@ -116,8 +116,9 @@ class Fake:
         for piece in answer.pieces:
             writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
             await writer.drain()
-            # Each piece is to come by itself.
-            await asyncio.sleep(0.001)
+            # Each piece is to come by itself: the client reads in this loop too.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         if answer.hang:
             await reader.read()
             self.left.set()

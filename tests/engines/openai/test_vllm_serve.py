@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
@@ -26,7 +27,8 @@ KEY = "sk-only-for-tests"
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with vllm_serve(MODEL, "campfire", "--enable-prompt-tokens-details", key=KEY) as url:
+    tools = ("--enable-auto-tool-choice", "--tool-call-parser", "hermes")
+    with vllm_serve(MODEL, "campfire", "--enable-prompt-tokens-details", *tools, key=KEY) as url:
         yield url
 
 
@@ -117,6 +119,19 @@ async def test_log_probabilities_come_with_their_tokens(upstream: OpenAIEngine) 
         for entry in said:
             assert len(entry.top) == 3
             assert entry.top[0] == (entry.token, entry.logprob)
+
+
+async def test_a_tool_is_called_by_name_with_arguments_that_fit(upstream: OpenAIEngine) -> None:
+    properties = {"animal": {"type": "string", "enum": ["fox", "owl"]}}
+    schema = {"type": "object", "properties": properties, "required": ["animal"], "additionalProperties": False}
+    tool = {"type": "function", "function": {"name": "tell", "parameters": schema, "strict": True}}
+    chosen = {"type": "function", "function": {"name": "tell"}}
+    answer = await ask(upstream, chat("A story!", tools=[tool], tool_choice=chosen, max_tokens=200))
+    calls = [call["function"] for delta in answer.deltas for call in delta.tool_calls]
+    assert [call["name"] for call in calls if call.get("name")] == ["tell"]
+    assert json.loads("".join(call.get("arguments") or "" for call in calls))["animal"] in ("fox", "owl")
+    assert answer.text() == ""
+    assert len(answer.finishes()) == 1
 
 
 async def test_a_prompt_is_said_again_where_that_is_asked_for(upstream: OpenAIEngine) -> None:

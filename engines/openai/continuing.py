@@ -92,9 +92,11 @@ def _check(prompt: Prompt, said: tuple[Said, ...], met: Met) -> None:
     if any(isinstance(message.get("content"), list) for message in prompt.messages):
         raise _cannot("its prompt may be made of more than text")
     for one in said:
+        if one.finished:
+            continue
         if UNTOLD in one.tokens or (one.text and not one.tokens):
             raise _cannot("the engine that began it does not tell its tokens")
-        if not one.finished and (one.reasoning or one.tool_calls):
+        if one.reasoning or one.tool_calls:
             raise _cannot("it stopped amid reasoning, or within a tool call")
 
 

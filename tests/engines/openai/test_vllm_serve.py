@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from engines.base import Delta, Engine, Prompt
+from engines.base import UNTOLD, Delta, Engine, Prompt, Said
 from engines.errors import EngineError
 from engines.openai.engine import OpenAIEngine
 from engines.openai.upstream import Upstream
@@ -200,6 +200,14 @@ async def test_what_cannot_be_known_is_not_continued(upstream: OpenAIEngine, par
     with pytest.raises(EngineError) as refused:
         await ask(upstream, asked, said=said_in(asked, deltas))
     assert refused.value.code == "cannot_continue"
+
+
+async def test_tokens_that_were_not_told_are_no_place_to_go_on_from(upstream: OpenAIEngine) -> None:
+    prompt = chat("Tell me a story.", max_tokens=8, temperature=0)
+    for said in (Said(tokens=(UNTOLD,) * 3, text="Once upon a"), Said(text="Once upon a")):
+        with pytest.raises(EngineError) as refused:
+            await ask(upstream, prompt, said=(said,))
+        assert refused.value.code == "cannot_continue"
 
 
 async def test_an_answer_that_was_read_otherwise_is_not_continued(upstream: OpenAIEngine) -> None:

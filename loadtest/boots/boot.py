@@ -24,6 +24,8 @@ class Boot:
     first_token: float
     stages: list[tuple[str, float]] = field(default_factory=list)
     """What Hearth told meanwhile, each with when that was. What took no time is passed over."""
+    cpu: float = 0.0
+    """Seconds of CPU that the server's processes used meanwhile: on a busy machine the time says less."""
 
     def spans(self) -> dict[str, float]:
         """How long each stage took."""

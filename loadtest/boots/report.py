@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from loadtest.boots.boot import Boot
 from loadtest.boots.run import Results
 from loadtest.report import table
 
+_FIGURES: Final[dict[str, Callable[[Boot], float]]] = {
+    "listens": lambda boot: boot.listening,
+    "first token": lambda boot: boot.first_token,
+    "CPU": lambda boot: boot.cpu,
+}
+
 
 def text(results: Results) -> str:
     """Both tables."""
     rows = [
-        [server, which, str(len(boots)), _spread([boot.listening for boot in boots]), _spread(_tokens(boots))]
+        [server, which, str(len(boots)), *(_spread([of(boot) for boot in boots]) for of in _FIGURES.values())]
         for (server, which), boots in results.boots.items()
     ]
     return "\n\n".join(
         [
             "seconds, median (least..most):",
-            table(["server", "boot", "boots", "listens", "first token"], rows),
+            table(["server", "boot", "boots", *_FIGURES], rows),
             "where Hearth's go, as a waiting reader is told; medians:",
             _stages(results),
         ]
@@ -35,10 +42,6 @@ def _stages(results: Results) -> str:
 
 def _median(boots: Sequence[Boot], stage: str) -> str:
     return f"{statistics.median(boot.spans().get(stage, 0.0) for boot in boots):.2f}"
-
-
-def _tokens(boots: Sequence[Boot]) -> list[float]:
-    return [boot.first_token for boot in boots]
 
 
 def _spread(seconds: Sequence[float]) -> str:

@@ -18,6 +18,7 @@ from loadtest.servers import LEAN, MODEL, QUIET, Recipe, Server, started
 
 FIRST: Final = "first"
 AGAIN: Final = "again"
+SERVERS: Final = ("hearth", "before", "vllm-uni", "vllm")
 
 _KV: Final = "1073741824"
 _WEIGHTS: Final = "engines/campfire/model"
@@ -31,11 +32,15 @@ class Plan:
     agains: int = 3
     before: Path | None = None
     """A checkout of it."""
+    only: Sequence[str] = ()
+    """Names of servers; none stands for all."""
 
     def __post_init__(self) -> None:
         for name, value, least in (("rounds", self.rounds, 1), ("boots again", self.agains, 0)):
             if not least <= value <= 50:
                 raise PlanError(f"{name} must be from {least} to 50, not {value}")
+        if strange := set(self.only) - set(SERVERS):
+            raise PlanError(f"there is no server {min(strange)!r}; there are {', '.join(SERVERS)}")
         if self.before is not None and not (self.before / "gateway").is_dir():
             raise PlanError(f"{self.before} is no checkout of Hearth")
 
@@ -43,7 +48,8 @@ class Plan:
         """The servers of one round; `here` is this checkout."""
         hearth = Recipe("hearth", _hearth(), "/readyz", QUIET, here)
         before = [replace(hearth, name="before", folder=self.before.resolve())] if self.before else []
-        return [hearth, *before, _vllm("vllm uni", here, lean=True), _vllm("vllm", here, lean=False)]
+        every = [hearth, *before, _vllm("vllm-uni", here, lean=True), _vllm("vllm", here, lean=False)]
+        return [recipe for recipe in every if recipe.name in (self.only or SERVERS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +91,16 @@ def _boots(recipe: Recipe, again: int, folder: Path) -> Iterator[tuple[str, Boot
         def lives() -> bool:
             return process.poll() is None
 
-        yield FIRST, watch(port, began, lives)
+        yield FIRST, _counted(server, {}, watch(port, began, lives))
         for _ in range(again):
             _end_engine(server)
-            yield AGAIN, watch(port, time.monotonic(), lives)
+            before = processes.look(server.pid)
+            yield AGAIN, _counted(server, before, watch(port, time.monotonic(), lives))
+
+
+def _counted(server: Server, before: dict[int, processes.Process], boot: Boot) -> Boot:
+    used = processes.used(before, processes.look(server.pid))
+    return replace(boot, cpu=sum(process.cpu_seconds for process in used))
 
 
 def _end_engine(server: Server) -> None:

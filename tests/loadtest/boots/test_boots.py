@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -93,10 +94,11 @@ def test_an_older_hearth_is_measured_in_its_own_folder(tmp_path: Path) -> None:
     now, before, uni, stock = Plan(before=tmp_path / "old").recipes(tmp_path)
     assert (now.folder, before.folder) == (tmp_path, tmp_path / "old")
     assert now.command == before.command
+    assert [recipe.name for recipe in Plan(only=["vllm"]).recipes(tmp_path)] == ["vllm"]
     assert uni.command[-1] == "uni" and "--enforce-eager" not in stock.command
 
 
-@pytest.mark.parametrize("plan", [{"rounds": 0}, {"agains": -1}, {"before": Path("/nowhere")}])
-def test_a_plan_that_cannot_be_is_refused(plan: dict[str, int]) -> None:
+@pytest.mark.parametrize("plan", [{"rounds": 0}, {"agains": -1}, {"before": Path("/nowhere")}, {"only": ["sglang"]}])
+def test_a_plan_that_cannot_be_is_refused(plan: dict[str, Any]) -> None:
     with pytest.raises(PlanError):
-        Plan(**plan)  # type: ignore[arg-type]
+        Plan(**plan)

@@ -57,6 +57,7 @@ class Keeper:
         self._wall = wall
         self._told = told
         self._learner = learner
+        self.seen, self.order = pulse.seen, pulse.order
         self._failures: dict[Seat, tuple[int, float]] = {}
         """Boots or heartbeats that failed in a row, and when the last one did (unix seconds)."""
         self._busy: dict[Seat, asyncio.Task[None]] = {}
@@ -134,6 +135,7 @@ class Keeper:
             asked_at=seat.last_asked,
             beat_at=max([seat.beat_at, *(each.beat_at for each in seat.elsewhere.values())]),
             running=bool(seat.held) or seat.busy_elsewhere,
+            cooled_at=max([seat.cooled_at, *(each.cooled_at for each in seat.elsewhere.values())]),
             boot_s=max(seat.boot_times, default=None),
             failures=failures,
             failed_at=failed_at,

@@ -7,7 +7,8 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
+from contextlib import aclosing
 from itertools import groupby
 from typing import Final
 
@@ -73,17 +74,25 @@ class Pool:
         if self._closing:
             return
         if not seat.lives:
+            seat.cooled_at = 0.0
             self._life.begin(seat)
         elif seat.state is State.DRAINING:
+            seat.cooled_at = 0.0
             self._again.add(seat)
 
     def outlook(self, model: str) -> Outlook:
         """When the model will likely be warm."""
         return self.models[model].best.outlook
 
-    async def cool(self, model: str, drain_s: float = _DRAIN_S) -> None:
-        """Stop every engine of a model and wait until they are gone; what they answer may end within that time."""
-        await asyncio.gather(*(self.rest(seat, drain_s) for seat in self.models[model].seats))
+    async def cool(self, model: str, drain_s: float = _DRAIN_S, *, leave: Collection[Seat] = ()) -> None:
+        """Stop every engine of a model, as somebody wants it, and wait until they are gone.
+
+        What they answer may end within that time. Those that another replica stops are only left.
+        """
+        seats = self.models[model].seats
+        for seat in seats:
+            seat.cooled_at = seat.stopped_at = self._wall()
+        await asyncio.gather(*(self.rest(seat, drain_s, leave=seat in leave) for seat in seats))
 
     async def rest(self, seat: Seat, drain_s: float = _DRAIN_S, *, leave: bool = False) -> None:
         """Stop an engine and wait until it is gone, or only `leave` it, where another replica stops it."""
@@ -135,6 +144,18 @@ class Pool:
         `engine_unreachable` when all have failed so often that they are left alone for a while.
         """
         waiting = _Waiting(self.models[model], avoid or {})
+        if waiting.ready():
+            return
+        waiting.model.waiting += 1
+        try:
+            async with aclosing(self._wait(waiting)) as stages:
+                async for stage in stages:
+                    yield stage
+        finally:
+            waiting.model.waiting -= 1
+
+    async def _wait(self, waiting: _Waiting) -> AsyncGenerator[str]:
+        model = waiting.model.name
         deadline = asyncio.get_running_loop().time() + self._boot_deadline_s
         while not waiting.ready():
             # Taken before the stage is told: the change may come while the listener is busy with it.

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from engines.base import Engine, State
-from engines.board import Sighting
+from engines.board import Calls, Sighting
 from engines.breaker import Breaker
 from engines.errors import FAULTS, EngineError
 from engines.outlook import Outlook, outlook
@@ -75,9 +75,11 @@ class Seat:
         self.alarm: str | None = None
         """Why its heartbeats fail; None while they do not."""
         self.next: tuple[float, str] = (math.inf, "")
-        """When its keeper will next do something to it (unix seconds), and what."""
+        """When its keeper will next do something to it (unix seconds), and what; until it has looked, nothing."""
         self.stopped_at = 0.0
         """When it was last stopped on purpose, here (unix seconds); 0 for never."""
+        self.cooled_at = 0.0
+        """When somebody had it stopped (unix seconds); 0 for never, and once it was booted again."""
         self.boots_done = 0
         """How many of its boots went well."""
         self.held = 0
@@ -95,6 +97,7 @@ class Seat:
         """Note a change and wake whoever waits for one. Raises ValueError when there is no such move."""
         if check(self.state, state) is not self.state:
             self.since = self._wall()
+            self.next = math.inf, ""
             if state is State.BOOTING:
                 self._booting_since = self._clock()
         self.state, self.stage = state, stage
@@ -137,6 +140,11 @@ class Seat:
         if self.state is State.COLD and self.warm_elsewhere:
             return Outlook(self.state, _JOIN_S)
         return outlook(self.state, self.boot_estimate_s, self._clock() - self._booting_since)
+
+    @property
+    def calls(self) -> Calls:
+        """What its breaker does with calls now."""
+        return self.breaker.calls(self._clock())
 
     @property
     def outstanding(self) -> int:

@@ -52,6 +52,7 @@ from gateway.settings import Settings
 from gateway.surfaces import (
     admin_cache,
     admin_keys,
+    admin_models,
     admin_usage,
     durable,
     embeddings,
@@ -180,6 +181,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
             *admin_cache.routes(caching.store, likeness),
             *page.routes(),
             *tickets.routes(lookup, limits, clock.wall, settings.ticket_s),
+            *admin_models.routes(admin_models.House(pool, keeper, books, prices, settings.boot_deadline_s, clock.wall)),
             *admin_keys.routes(keyring, limits, clock.wall),
             *admin_usage.routes(books, keyring, clock.wall),
             *openai.routes(

@@ -71,7 +71,8 @@ def decide(now: float, plan: Plan, facts: Facts) -> Step:
     if opens_at is None:
         return Step(None, math.inf, "boots with the next request")
     if facts.cooled_at and (rests := _rests_until(plan, facts)) > now:
-        return Step(None, rests, "stopped by hand: boots for its next hours, or with the next request")
+        hours = "" if rests == math.inf else "for its next hours, or "
+        return Step(None, rests, f"stopped by hand: boots {hours}with the next request")
     tries_at = facts.failed_at + pause_s(facts.failures) if facts.failures else 0.0
     due = max(opens_at, tries_at)
     if due <= now:

@@ -223,9 +223,16 @@ class _Waiting:
         return bool(booting) or any(seat.state is State.DRAINING for seat in self.model.seats if seat not in self._seen)
 
     def next(self) -> Seat | None:
-        """The one to boot: cold before broken, the quickest first; none whose boot was waited for in vain."""
-        resting = [seat for seat in self.model.seats if not seat.lives and seat not in self._seen]
+        """The one to boot: cold before broken, the quickest first.
+
+        None whose boot was waited for in vain, nor one that somebody had stopped under this very caller.
+        """
+        resting = [seat for seat in self.model.seats if not seat.lives and seat not in self._seen | self._stopped]
         return min(resting, key=lambda seat: (seat.state is State.BROKEN, seat.boot_estimate_s or 0.0), default=None)
+
+    @property
+    def _stopped(self) -> set[Seat]:
+        return {seat for seat in self._avoid if seat.cooled_at}
 
     def check(self) -> None:
         """Raises EngineError when there is nothing to wait for but that a dead engine is seen to be dead."""
@@ -238,5 +245,7 @@ class _Waiting:
                 retry_after_s=min(waits),
             )
         fault = next((seat.error for seat in self.model.seats if seat in self._seen and seat.error), None)
+        if self._stopped and not warm:
+            raise EngineError("engine_died", f"{self.model.name} was stopped while it answered.")
         if fault or not warm:
             raise fault or EngineError("boot_failed", f"{self.model.name} was stopped before it was warm.")

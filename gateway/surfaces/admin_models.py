@@ -67,7 +67,7 @@ def routes(house: House) -> list[Route]:
             if _waits(request):
                 async with present(request.receive):
                     done = await _until_done(house, model, act, at, drain_s)
-            body = {**_status(house, model, await _spent_today(house)), "others_told": told}
+            body = {**_status(house, model, await _spent_today(house)), "at": at, "others_told": told}
             return JSONResponse(body, 200 if done else 202)
 
         return carry_out

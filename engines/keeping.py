@@ -136,7 +136,7 @@ class Keeper:
             beat_at=max([seat.beat_at, *(each.beat_at for each in seat.elsewhere.values())]),
             running=bool(seat.held) or seat.busy_elsewhere,
             cooled_at=max([seat.cooled_at, *(each.cooled_at for each in seat.elsewhere.values())]),
-            boot_s=max(seat.boot_times, default=None),
+            boot_s=max(seat.boot_times, default=seat.boot_estimate_s),
             failures=failures,
             failed_at=failed_at,
         )

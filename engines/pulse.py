@@ -49,7 +49,7 @@ class Pulse:
         """Learn what is remembered of earlier boots."""
         for seat in self._pool.seats.values():
             try:
-                seat.remember(await self._history.boots(_remembered(seat)))
+                seat.remember(await self._history.boots(seat.remembered))
             except Away as away:
                 _log.warning("how long %s takes to boot is not known: %s", seat.id, away)
 
@@ -101,7 +101,7 @@ class Pulse:
                 self._pool.arrivals += type(self._pool.arrivals)()
             for seat in self._pool.seats.values():
                 if seat.boots_done > self._booted.get(seat, 0) and seat.boot_seconds is not None:
-                    await self._history.booted(_remembered(seat), seat.boot_seconds)
+                    await self._history.booted(seat.remembered, seat.boot_seconds)
                     self._booted[seat] = seat.boots_done
         except Away as away:
             _log.warning("who came and how long boots took is not taken down: %s", away)
@@ -178,7 +178,3 @@ class Pulse:
         task = asyncio.create_task(work, name="follow")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _remembered(seat: Seat) -> str:
-    return seat.shared or seat.id

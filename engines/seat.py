@@ -33,13 +33,16 @@ class Place(NamedTuple):
     """Its name among all replicas, where it is not this process' own."""
     device: str | None = None
     """What it runs on, where that has not room for every engine."""
+    remembered: str | None = None
+    """What its boots are remembered by, where that is another name."""
 
 
 class Seat:
     """An engine's place in the pool. `clock` gives steady seconds, `wall` unix seconds."""
 
     def __init__(self, place: Place, clock: Callable[[], float], wall: Callable[[], float]) -> None:
-        self.id, self.model, self.engine, self.shared, self.device = place
+        self.id, self.model, self.engine, self.shared, self.device, remembered = place
+        self.remembered = remembered or self.shared or self.id
         self.name = self.id
         self._clock = clock
         self._wall = wall
@@ -119,6 +122,11 @@ class Seat:
         """Whether something boots it, runs it, or stops it."""
         return self.task is not None and not self.task.done()
 
+    @property
+    def up_elsewhere(self) -> bool:
+        """Whether another replica has it up, or brings it up: then it is only to be joined."""
+        return any(each.state in (State.BOOTING, State.WARM) for each in self.elsewhere.values())
+
     def booted(self, seconds: float) -> None:
         """Note how long a boot took."""
         self.boot_seconds = seconds
@@ -131,8 +139,11 @@ class Seat:
 
     @property
     def boot_estimate_s(self) -> float | None:
-        """How long a boot takes; None while none was seen."""
-        return statistics.median(self.boot_times) if self.boot_times else None
+        """How long a boot takes, as far as this replica knows, or the others do; None while none was seen."""
+        if self.boot_times:
+            return statistics.median(self.boot_times)
+        told = [each.boot_estimate_s for each in self.elsewhere.values() if each.boot_estimate_s is not None]
+        return max(told, default=None)
 
     @property
     def outlook(self) -> Outlook:

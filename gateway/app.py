@@ -78,6 +78,8 @@ class Company(NamedTuple):
     """A model's way to the host that all of them share."""
     metrics: str
     """The folder in which they count together."""
+    server: str
+    """What they are called together: no other server has that name."""
     redis: str | None = None
     """The Redis that ends with them, for what may end with it; None where the settings name one."""
 
@@ -94,7 +96,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     token = settings.replicate_api_token
     places = registry.build(
         sources,
-        company.hosting if company else None,
+        registry.Elsewhere(company.server, company.hosting) if company else None,
         settings.upstreams,
         replicate_token=token.get_secret_value() if token else None,
         keep_vllm=settings.keep_vllm,

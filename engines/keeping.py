@@ -89,6 +89,7 @@ class Keeper:
         for seat in self._pool.seats.values():
             plan = self.plans.get(seat.model, _ALONE)
             self._count_failed_boots(seat)
+            self._forgive(seat)
             step = decide(now, plan, self._facts(seat))
             seat.next = step.at, step.why
             if step.act is None or seat in self._busy:
@@ -145,6 +146,13 @@ class Keeper:
         failures, failed_at = self._failures.get(seat, (0, 0.0))
         if seat.state is State.BROKEN and seat.since > failed_at:
             self._failures[seat] = failures + 1, seat.since
+
+    def _forgive(self, seat: Seat) -> None:
+        """Forget heartbeats that failed here, where it has passed another replica's since."""
+        _, failed_at = self._failures.get(seat, (0, 0.0))
+        if any(each.beat_at > failed_at for each in seat.elsewhere.values()):
+            self._failures.pop(seat, None)
+            seat.alarm = None
 
     def _do(self, seat: Seat, step: Step) -> None:
         if step.act == "boot":

@@ -143,9 +143,9 @@ class Pool:
         moment longer. Raises EngineError: `boot_failed` when no engine can be booted, or takes too long;
         `engine_unreachable` when all have failed so often that they are left alone for a while.
         """
-        waiting = _Waiting(self.models[model], avoid or {})
-        if waiting.ready():
+        if self.is_up(model, avoid):
             return
+        waiting = _Waiting(self.models[model], avoid or {})
         waiting.model.waiting += 1
         try:
             async with aclosing(self._wait(waiting)) as stages:
@@ -178,6 +178,10 @@ class Pool:
                 if stale:
                     raise EngineError("engine_died", f"{model} answers no more, and does not end either.") from None
                 raise EngineError("boot_failed", f"{model} was not warm after {self._boot_deadline_s:.0f} s.") from None
+
+    def is_up(self, model: str, avoid: Avoid | None = None) -> bool:
+        """Whether an engine of the model may be asked now."""
+        return bool(_able(self.models[model], avoid or {}))
 
     def pick(self, model: str, prompt: Prompt, avoid: Avoid | None = None) -> Seat | None:
         """The engine that a prompt is to go to now; None where none may be asked."""

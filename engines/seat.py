@@ -83,6 +83,10 @@ class Seat:
         """When it was last stopped on purpose, here (unix seconds); 0 for never."""
         self.cooled_at = 0.0
         """When somebody had it stopped (unix seconds); 0 for never, and once it was booted again."""
+        self.joins = False
+        """Whether its boot was only to join it, because another replica had brought it up."""
+        self.breaks = 0
+        """How often it broke: a boot failed, or it died again and again."""
         self.boots_done = 0
         """How many of its boots went well."""
         self.held = 0
@@ -101,6 +105,7 @@ class Seat:
         if check(self.state, state) is not self.state:
             self.since = self._wall()
             self.next = math.inf, ""
+            self.breaks += state is State.BROKEN and not self.joins
             if state is State.BOOTING:
                 self._booting_since = self._clock()
         self.state, self.stage = state, stage
@@ -128,7 +133,9 @@ class Seat:
         return any(each.state in (State.BOOTING, State.WARM) for each in self.elsewhere.values())
 
     def booted(self, seconds: float) -> None:
-        """Note how long a boot took."""
+        """Note how long a boot took; to join one that is up tells nothing of that."""
+        if self.joins:
+            return
         self.boot_seconds = seconds
         self.boots_done += 1
         self.boot_times.append(seconds)

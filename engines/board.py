@@ -13,8 +13,22 @@ Role = Literal["boot", "keep"]
 """What only one replica does for an engine at a time: bring it up, or watch over its warmth."""
 
 
+Calls = Literal["let through", "kept away", "one to probe"]
+"""What an engine's circuit breaker does with them: it is closed, open or half open."""
+
+
 class Away(Exception):
     """What is shared cannot be reached just now; says why, with no secret in it."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What somebody wants of a model, in all replicas."""
+
+    at: float
+    """When it was given (unix seconds): of two, the later one holds."""
+    act: Literal["warm", "cool"]
+    drain_s: float = 0.0
+    """How long callers may keep an engine from being stopped."""
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,6 +71,15 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_at: float | None = None
     """When its keeper will next do something to it by itself."""
     next_why: str = ""
+    cooled_at: float = 0.0
+    """When somebody had it stopped; 0 for never, and once it was booted again."""
+    boot_estimate_s: float | None = None
+    """How long a boot of it takes."""
+    waiting: int = 0
+    """How many wait for any engine of its model; told by the model's first engine alone."""
+    breaker: Calls = "let through"
+    order: Order | None = None
+    """What was wanted of its model by way of this replica, lately."""
 
 
 Seen = Mapping[str, Mapping[str, Sighting]]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from engines.board import Calls
+
 _THRESHOLD: Final = 3
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
@@ -33,6 +35,12 @@ class Breaker:
     def is_open(self) -> bool:
         """Whether calls are kept away, but for a probe."""
         return self.failures >= _THRESHOLD
+
+    def calls(self, now: float) -> Calls:
+        """What it does with them."""
+        if not self.is_open:
+            return "let through"
+        return "kept away" if self.wait_s(now) else "one to probe"
 
     def wait_s(self, now: float) -> float:
         """How long until a call may go; 0 when one may now."""

@@ -46,6 +46,8 @@ class Facts(NamedTuple):
     """Whether a caller waits for it."""
     boot_s: float | None = None
     """How long its boots take."""
+    cooled_at: float = 0.0
+    """When somebody had it stopped, who has not been asked for it since; 0 for never."""
     failures: int = 0
     """Heartbeats and boots that failed in a row."""
     missed: int = 0
@@ -82,6 +84,9 @@ def decide(now: float, plan: Plan, facts: Facts) -> Step:
         return _warm(now, plan, facts, opens_at)
     if opens_at is None:
         return Step(None, math.inf, "boots with the next request")
+    if facts.cooled_at and (rests := _rests_until(plan, facts)) > now:
+        hours = "" if rests == math.inf else "for its next hours, or "
+        return Step(None, rests, f"stopped by hand: boots {hours}with the next request")
     tries_at = facts.failed_at + pause_s(facts.failures) if facts.failures else 0.0
     due = max(opens_at, tries_at)
     if due <= now:
@@ -113,6 +118,23 @@ def _opens_at(now: float, plan: Plan, boot_s: float | None) -> float | None:
         return now
     change = plan.hours.next_change(now)
     return None if change is None else max(now, change.at - ahead_s(boot_s))
+
+
+def _rests_until(plan: Plan, facts: Facts) -> float:
+    """What somebody has stopped stays cold: when it is kept again. 0 where its hours had not come, nor were near."""
+    cooled_at = facts.cooled_at
+    opens_at = _opens_at(cooled_at, plan, facts.boot_s)
+    if plan.hours is None or opens_at is None or opens_at > cooled_at:
+        return 0.0
+    at = cooled_at
+    # Out of the hours in which it was stopped, or which it was about to be warm for, and to the next ones.
+    for kind in ("closes", "opens") if plan.hours.at(at) else ("opens", "closes", "opens"):
+        change = plan.hours.next_change(at)
+        if change is None:
+            return math.inf
+        assert change.kind == kind
+        at = change.at
+    return at - ahead_s(facts.boot_s)
 
 
 def _warm(now: float, plan: Plan, facts: Facts, opens_at: float | None) -> Step:

@@ -62,6 +62,7 @@ class Keeper:
         self._wall = wall
         self._told = told
         self._learner = learner
+        self.seen, self.order = pulse.seen, pulse.order
         self._broken: dict[Seat, int] = {}
         """The last boot of an engine that is known to have failed."""
         self._led: set[str] = set()
@@ -152,7 +153,8 @@ class Keeper:
             asked_at=seat.last_asked,
             beat_at=seat.last_beat,
             running=bool(seat.held) or seat.busy_elsewhere,
-            boot_s=max(seat.boot_times, default=None),
+            cooled_at=max([seat.cooled_at, *(each.cooled_at for each in seat.elsewhere.values())]),
+            boot_s=max(seat.boot_times, default=seat.boot_estimate_s),
             failures=seat.trouble.failures,
             missed=seat.trouble.missed,
             failed_at=seat.trouble.at,

@@ -119,6 +119,7 @@ class Life:
 
     async def _boot(self, seat: Seat) -> None:
         seat.boots += 1
+        seat.joins = False
         seat.breaker = Breaker()
         try:
             async with asyncio.timeout(self._boot_deadline_s):
@@ -134,18 +135,17 @@ class Life:
         while True:
             try:
                 async with lease.held(lambda: seat.tell(State.BOOTING, "another replica starts it")):
-                    # To join says nothing of how long a boot takes.
-                    await self._start(seat, counts=not lease.waited and not seat.warm_elsewhere)
+                    seat.joins = lease.waited or seat.up_elsewhere
+                    await self._start(seat)
                     return
             except Lost:
                 _log.warning("%s is started by another replica too, and left to it", seat.id)
                 await _whole(seat.engine.leave())
 
-    async def _start(self, seat: Seat, *, counts: bool = True) -> None:
+    async def _start(self, seat: Seat) -> None:
         began = self._clock()
         await seat.engine.start(lambda stage: seat.tell(State.BOOTING, stage))
-        if counts:
-            seat.booted(self._clock() - began)
+        seat.booted(self._clock() - began)
 
 
 async def _whole(work: Coroutine[Any, Any, None]) -> None:

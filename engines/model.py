@@ -5,22 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
 from engines.base import State, Traits
 from engines.errors import EngineError
 from engines.seat import Seat
+from engines.states import BEST
 
 
 def _together(versions: list[str]) -> str:
     """One name for engines of which any may answer."""
     return versions[0] if len(versions) == 1 else hashlib.sha256(" ".join(versions).encode()).hexdigest()[:32]
-
-
-_BEST: Final = (State.WARM, State.BOOTING, State.DRAINING, State.COLD, State.BROKEN)
-"""What a model is, is the best that any of its engines is."""
 
 
 class Model:
@@ -29,6 +25,8 @@ class Model:
     def __init__(self, name: str, seats: Sequence[Seat]) -> None:
         self.name = name
         self.seats = tuple(seats)
+        self.waiting = 0
+        """How many wait here for one of its engines."""
         self._changed = asyncio.Event()
         for seat in self.seats:
             seat.on_change = self._tell
@@ -46,7 +44,7 @@ class Model:
     @property
     def best(self) -> Seat:
         """The engine that is warmest, or will be soonest."""
-        return min(self.seats, key=lambda seat: (_BEST.index(seat.state), seat.outlook.assumed_s))
+        return min(self.seats, key=lambda seat: (BEST.index(seat.state), seat.outlook.assumed_s))
 
     @property
     def state(self) -> State:

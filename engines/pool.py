@@ -7,7 +7,8 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
+from contextlib import aclosing
 from itertools import groupby
 from typing import Final
 
@@ -79,17 +80,25 @@ class Pool:
         if self._closing:
             return
         if not seat.lives:
+            seat.cooled_at = 0.0
             self._life.begin(seat)
         elif seat.state is State.DRAINING:
+            seat.cooled_at = 0.0
             self._again.add(seat)
 
     def outlook(self, model: str) -> Outlook:
         """When the model will likely be warm."""
         return self.models[model].best.outlook
 
-    async def cool(self, model: str, drain_s: float = _DRAIN_S) -> None:
-        """Stop every engine of a model and wait until they are gone; what they answer may end within that time."""
-        await asyncio.gather(*(self.rest(seat, drain_s) for seat in self.models[model].seats))
+    async def cool(self, model: str, drain_s: float = _DRAIN_S, *, leave: Collection[Seat] = ()) -> None:
+        """Stop every engine of a model, as somebody wants it, and wait until they are gone.
+
+        What they answer may end within that time. Those that another replica stops are only left.
+        """
+        seats = self.models[model].seats
+        for seat in seats:
+            seat.cooled_at = seat.stopped_at = self._wall()
+        await asyncio.gather(*(self.rest(seat, drain_s, leave=seat in leave) for seat in seats))
 
     async def rest(self, seat: Seat, drain_s: float = _DRAIN_S, *, leave: bool = False) -> None:
         """Stop an engine and wait until it is gone, or only `leave` it, where another replica stops it."""
@@ -140,7 +149,19 @@ class Pool:
         moment longer. Raises EngineError: `boot_failed` when no engine can be booted, or takes too long;
         `engine_unreachable` when all have failed so often that they are left alone for a while.
         """
+        if self.is_up(model, avoid):
+            return
         waiting = _Waiting(self.models[model], avoid or {})
+        waiting.model.waiting += 1
+        try:
+            async with aclosing(self._wait(waiting)) as stages:
+                async for stage in stages:
+                    yield stage
+        finally:
+            waiting.model.waiting -= 1
+
+    async def _wait(self, waiting: _Waiting) -> AsyncGenerator[str]:
+        model = waiting.model.name
         deadline = asyncio.get_running_loop().time() + self._boot_deadline_s
         while not waiting.ready():
             # Taken before the stage is told: the change may come while the listener is busy with it.
@@ -163,6 +184,10 @@ class Pool:
                 if stale:
                     raise EngineError("engine_died", f"{model} answers no more, and does not end either.") from None
                 raise EngineError("boot_failed", f"{model} was not warm after {self._boot_deadline_s:.0f} s.") from None
+
+    def is_up(self, model: str, avoid: Avoid | None = None) -> bool:
+        """Whether an engine of the model may be asked now."""
+        return bool(_able(self.models[model], avoid or {}))
 
     def pick(self, model: str, prompt: Prompt, avoid: Avoid | None = None) -> Seat | None:
         """The engine that a prompt is to go to now; None where none may be asked."""
@@ -209,9 +234,16 @@ class _Waiting:
         return bool(booting) or any(seat.state is State.DRAINING for seat in self.model.seats if seat not in self._seen)
 
     def next(self) -> Seat | None:
-        """The one to boot: cold before broken, the quickest first; none whose boot was waited for in vain."""
-        resting = [seat for seat in self.model.seats if not seat.lives and seat not in self._seen]
+        """The one to boot: cold before broken, the quickest first.
+
+        None whose boot was waited for in vain, nor one that somebody had stopped under this very caller.
+        """
+        resting = [seat for seat in self.model.seats if not seat.lives and seat not in self._seen | self._stopped]
         return min(resting, key=lambda seat: (seat.state is State.BROKEN, seat.boot_estimate_s or 0.0), default=None)
+
+    @property
+    def _stopped(self) -> set[Seat]:
+        return {seat for seat in self._avoid if seat.cooled_at}
 
     def check(self) -> None:
         """Raises EngineError when there is nothing to wait for but that a dead engine is seen to be dead."""
@@ -224,5 +256,7 @@ class _Waiting:
                 retry_after_s=min(waits),
             )
         fault = next((seat.error for seat in self.model.seats if seat in self._seen and seat.error), None)
+        if self._stopped and not warm:
+            raise EngineError("engine_died", f"{self.model.name} was stopped while it answered.")
         if fault or not warm:
             raise fault or EngineError("boot_failed", f"{self.model.name} was stopped before it was warm.")

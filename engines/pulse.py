@@ -6,11 +6,12 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from engines.base import State
 from engines.board import Away, Board, Seen, Sighting
 from engines.history import History
+from engines.orders import Orders
 from engines.pool import Pool
 from engines.seat import Seat
 
@@ -27,13 +28,14 @@ class Pulse:
     def __init__(
         self, pool: Pool, board: Board, history: History, clock: Callable[[], float], wall: Callable[[], float]
     ) -> None:
-        self.seen: Seen = {}
+        self._seen: Seen = {}
         """What all replicas knew of all engines when they were last asked."""
         self._pool = pool
         self._board = board
         self._history = history
         self._clock = clock
         self._wall = wall
+        self._orders = Orders(pool, board.replica, wall)
         self._told_at = self._reached_at = clock()
         self._tokens: dict[Seat, int] = {}
         self._booted: dict[Seat, int] = {}
@@ -47,7 +49,7 @@ class Pulse:
         """Learn what is remembered of earlier boots."""
         for seat in self._pool.seats.values():
             try:
-                seat.remember(await self._history.boots(_remembered(seat)))
+                seat.remember(await self._history.boots(seat.remembered))
             except Away as away:
                 _log.warning("how long %s takes to boot is not known: %s", seat.id, away)
 
@@ -56,19 +58,39 @@ class Pulse:
         self._count_tokens()
         told = {self.name(seat): self._sighting(seat) for seat in self._pool.seats.values()}
         try:
-            self.seen = await self._board.exchange(told)
+            self._seen = await self._board.exchange(told)
         except Away:
             if self._clock() - self._reached_at > _OLD_S:
                 self._forget()
             return False
         self._reached_at = self._clock()
+        self._orders.hear(self._seen)
         for seat in self._pool.seats.values():
             if seat.shared is not None:
-                others = self.seen.get(seat.shared, {})
+                others = self._seen.get(seat.shared, {})
                 seat.see({name: each for name, each in others.items() if name != self._board.replica})
                 seat.signs = seat.signs.and_those(seat.elsewhere.values(), self._wall())
                 self._follow(seat)
         return True
+
+    def seen(self) -> Seen:
+        """What all replicas know of all engines: this one now, the others when they last told it."""
+        here = self._board.replica
+        seen: dict[str, dict[str, Sighting]] = {}
+        for engine, told in self._seen.items():
+            if others := {name: each for name, each in told.items() if name != here}:
+                seen[engine] = others
+        for seat in self._pool.seats.values():
+            seen.setdefault(self.name(seat), {})[here] = self._sighting(seat)
+        return seen
+
+    async def order(self, model: str, act: Literal["warm", "cool"], drain_s: float = 0.0) -> bool:
+        """Have all engines of a model warm, or cold, in all replicas; whether the others could be told.
+
+        Returns when that has begun here.
+        """
+        self._orders.give(model, act, drain_s, self.seen())
+        return await self.turn()
 
     async def take_down(self) -> None:
         """Have boots and arrivals remembered."""
@@ -80,7 +102,7 @@ class Pulse:
                 self._pool.arrivals += type(self._pool.arrivals)()
             for seat in self._pool.seats.values():
                 if seat.boots_done > self._booted.get(seat, 0) and seat.boot_seconds is not None:
-                    await self._history.booted(_remembered(seat), seat.boot_seconds)
+                    await self._history.booted(seat.remembered, seat.boot_seconds)
                     self._booted[seat] = seat.boots_done
         except Away as away:
             _log.warning("who came and how long boots took is not taken down: %s", away)
@@ -92,9 +114,10 @@ class Pulse:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        await self._orders.close()
 
     def _forget(self) -> None:
-        self.seen = {}
+        self._seen = {}
         for seat in self._pool.seats.values():
             seat.see({})
 
@@ -115,6 +138,7 @@ class Pulse:
 
     def _sighting(self, seat: Seat) -> Sighting:
         at, why = seat.next
+        model = self._pool.models[seat.model]
         return Sighting(
             model=seat.model,
             state=seat.state,
@@ -138,6 +162,11 @@ class Pulse:
             failed_at=seat.trouble.at,
             next_at=None if at == math.inf else at,
             next_why=why,
+            cooled_at=seat.cooled_at,
+            boot_estimate_s=seat.boot_estimate_s,
+            waiting=model.waiting if seat is model.seats[0] else 0,
+            breaker=seat.calls,
+            order=self._orders.told(seat.model),
         )
 
     def _count_tokens(self) -> None:
@@ -158,7 +187,3 @@ class Pulse:
         task = asyncio.create_task(work, name="follow")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _remembered(seat: Seat) -> str:
-    return seat.shared or seat.id

@@ -50,9 +50,18 @@ def parse(written: str) -> ModelSource:
     return ModelSource(name, engine, source, knobs)
 
 
+class Elsewhere(NamedTuple):
+    """Hosts that another process keeps for all workers of a server."""
+
+    server: str
+    """What these workers are called together: no other server has that name."""
+    hosting: Callable[[str], Hosting]
+    """The way to the host of an engine."""
+
+
 def build(
     models: Iterable[ModelSource],
-    elsewhere: Callable[[str], Hosting] | None = None,
+    elsewhere: Elsewhere | None = None,
     upstreams: Mapping[str, Upstream] | None = None,
     *,
     replicate_token: str | None = None,
@@ -62,9 +71,9 @@ def build(
 
     Raises EngineError `bad_model_source`.
 
-    `elsewhere` gives a model the way to a host that another process keeps; else the server keeps its own. `upstreams`
-    are those that a source may name. `replicate_token` is the key to Replicate; models there do not start without it.
-    With `keep_vllm` the server keeps the process that has imported vLLM also while all models are cold.
+    With `elsewhere` another process keeps the hosts; else the server keeps its own. `upstreams` are those that a source
+    may name. `replicate_token` is the key to Replicate; models there do not start without it. With `keep_vllm` the
+    server keeps the process that has imported vLLM also while all models are cold.
     """
     shared = _Shared(elsewhere, upstreams or {}, replicate_token, keep_vllm)
     places: list[Place] = []
@@ -80,7 +89,7 @@ def build(
         made = make(model, id, shared)
         if made.address is not None and made.address in (place.shared for place in places):
             raise EngineError("bad_model_source", f"{made.address} stands twice.")
-        places.append(Place(id, model.name, made.engine, made.address))
+        places.append(Place(id, model.name, made.engine, made.address, remembered=made.remembered))
     return places
 
 
@@ -88,6 +97,8 @@ class _Made(NamedTuple):
     engine: Engine
     address: str | None = None
     """What it is called by all replicas, where it is no process of this one."""
+    remembered: str | None = None
+    """What its boots are remembered by, where its address is new with each start."""
 
 
 class _Shared:
@@ -95,7 +106,7 @@ class _Shared:
 
     def __init__(
         self,
-        elsewhere: Callable[[str], Hosting] | None,
+        elsewhere: Elsewhere | None,
         upstreams: Mapping[str, Upstream],
         replicate_token: str | None,
         keep_vllm: bool,
@@ -134,7 +145,8 @@ def _vllm(model: ModelSource, id: str, shared: _Shared) -> _Made:
     level, knobs = split(model.name, model.knobs)
     if shared.elsewhere is not None:
         # Whether it sleeps is the business of whoever keeps the host.
-        return _Made(VllmEngine(shared.elsewhere(id)))
+        server, hosting = shared.elsewhere
+        return _Made(VllmEngine(hosting(id)), f"{server}/{id}", id)
     host = OwnHost(shared.nest, model.name, model.source, knobs, sleeps=level is not None)
     return _Made(VllmEngine(host, level))
 

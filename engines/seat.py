@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from engines.base import Engine, State
-from engines.board import Sighting
+from engines.board import Calls, Sighting
 from engines.breaker import Breaker
 from engines.errors import FAULTS, EngineError
 from engines.outlook import Outlook, outlook
@@ -36,13 +36,16 @@ class Place(NamedTuple):
     """What it runs on, where that has not room for every engine."""
     share: float = 1.0
     """How much of that it takes."""
+    remembered: str | None = None
+    """What its boots are remembered by, where that is another name."""
 
 
 class Seat:
     """An engine's place in the pool. `clock` gives steady seconds, `wall` unix seconds."""
 
     def __init__(self, place: Place, clock: Callable[[], float], wall: Callable[[], float]) -> None:
-        self.id, self.model, self.engine, self.shared, self.device, self.share = place
+        self.id, self.model, self.engine, self.shared, self.device, self.share, remembered = place
+        self.remembered = remembered or self.shared or self.id
         self.name = self.id
         self._clock = clock
         self._wall = wall
@@ -80,9 +83,15 @@ class Seat:
         self.trouble = Trouble()
         """What failed of late, in any replica, as far as this one knows."""
         self.next: tuple[float, str] = (math.inf, "")
-        """When its keeper will next do something to it (unix seconds), and what."""
+        """When its keeper will next do something to it (unix seconds), and what; until it has looked, nothing."""
         self.stopped_at = 0.0
         """When it was last stopped on purpose, here (unix seconds); 0 for never."""
+        self.cooled_at = 0.0
+        """When somebody had it stopped (unix seconds); 0 for never, and once it was booted again."""
+        self.joins = False
+        """Whether its boot was only to join it, because another replica had brought it up."""
+        self.breaks = 0
+        """How often it broke: a boot failed, or it died again and again."""
         self.boots_done = 0
         """How many of its boots went well."""
         self.held = 0
@@ -102,6 +111,8 @@ class Seat:
         """Note a change and wake whoever waits for one. Raises ValueError when there is no such move."""
         if check(self.state, state) is not self.state:
             self.since = self._wall()
+            self.next = math.inf, ""
+            self.breaks += state is State.BROKEN and not self.joins
             if state is State.BOOTING:
                 self._booting_since = self._clock()
         self.state, self.stage = state, stage
@@ -123,8 +134,15 @@ class Seat:
         """Whether something boots it, runs it, or stops it."""
         return self.task is not None and not self.task.done()
 
+    @property
+    def up_elsewhere(self) -> bool:
+        """Whether another replica has it up, or brings it up: then it is only to be joined."""
+        return any(each.state in (State.BOOTING, State.WARM) for each in self.elsewhere.values())
+
     def booted(self, seconds: float) -> None:
-        """Note how long a boot took."""
+        """Note how long a boot took; to join one that is up tells nothing of that."""
+        if self.joins:
+            return
         self.boot_seconds = seconds
         self.boots_done += 1
         self.boot_times.append(seconds)
@@ -135,8 +153,11 @@ class Seat:
 
     @property
     def boot_estimate_s(self) -> float | None:
-        """How long a boot takes; None while none was seen."""
-        return statistics.median(self.boot_times) if self.boot_times else None
+        """How long a boot takes, as far as this replica knows, or the others do; None while none was seen."""
+        if self.boot_times:
+            return statistics.median(self.boot_times)
+        told = [each.boot_estimate_s for each in self.elsewhere.values() if each.boot_estimate_s is not None]
+        return max(told, default=None)
 
     @property
     def outlook(self) -> Outlook:
@@ -144,6 +165,11 @@ class Seat:
         if self.state is State.COLD and self.warm_elsewhere:
             return Outlook(self.state, _JOIN_S)
         return outlook(self.state, self.boot_estimate_s, self._clock() - self._booting_since)
+
+    @property
+    def calls(self) -> Calls:
+        """What its breaker does with calls now."""
+        return self.breaker.calls(self._clock())
 
     @property
     def outstanding(self) -> int:

@@ -17,6 +17,9 @@ MOVES: Final[Mapping[State, frozenset[State]]] = {
     State.BROKEN: frozenset({State.BOOTING, State.COLD}),
 }
 
+BEST: Final = (State.WARM, State.BOOTING, State.DRAINING, State.COLD, State.BROKEN)
+"""What a model is, is the best that any of its engines is."""
+
 
 def check(before: State, after: State) -> State:
     """The new state; to stay in one is always legal. Raises ValueError when there is no such move."""

@@ -17,6 +17,8 @@ COMMANDS: Final = {
     "serve": "run the server",
     "chat": "talk to a model of a running server",
     "models": "the models of a running server, and how warm they are",
+    "warm": "have a model booted",
+    "cool": "have a model stopped",
     "keys": "who may ask: create, list and revoke keys",
     "cache": "what it has kept to be given again, and letting go of it",
     "usage": "who used what, and what it cost",

@@ -17,6 +17,7 @@ from gateway.errors import HearthError
 from gateway.generation import Generation, State, new_id
 from gateway.keys import Key
 from gateway.likeness import Likeness
+from gateway.metrics import Metrics
 from gateway.runs import Runs
 from gateway.sharing import Found, Sharing
 from gateway.wire.cache_control import Control, Told
@@ -40,7 +41,14 @@ class Answering:
     """Finds what answers, or has it begun."""
 
     def __init__(
-        self, pool: Pool, caching: Caching, sharing: Sharing, runs: Runs, likeness: Likeness | None, clock: Clock
+        self,
+        pool: Pool,
+        caching: Caching,
+        sharing: Sharing,
+        runs: Runs,
+        likeness: Likeness | None,
+        clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self._pool = pool
         self._caching = caching
@@ -48,6 +56,7 @@ class Answering:
         self._runs = runs
         self._likeness = likeness
         self._clock = clock
+        self._metrics = metrics
 
     async def answer(self, model: Model, generation: Generation, key: Key, manner: Manner) -> Found:
         """The log of this generation, or another one that says the same. Raises HearthError as `Gateway.start`."""
@@ -101,4 +110,4 @@ class Answering:
     def _send_away(self, model: str, manner: Manner) -> None:
         # A server that goes down says so instead, and boots nothing any more.
         if not self._runs.closing:
-            send_away(self._pool, model, manner.wait_s)
+            send_away(self._pool, model, manner.wait_s, self._metrics)

@@ -53,6 +53,7 @@ from gateway.settings import Settings
 from gateway.surfaces import (
     admin_cache,
     admin_keys,
+    admin_models,
     admin_usage,
     durable,
     embeddings,
@@ -78,6 +79,8 @@ class Company(NamedTuple):
     """A model's way to the host that all of them share."""
     metrics: str
     """The folder in which they count together."""
+    server: str
+    """What they are called together: no other server has that name."""
     redis: str | None = None
     """The Redis that ends with them, for what may end with it; None where the settings name one."""
 
@@ -190,6 +193,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
             *admin_cache.routes(caching.store, likeness),
             *page.routes(),
             *tickets.routes(lookup, limits, clock.wall, settings.ticket_s),
+            *admin_models.routes(admin_models.House(pool, keeper, books, prices, settings.boot_deadline_s, clock.wall)),
             *admin_keys.routes(keyring, limits, clock.wall),
             *admin_usage.routes(books, keyring, clock.wall),
             *openai.routes(
@@ -218,7 +222,7 @@ def _places(settings: Settings, sources: Sequence[ModelSource], company: Company
     token = settings.replicate_api_token
     return registry.build(
         sources,
-        company.hosting if company else None,
+        registry.Elsewhere(company.server, company.hosting) if company else None,
         settings.upstreams,
         replicate_token=token.get_secret_value() if token else None,
         keep_vllm=settings.keep_vllm,

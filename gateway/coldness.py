@@ -12,9 +12,10 @@ from engines.pool import Pool
 from gateway.capability import replaces
 from gateway.errors import HearthError
 from gateway.keys import Key
+from gateway.metrics import Metrics
 
 
-def send_away(pool: Pool, model: str, wait_s: float | None) -> None:
+def send_away(pool: Pool, model: str, wait_s: float | None, metrics: Metrics) -> None:
     """Raise HearthError `model_cold` where a model is not warm, and likely will not be in the time its caller waits.
 
     It begins to boot all the same, so that coming back makes sense.
@@ -25,6 +26,7 @@ def send_away(pool: Pool, model: str, wait_s: float | None) -> None:
     if outlook.state is State.WARM or outlook.assumed_s <= wait_s:
         return
     pool.warm(model)
+    metrics.engines.sent_away(model)
     again_s = math.ceil(outlook.assumed_s)
     if outlook.ready_s is None:
         told = f"{model} is not warm. It boots now; how long that takes is not known yet: come back in {again_s} s."

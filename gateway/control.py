@@ -16,6 +16,8 @@ class Begin(msgspec.Struct, frozen=True, array_like=True, tag="begin"):
     """To a worker: serve with these settings, packed by `gateway.settings`."""
 
     settings: bytes
+    server: str
+    """What the workers together are called: no other server has that name."""
     redis: str | None = None
     """The Redis that was started for the workers; None where the settings name one."""
 

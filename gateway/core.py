@@ -101,7 +101,7 @@ class Gateway:
         self._runs = Runs(parts, deadlines.running)
         self._readers = Readers(deadlines.reader_stall_s, deadlines.reader_lag_bytes, metrics)
         self._sharing = Sharing(caching, logs, gate, self._readers)
-        self._answering = Answering(pool, caching, self._sharing, self._runs, likeness, clock)
+        self._answering = Answering(pool, caching, self._sharing, self._runs, likeness, clock, metrics)
         self.reading = self._readers.reading
         self.join, self.leave = self._readers.join, self._readers.leave
         self._watch: asyncio.Task[None] | None = None
@@ -181,6 +181,8 @@ class Gateway:
         generation = found.log.generation
         if generation.model != model:
             headers |= {"x-model": generation.model, "x-fallback-for": model}
+            if earlier is None:
+                self._metrics.engines.fell_back(model, generation.model)
         call = Call(
             id=(generation.id if found.own else new_id("gen")).removeprefix("gen_"),
             key=key,
@@ -293,6 +295,7 @@ class Gateway:
             store=self.trouble is None,
             cache=self.caching.available,
         )
+        self._metrics.engines.show(self.pool.seats.values())
 
     async def begin(self) -> None:
         """Open the store of logs, and start the watch."""

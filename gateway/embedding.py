@@ -57,7 +57,7 @@ class Embedding:
         if model.traits.embeds is False:
             raise HearthError("invalid_request", f"{model.name} answers, and makes no embeddings.", parameter="model")
         headers = await self._gate.enter(key, model.name)
-        send_away(self._pool, model.name, wait_s)
+        send_away(self._pool, model.name, wait_s, self._metrics)
         made = await self._admitted(model, prompt, key)
         return Embedded(made.embeddings, {**headers, **made.headers})
 
@@ -118,12 +118,7 @@ class Embedding:
         # be what kills them.
         failover = Failover(model, most_deaths=1)
         while True:
-            try:
-                async with aclosing(self._pool.reach(model.name, failover.avoid)) as stages:
-                    async for _ in stages:
-                        pass
-            except EngineError as error:
-                raise from_engine(failover.first or error) from error
+            await self._reach(model, failover)
             seat = self._pool.pick(model.name, prompt, failover.avoid)
             if seat is None:
                 continue
@@ -133,6 +128,20 @@ class Embedding:
                     return await self._ask(seat, hold, id, prompt)
             except EngineError as error:
                 self._go_on(failover, seat, boot, error)
+
+    async def _reach(self, model: Model, failover: Failover) -> None:
+        """Raises HearthError."""
+        if self._pool.is_up(model.name, failover.avoid):
+            return
+        began = self._clock.steady()
+        try:
+            async with aclosing(self._pool.reach(model.name, failover.avoid)) as stages:
+                async for _ in stages:
+                    pass
+        except EngineError as error:
+            raise from_engine(failover.first or error) from error
+        finally:
+            self._metrics.engines.waited(model.name, self._clock.steady() - began)
 
     async def _ask(self, seat: Seat, hold: Hold, id: str, prompt: Prompt) -> Embeddings:
         try:

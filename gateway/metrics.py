@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from engines.base import State
+from gateway.engine_metrics import EngineMetrics
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
@@ -98,6 +99,7 @@ class Metrics:
         self._beat_seconds = Counter(
             "hearth_heartbeat_seconds", "What those heartbeats took of engines.", ["model"], registry=on
         )
+        self.engines = EngineMetrics(on)
         self._store = Gauge(
             "hearth_store_up",
             "1 while the store of logs is whole, 0 while it is not.",

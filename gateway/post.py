@@ -31,6 +31,8 @@ class Orders(NamedTuple):
     metrics: str
     """The folder in which they count together."""
     settings: bytes
+    server: str
+    """What the workers together are called: no other server has that name."""
     redis: str | None = None
     """The Redis that was started for the workers; None where the settings name one."""
 
@@ -100,7 +102,7 @@ class Post:
         channel = at_supervisor(self._hear, lambda: None)
         await asyncio.get_running_loop().create_unix_connection(lambda: channel, sock=ours)
         self._broker.came(self.number, channel.say)
-        channel.say(Begin(self._orders.settings, self._orders.redis))
+        channel.say(Begin(self._orders.settings, self._orders.server, self._orders.redis))
         try:
             return _ended(await process.wait())
         finally:

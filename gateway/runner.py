@@ -296,6 +296,9 @@ class Runner:
     async def _reach(self, failover: Failover) -> None:
         """Wait until an engine may be asked that has not failed this run, telling the readers each stage."""
         model = self.generation.model
+        if self._pool.is_up(model, failover.avoid):
+            return
+        began = self._clock.steady()
         try:
             async with aclosing(retold(self._pool.reach(model, failover.avoid), self._retell_s)) as stages:
                 async for stage in stages:
@@ -304,6 +307,8 @@ class Runner:
                     await self._writer.append(Progress("booting", stage, self._pool.outlook(model).ready_s))
         except EngineError as error:
             raise failover.first or error from None
+        finally:
+            self._metrics.engines.waited(model, self._clock.steady() - began)
 
     def _add_up(self) -> tuple[Said, ...]:
         """Count what the log holds; what an engine has to know of it."""

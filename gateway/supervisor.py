@@ -21,6 +21,7 @@ from engines.seat import Place, Seat
 from engines.vllm.engine import VllmEngine
 from engines.vllm.sharing import Broker
 from gateway.listening import listen
+from gateway.log.base import new_epoch
 from gateway.post import Orders, Post
 from gateway.redis.local import LocalRedis, LocalRedisError
 from gateway.settings import Settings, SettingsError, pack
@@ -62,7 +63,7 @@ class Supervisor:
         self._ending = asyncio.Event()
         self._hurry = asyncio.Event()
         self._gave_up = False
-        orders = Orders(listening, metrics, pack(settings), None if redis is None else redis.url)
+        orders = Orders(listening, metrics, pack(settings), new_epoch(), None if redis is None else redis.url)
         self._posts = [
             Post(number, orders, self._broker, self._serving, time.monotonic) for number in range(settings.workers)
         ]

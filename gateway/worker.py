@@ -37,7 +37,7 @@ def main(words: Sequence[str]) -> None:
     if orders is not None:
         settings = unpack(orders.settings)
         stderr.configure(settings.log_level)
-        Worker(words[2], orders.redis).run(settings, control, listening)
+        Worker(words[2], orders).run(settings, control, listening)
 
 
 def _await_orders(control: socket.socket) -> Begin | None:
@@ -52,9 +52,9 @@ def _await_orders(control: socket.socket) -> Begin | None:
 class Worker:
     """The server's watcher here: tells the supervisor what the command line tells when there is one process alone."""
 
-    def __init__(self, metrics: str, redis: str | None) -> None:
+    def __init__(self, metrics: str, orders: Begin) -> None:
         self._metrics = metrics
-        self._redis = redis
+        self._orders = orders
         self._pool: Pool | None = None
         self._channel: Channel[ToWorker] = at_worker(self._hear, self._orphaned)
         self._asker = sharing.Asker(self._channel.say)
@@ -64,7 +64,8 @@ class Worker:
         from gateway.app import Company, build
         from gateway.server import Server, configure
 
-        app = build(settings, company=Company(self._asker.hosting, self._metrics, self._redis))
+        company = Company(self._asker.hosting, self._metrics, self._orders.server, self._orders.redis)
+        app = build(settings, company=company)
         server = Server(configure(app, settings), app.state.gateway, settings.drain_s, self)
         self._pool = app.state.gateway.pool
 
@@ -88,7 +89,7 @@ class Worker:
             case sharing.Warm():
                 if self._pool is not None:
                     # Up for one is up for all: what broke with the last host, or was never asked for, is there now.
-                    self._pool.warm(message.model)
+                    self._pool.boot(self._pool.seats[message.model])
             case Begin():
                 pass
             case _:

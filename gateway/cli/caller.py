@@ -62,10 +62,21 @@ class Caller:
         except (ValueError, KeyError, TypeError):
             raise Trouble(f"What answers at {self.url} is not Hearth.", 1) from None
 
+    def warmth(self) -> dict[str, Any] | None:
+        """How warm every engine is; None where the key may not know that, or the server does not."""
+        with self._border():
+            response = self._http.get("/admin/models", timeout=_ANSWER_S)
+        if response.status_code in (401, 403, 404):
+            return None
+        return self._json(response)
+
     def ask(self, method: str, path: str, query: dict[str, str] | None = None) -> dict[str, Any]:
         """What one of the server's own routes answers."""
         with self._border():
             response = self._http.request(method, path, params=query, timeout=_ANSWER_S)
+        return self._json(response)
+
+    def _json(self, response: httpx.Response) -> dict[str, Any]:
         self._check(response)
         try:
             return dict(response.json())

@@ -146,7 +146,7 @@ def test_nobody_meets_a_cold_model_within_its_hours_and_no_heartbeat_is_spent_in
         wanted = sum(ideal(life, fortnight.windows[machine.model]) for life in machine.lives)
         assert abs(sent - wanted) <= 1, (machine.model, sent, wanted)
     # What was played was no idle fortnight.
-    assert len(met) > 500 and len(weeks.keepers) > 1000 and len(set(weeks.keepers)) > 20
+    assert len(met) > 500 and len(weeks.keepers) > 1000 and len(set(weeks.keepers)) > 10
     assert weeks.killed > 50 and weeks.left > 10 and sum(len(machine.down_from) for machine in weeks.machines) > 15
 
 

@@ -82,6 +82,7 @@ class Fortnight:
             for opens, closes in spans:
                 yield opens, partial(self._look, weeks, model, State.WARM)
                 yield opens + 0.001, partial(weeks.visit, model)
+                yield random.uniform(opens, closes), partial(weeks.lose, killed=True)
                 at = opens
                 # People come in flocks, with lulls between them.
                 while (at := at + random.choice([random.expovariate(1 / 20), random.expovariate(1 / 300)])) < closes:

@@ -60,11 +60,11 @@ def routes(house: House) -> list[Route]:
         async def carry_out(request: Request) -> Response:
             administrator(request)
             model = _model(house, request)
-            drain_s = _drain_s(request) if act == "cool" else 0.0
+            drain_s, waits = _drain_s(request) if act == "cool" else 0.0, _waits(request)
             at = house.now()
             told = await house.keeper.order(model, act, drain_s)
             done = False
-            if _waits(request):
+            if waits:
                 async with present(request.receive):
                     done = await _until_done(house, model, act, at, drain_s)
             body = {**_status(house, model, await _spent_today(house)), "at": at, "others_told": told}

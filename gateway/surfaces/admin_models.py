@@ -20,6 +20,7 @@ from gateway.errors import HearthError
 from gateway.money.base import Books, BooksAway
 from gateway.money.periods import day
 from gateway.money.prices import Prices
+from gateway.money.upkeep import KEEPER
 from gateway.status import Means, status
 from gateway.suggest import nearest, shown
 from gateway.surfaces.caller import administrator
@@ -113,7 +114,8 @@ async def _spent_today(house: House) -> Mapping[str, int]:
     spent: Counter[str] = Counter()
     try:
         for line in await house.books.usage(today, today):
-            spent[line.model] += line.use.cost + line.use.unpaid
+            if line.key != KEEPER:
+                spent[line.model] += line.use.cost + line.use.unpaid
     except BooksAway:
         raise HearthError("state_unavailable") from None
     return spent

@@ -128,7 +128,8 @@ class Pulse:
         warm_since = max((each.since for each in others if each.state is State.WARM), default=0.0)
         # Where it could not be joined, that is tried again when it was brought up anew.
         left_at = max(stopped_at, seat.stopped_at, seat.since if seat.state is State.BROKEN else 0.0)
-        if seat.state is State.WARM and stopped_at > seat.since:
+        # One that is stopped here by an order is drained as that wants it.
+        if seat.state is State.WARM and stopped_at > seat.since and not seat.cooled_at:
             self._spawn(self._pool.rest(seat, leave=True))
         elif seat.state in (State.COLD, State.BROKEN) and warm_since > left_at:
             self._pool.boot(seat)

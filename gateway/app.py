@@ -46,6 +46,7 @@ from gateway.middleware import Authentication, Origins
 from gateway.money.gate import MoneyGate
 from gateway.money.place import open_books
 from gateway.money.prices import Prices
+from gateway.money.upkeep import Upkeep
 from gateway.plans import plan, wish
 from gateway.redis.address import Address
 from gateway.remote import Bounds, RemoteStreams
@@ -118,7 +119,9 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     )
     books = open_books(lasting, settings.state_file, clock)
     prices = {name: Prices.of(table, settings.hardware) for name, table in settings.model.items()}
-    money = MoneyGate(books, prices, lambda model: _context_length(pool, model), clock, metrics)
+    idle_s = {name: each.idle_s for name, each in plans.items() if each.idle_s is not None}
+    upkeep = Upkeep(pool, board.replica, prices, idle_s, clock, metrics)
+    money = MoneyGate(books, prices, lambda model: _context_length(pool, model), clock, metrics, upkeep)
     # Money last: who cannot pay gives back what the limits had given.
     gate = Gates([_limits(settings, shared, pool, clock, metrics), money])
     embedding = Embedding(pool, gate, clock, metrics, settings.engine_silence_s)
@@ -151,7 +154,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     wishes = {name: found for name, table in tables.items() if (found := wish(table, settings.hardware)) is not None}
     learner = Learner(plans, wishes, history, clock.wall, lambda model: pool.models[model].best.boot_estimate_s)
     pulse = Pulse(pool, board, history, clock.steady, clock.wall)
-    keeper = Keeper(pool, pulse, board, plans, clock.steady, clock.wall, metrics, learner)
+    keeper = Keeper(pool, pulse, board, plans, clock.steady, clock.wall, upkeep, learner)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""hearth costs: what was spent, what the cache saved, and whether a machine of one's own would be cheaper."""
+"""hearth costs: what was spent and saved, and whether a machine of one's own would be cheaper."""
 
 from __future__ import annotations
 
@@ -46,7 +46,18 @@ def story(told: Mapping[str, Any]) -> list[str]:
             lines.append(
                 f"saved    {spared['saved']} by {spared['calls']} {words}, {spared['saved_seconds']:.1f} s of compute"
             )
-    return [*lines, *(_own(told["own"]) if "own" in told else [])]
+    return [*lines, *_kept(told["keeper"]), *(_own(told["own"]) if "own" in told else [])]
+
+
+def _kept(kept: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if kept["idle_seconds"] or kept["heartbeats"]:
+        beats = f"{kept['heartbeats']} heartbeats for {kept['heartbeat_cost']}, {kept['heartbeat_seconds']:.1f} s"
+        lines.append(f"kept     {kept['idle_cost']} for {kept['idle_seconds']:.1f} s warm and unasked, with {beats}")
+    if kept["spared_boots"]:
+        boots = f"{kept['spared_boots']} {'boot' if kept['spared_boots'] == 1 else 'boots'}"
+        lines.append(f"         spared {boots}, {kept['spared_seconds']:.1f} s of waiting")
+    return lines
 
 
 def _own(own: Mapping[str, Any] | None) -> list[str]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from gateway.money.base import Line, Use
 from gateway.money.periods import DAY_S
 from gateway.money.prices import NANO, written
+from gateway.money.upkeep import KEEPER
 
 
 def costs(lines: Sequence[Line], own_per_hour: float | None = None) -> dict[str, Any]:
-    """The sums over those lines, what the cache saved, and the break-even with a machine at that price.
+    """The sums over those lines, what cache and keeper saved, and the break-even with a machine at that price.
 
     `days` are those from the first to the last with any traffic, both counted.
     """
+    kept = {line.outcome: Use() for line in lines if line.key == KEEPER}
+    for line in lines:
+        if line.key == KEEPER:
+            kept[line.outcome] = kept[line.outcome].plus(line.use)
+    lines = [line for line in lines if line.key != KEEPER]
     days = _days(lines)
     runs = _sum(line for line in lines if line.outcome not in ("hit", "join"))
     told: dict[str, Any] = {
@@ -26,6 +32,7 @@ def costs(lines: Sequence[Line], own_per_hour: float | None = None) -> dict[str,
         "cost": written(runs.cost + runs.unpaid),
         "unpaid": written(runs.unpaid),
         "cache": {how: _spared(_sum(line for line in lines if line.outcome == how)) for how in ("hit", "join")},
+        "keeper": _kept(kept),
     }
     if own_per_hour is not None:
         told["own"] = break_even(runs, days, own_per_hour)
@@ -63,6 +70,19 @@ def _sum(lines: Iterable[Line]) -> Use:
 
 def _spared(use: Use) -> dict[str, Any]:
     return {"calls": use.calls, "saved": written(use.saved), "saved_seconds": use.saved_milliseconds / 1000}
+
+
+def _kept(uses: Mapping[str, Use]) -> dict[str, Any]:
+    idle, beats, spared = (uses.get(what, Use()) for what in ("idle", "beat", "spared"))
+    return {
+        "idle_seconds": idle.milliseconds / 1000,
+        "idle_cost": written(idle.cost),
+        "heartbeats": beats.calls,
+        "heartbeat_seconds": beats.milliseconds / 1000,
+        "heartbeat_cost": written(beats.cost),
+        "spared_boots": spared.calls,
+        "spared_seconds": spared.saved_milliseconds / 1000,
+    }
 
 
 def _days(lines: Sequence[Line]) -> int:

@@ -25,6 +25,7 @@ from gateway.money.bill import SLICE_MS, Bill
 from gateway.money.periods import DAY_S
 from gateway.money.prices import NANO, Prices, nanos
 from gateway.money.refusal import Remaining, budget_headers, refusal
+from gateway.money.upkeep import Upkeep
 
 _SWEEP_S: Final = 3600.0
 _AT_ONCE: Final = 32
@@ -33,7 +34,7 @@ _AT_ONCE: Final = 32
 
 class MoneyGate:
     """See Gate for what it promises. `prices` are those of models that cost anything; `context` gives a model's length,
-    None until it was warm.
+    None until it was warm. `upkeep` is what nobody pays.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class MoneyGate:
         context: Callable[[str], int | None],
         clock: Clock,
         metrics: Metrics,
+        upkeep: Upkeep | None = None,
     ) -> None:
         self._books = books
         self._prices = prices
         self._context = context
         self._clock = clock
         self._metrics = metrics
+        self._upkeep = upkeep
         self._backlog = Backlog(books)
         self._advisor = Advisor(books, clock.wall)
         self._remaining = Remaining()
@@ -120,6 +123,8 @@ class MoneyGate:
 
     async def tick(self) -> None:
         """Write what waits, renew what runs hold, and look again at what is told to callers."""
+        if self._upkeep is not None:
+            self._upkeep.look()
         await self._write()
         for batch in _batches(list(self._bills), _AT_ONCE):
             await asyncio.gather(*(bill.renew() for bill in batch))
@@ -136,7 +141,7 @@ class MoneyGate:
 
     async def close(self) -> None:
         """Write down what is not written yet, and close the books."""
-        self._pour()
+        self._pour(all=True)
         await self._backlog.close()
         await self._books.close()
 
@@ -146,8 +151,13 @@ class MoneyGate:
             self._pour()
         await self._backlog.write(again=True)
 
-    def _pour(self) -> None:
-        """Have what was spared since the last time written, as one settlement for each key, model and way."""
+    def _pour(self, *, all: bool = False) -> None:
+        """Have what was spared since the last time written, as one settlement for each key, model and way.
+
+        What was kept warm is written now and then, and at the end `all` of it.
+        """
+        for settlement in () if self._upkeep is None else self._upkeep.pour(all=all):
+            self._backlog.add(settlement)
         for (midnight, key, model, how), use in self._spared.items():
             self._backlog.add(Settlement(new_id("spared"), key, model, how, midnight, use))
         self._spared.clear()

@@ -20,6 +20,7 @@ from gateway.errors import HearthError
 from gateway.money.base import Books, BooksAway
 from gateway.money.periods import day
 from gateway.money.prices import Prices
+from gateway.money.upkeep import KEEPER
 from gateway.status import Means, status
 from gateway.suggest import nearest, shown
 from gateway.surfaces.caller import administrator
@@ -60,11 +61,11 @@ def routes(house: House) -> list[Route]:
         async def carry_out(request: Request) -> Response:
             administrator(request)
             model = _model(house, request)
-            drain_s = _drain_s(request) if act == "cool" else 0.0
+            drain_s, waits = _drain_s(request) if act == "cool" else 0.0, _waits(request)
             at = house.now()
             told = await house.keeper.order(model, act, drain_s)
             done = False
-            if _waits(request):
+            if waits:
                 async with present(request.receive):
                     done = await _until_done(house, model, act, at, drain_s)
             body = {**_status(house, model, await _spent_today(house)), "at": at, "others_told": told}
@@ -113,7 +114,8 @@ async def _spent_today(house: House) -> Mapping[str, int]:
     spent: Counter[str] = Counter()
     try:
         for line in await house.books.usage(today, today):
-            spent[line.model] += line.use.cost + line.use.unpaid
+            if line.key != KEEPER:
+                spent[line.model] += line.use.cost + line.use.unpaid
     except BooksAway:
         raise HearthError("state_unavailable") from None
     return spent

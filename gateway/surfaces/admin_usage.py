@@ -20,6 +20,7 @@ from gateway.money.costs import costs
 from gateway.money.periods import DAY_S, day, moment, span
 from gateway.money.prices import nanos, written
 from gateway.money.report import BY, By, as_csv, cap_rows, rows
+from gateway.money.upkeep import KEEPER
 from gateway.surfaces.caller import administrator
 
 _T = TypeVar("_T")
@@ -36,7 +37,8 @@ def routes(books: Books, keyring: Keyring, now: Callable[[], float]) -> list[Rou
         since, until = _between(request, now())
         by, form = _by(request), _form(request)
         names = {key.id: key.name for key in await keyring.all()}
-        made = rows(await _read(books.usage(since, until)), by, names)
+        lines = [line for line in await _read(books.usage(since, until)) if line.key != KEEPER]
+        made = rows(lines, by, names)
         if form == "csv":
             return Response(as_csv(made), media_type="text/csv; charset=utf-8")
         return JSONResponse({"since": since, "until": until, "by": by, "data": made})

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from engines.base import State
-from engines.board import Board, Sighting
+from engines.board import Board, Order, Sighting
 
 LEASE_S = 10.0
 KEPT_S = 10.0
@@ -31,6 +31,11 @@ WHOLE = Sighting(
     alarm="no answer for 5 s",
     next_at=1_900_000_100.0,
     next_why="its hours begin",
+    cooled_at=1_900_000_003.5,
+    boot_estimate_s=70.5,
+    waiting=2,
+    breaker="kept away",
+    order=Order(at=1_900_000_004.25, act="cool", drain_s=12.5),
 )
 
 

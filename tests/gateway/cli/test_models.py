@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from gateway.cli.models import table
 from tests.gateway.cli.keyboard import hearth
+from tests.gateway.surfaces.house import house
 from tests.serving import serving
 
 
-async def test_every_model_has_a_line_with_its_state() -> None:
+async def test_every_model_has_a_line_with_its_state(tmp_path: Path) -> None:
     models = ("demo=scripted:?context_length=99", "broken-one=scripted:?boot_fails=true")
-    async with serving(*models) as served:
-        async for _ in served.gateway.pool.reach("demo"):
+    async with house(tmp_path, *models) as here:
+        async for _ in here.gateway.pool.reach("demo"):
             pass
-        status, said, _ = await hearth("models", "--url", served.url)
+        key = await here.key()
+        status, said, _ = await hearth("models", "--url", here.url, "--key", key["secret"])
         assert status == 0
         assert said.splitlines() == [
             "demo        warm      99 tokens of context",

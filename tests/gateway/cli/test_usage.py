@@ -89,6 +89,15 @@ def test_a_story_says_what_was_saved_and_from_when_a_gpu_pays() -> None:
         "cost": "12",
         "unpaid": "0.5",
         "cache": {"hit": spared, "join": {**spared, "calls": 0}},
+        "keeper": {
+            "idle_seconds": 7200.0,
+            "idle_cost": "0.72",
+            "heartbeats": 12,
+            "heartbeat_seconds": 0.5,
+            "heartbeat_cost": "0.01",
+            "spared_boots": 3,
+            "spared_seconds": 120.0,
+        },
         "own": {
             "per_hour": 2.5,
             "per_day": 60.0,
@@ -103,6 +112,8 @@ def test_a_story_says_what_was_saved_and_from_when_a_gpu_pays() -> None:
         "spent    12 in 10 runs, 3600.0 s of compute",
         "         of that 0.5 that no budget had room for",
         "saved    1.5 by 3 answers given again, 20.0 s of compute",
+        "kept     0.72 for 7200.0 s warm and unasked, with 12 heartbeats for 0.01, 0.5 s",
+        "         spared 3 boots, 120.0 s of waiting",
         "own GPU  2.5 an hour is 60.00 a day, busy or not; this traffic costs 0.40 a day, so your own would be dearer",
         "         engines worked 0.14% of the time; it pays from 20.83% on",
     ]

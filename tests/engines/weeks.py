@@ -279,13 +279,13 @@ class Weeks:
                 self.tell()
             seat = replica.pool.pick(model, _PROMPT)
             assert seat is not None
-            with seat.holding(100):
+            with seat.holding(100) as hold:
                 self.tell()
                 for _ in range(self.random.randint(1, 5)):
                     await asyncio.sleep(self.random.uniform(0.1, 3))
                     if line.cut or not line.machine.up.is_set():
                         raise EngineError("engine_died", "It died.")
-                    seat.heard(now(), 1)
+                    hold.heard(now(), 1)
                     line.machine.lives[-1].signs.append(now())
                     self.tell()
         self.tell()

@@ -95,7 +95,7 @@ async def reach(pool: Pool, model: str) -> None:
 
 @pytest.fixture
 def look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.rooms._LOOK_S", 0.001)
+    monkeypatch.setattr("engines.rooms._LOOK_S", 0.0)
 
 
 @asynccontextmanager
@@ -184,8 +184,8 @@ async def test_one_that_boots_or_is_only_just_warm_is_not_sent_away(look: None) 
 
 async def pause() -> None:
     """Let what waits for time look again some times."""
-    for _ in range(5):
-        await asyncio.sleep(0.002)
+    for _ in range(50):
+        await asyncio.sleep(0)
 
 
 async def test_an_engine_that_dies_and_boots_again_keeps_its_room() -> None:

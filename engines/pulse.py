@@ -133,9 +133,6 @@ class Pulse:
             self._spawn(self._pool.rest(seat, leave=True))
         elif seat.state in (State.COLD, State.BROKEN) and warm_since > left_at:
             self._pool.boot(seat)
-        elif seat.state is State.DRAINING and not seat.busy_elsewhere:
-            # Whoever waits until nobody is answered any more looks again.
-            seat.tell(seat.state, seat.stage)
 
     def _sighting(self, seat: Seat) -> Sighting:
         at, why = seat.next

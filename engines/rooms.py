@@ -84,6 +84,8 @@ class Rooms:
         if seat.device is None:
             return
         self._check(seat, seat.device)
+        if self._turns[seat.device].locked():
+            seat.tell(State.BOOTING, f"waiting for room on {seat.device}")
         async with self._turns[seat.device]:
             tenants = self._tenants[seat.device]
             while (going := leaving(seat.share, [self._tenant(each) for each in tenants])) != []:

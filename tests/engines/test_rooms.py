@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.base import State
+from engines.base import Report, State
 from engines.errors import EngineError
 from engines.pool import Pool
 from engines.rooms import Tenant, leaving
-from engines.seat import Place, Seat
+from engines.seat import Hold, Place, Seat
 from tests.gateway.puppet import Puppet
 from tests.turning import Turned
 from tests.waiting import until
@@ -95,7 +95,7 @@ async def reach(pool: Pool, model: str) -> None:
 
 @pytest.fixture
 def look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.rooms._LOOK_S", 0.001)
+    monkeypatch.setattr("engines.rooms._LOOK_S", 0.0)
 
 
 @asynccontextmanager
@@ -184,8 +184,8 @@ async def test_one_that_boots_or_is_only_just_warm_is_not_sent_away(look: None) 
 
 async def pause() -> None:
     """Let what waits for time look again some times."""
-    for _ in range(5):
-        await asyncio.sleep(0.002)
+    for _ in range(50):
+        await asyncio.sleep(0)
 
 
 async def test_an_engine_that_dies_and_boots_again_keeps_its_room() -> None:
@@ -257,3 +257,77 @@ async def test_what_is_on_no_device_or_on_another_one_disturbs_nobody() -> None:
         await reach(pool, name)
     assert all(seat.state is State.WARM for seat in pool.seats.values())
     await pool.close()
+
+
+class Counted(Puppet):
+    """Is up from when its boot begins until it is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = False
+
+    async def start(self, report: Report) -> None:
+        self.up = True
+        await super().start(report)
+
+    async def stop(self) -> None:
+        await asyncio.sleep(0)
+        self.up = False
+        await super().stop()
+
+    leave = stop
+
+
+MODELS = {"a": 0.5, "b": 0.5, "c": 0.3, "d": 1.0}
+MOVES = st.tuples(
+    st.sampled_from(["warm", "cool", "die", "fail", "mend", "hold", "let go", "keep", "keep no more", "turn"]),
+    st.sampled_from(sorted(MODELS)),
+)
+
+
+@given(st.lists(MOVES, max_size=40))
+@settings(deadline=None)
+def test_whatever_is_asked_for_a_device_never_holds_more_than_it_can(moves: list[tuple[str, str]]) -> None:
+    asyncio.run(crowd(moves))
+
+
+async def crowd(moves: list[tuple[str, str]]) -> None:
+    clock, kept = Turned(), set[str]()
+    puppets = {model: Counted() for model in MODELS}
+    places = [Place(model, model, puppets[model], device="gpu0", share=share) for model, share in MODELS.items()]
+    pool = Pool(places, clock, 60, wall=clock, kept=lambda seat: seat.model in kept)
+    holds = {model: list[AbstractContextManager[Hold]]() for model in MODELS}
+    cooled = list[asyncio.Task[None]]()
+    for move, model in moves:
+        match move:
+            case "warm":
+                pool.warm(model)
+            case "cool":
+                cooled.append(asyncio.create_task(pool.cool(model, 0)))
+            case "die":
+                puppets[model].dies.set()
+            case "fail":
+                puppets[model].boot_error = EngineError("boot_failed", "No.")
+            case "mend":
+                puppets[model].boot_error = None
+            case "hold":
+                holds[model].append(pool.seats[model].holding(1))
+                holds[model][-1].__enter__()
+            case "let go" if holds[model]:
+                holds[model].pop().__exit__(None, None, None)
+            case "keep" if pool.seats[model].state is State.WARM:
+                kept.add(model)
+            case "keep no more":
+                kept.discard(model)
+            case "turn":
+                clock.turn(25)
+        for _ in range(6):
+            await asyncio.sleep(0)
+            assert sum(share for name, share in MODELS.items() if puppets[name].up) <= 1.0
+    for each in holds.values():
+        for hold in each:
+            hold.__exit__(None, None, None)
+    async with asyncio.timeout(5):
+        await asyncio.gather(*cooled)
+        await pool.close()
+    assert not any(puppet.up for puppet in puppets.values())

@@ -341,6 +341,9 @@ async def test_a_run_over_several_engines_is_settled_once_for_what_all_of_them_w
         stage.puppets[1].says(id, LAST, None)
         end = await ended(log)
         await until(lambda: stage.gateway.running == 0)
+        shown = stage.gateway._metrics.render().decode()
+        assert 'hearth_takeovers_total{gone="engine",model="demo"} 1.0' in shown
+        assert 'hearth_time_to_first_token_seconds_count{model="demo"} 1.0' in shown
         [admission] = door.all
         assert admission.outcomes == [Outcome(end, 7.0)]  # type: ignore[arg-type]
         assert end.usage.completion_tokens == 3 and end.usage.prompt_tokens == 5  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from engines.base import Report, State
+from engines.base import Report, State, Traits
 from engines.errors import EngineError
 from engines.pool import Pool
 from engines.seat import Place
@@ -23,6 +23,7 @@ class Owner:
     """An engine that boots when it is told to, and notes whom it was told to meet."""
 
     def __init__(self) -> None:
+        self.traits = Traits()
         self.boots = 0
         self.stops = 0
         self.fails = False

@@ -97,11 +97,11 @@ def join(
     monkeypatch.setattr("engines.lease._RENEW_S", 0.005)
     prefix = f"test-{secrets.token_hex(4)}"
 
-    def made(name: str, url: str = redis_url, engines: int = 1) -> Replica:
+    def made(name: str, url: str = redis_url, engines: int = 1, device: str | None = None) -> Replica:
         board = RedisBoard(Address.parse(url), name, monotonic, prefix=prefix)
         ids = ["demo", "demo 2"][:engines]
         places = [
-            Place(id, "demo", Way(name, upstream), shared=f"http://{id}")
+            Place(id, "demo" if device is None else id, Way(name, upstream), shared=f"http://{id}", device=device)
             for id, upstream in zip(ids, upstreams, strict=False)
         ]
         pool = Pool(places, clock, wall=clock, board=board)
@@ -249,6 +249,29 @@ async def test_what_an_engine_owes_to_the_others_callers_weighs_too(
         assert second is not None and second.id == "demo 2"
     await rounds(clock, here, there)
     assert there.pool.pick("demo", prompt) is first
+    for replica in (here, there):
+        await replica.close()
+
+
+async def test_who_makes_room_on_a_device_makes_it_for_all(
+    upstreams: list[Upstream], clock: Turned, join: Join
+) -> None:
+    here, there = (join(name, engines=2, device="gpu0") for name in ("here", "there"))
+    for upstream in upstreams:
+        upstream.boots.set()
+    here.pool.warm("demo")
+    await until(lambda: here.state is State.WARM)
+    await rounds(clock, here, there)
+    await until(lambda: there.state is State.WARM)
+    clock.turn(30)
+    there.pool.warm("demo 2")
+    others = [replica.pool.seats["demo 2"] for replica in (there, here)]
+    await until(lambda: others[0].state is State.WARM)
+    await rounds(clock, there, here, count=5)
+    await until(lambda: others[1].state is State.WARM)
+    assert [here.state, there.state] == [State.COLD, State.COLD]
+    assert upstreams[0].commands == ["here starts", "there stops"]
+    assert upstreams[1].commands == ["there starts"]
     for replica in (here, there):
         await replica.close()
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from engines.base import State
 from engines.board import Away, Board
 from engines.errors import EngineError
-from engines.keeper import Act, Facts, Plan, Step, decide
+from engines.keeper import Act, Facts, Plan, Step, decide, pause_s
 from engines.learning import Learner
 from engines.pool import Pool
 from engines.pulse import Pulse
@@ -87,7 +87,7 @@ class Keeper:
         now = self._wall()
         for seat in self._pool.seats.values():
             plan = self.plans.get(seat.model, _ALONE)
-            self._count_failed_boots(seat)
+            self._count_failures(seat, now)
             step = decide(now, plan, self._facts(seat))
             seat.next = step.at, step.why
             if step.act is None or seat in self._busy:
@@ -139,10 +139,13 @@ class Keeper:
             failed_at=failed_at,
         )
 
-    def _count_failed_boots(self, seat: Seat) -> None:
+    def _count_failures(self, seat: Seat, now: float) -> None:
         failures, failed_at = self._failures.get(seat, (0, 0.0))
         if seat.state is State.BROKEN and seat.since > failed_at:
             self._failures[seat] = failures + 1, seat.since
+        elif seat.state is State.WARM and failed_at < seat.since < now - pause_s(failures):
+            # It has been well for longer than it was left alone.
+            self._failures.pop(seat, None)
 
     def _do(self, seat: Seat, step: Step) -> None:
         if step.act == "boot":

@@ -97,7 +97,8 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         settings.upstreams,
         replicate_token=token.get_secret_value() if token else None,
     )
-    pool = Pool(places, clock.steady, settings.boot_deadline_s, wall=clock.wall, board=board)
+    roaming = [name for name, table in settings.model.items() if not table.affinity]
+    pool = Pool(places, clock.steady, settings.boot_deadline_s, wall=clock.wall, board=board, roaming=roaming)
     logs, claims = _stores(settings, shared, clock)
     # Keys outlive the server, and a Redis of its own does not.
     keyring = open_keyring(lasting, settings.state_file, clock.steady)

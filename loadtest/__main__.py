@@ -1,6 +1,6 @@
 """The command line: python -m loadtest COMMAND.
 
-run | compare | hops | storm | cache | curve | hit | budget | warmth | chaos | model
+run | compare | hops | storm | cache | curve | hit | budget | warmth | affinity | chaos | model
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from loadtest import models, processes, servers
+from loadtest.affinity import command as affinity
 from loadtest.budget import command as budget
 from loadtest.cache import command as cache
 from loadtest.chaos import plan as chaos_plan
@@ -160,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     hit.add(commands)
     budget.add(commands)
     warmth.add(commands)
+    affinity.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)

@@ -15,7 +15,10 @@ _UNKNOWN_BOOT_S: Final = 120.0
 _MARGIN: Final = 1.25
 _LEAST_AHEAD_S: Final = 30.0
 _FIRST_PAUSE_S: Final = 5.0
+_LONG_PAUSE_S: Final = 30.0
 _LONGEST_PAUSE_S: Final = 300.0
+_BOOTS: Final = 10.0
+"""A pause need not be longer than so many boots: what is quickly tried may be tried often."""
 
 Act = Literal["boot", "beat", "cool", "revive"]
 
@@ -83,21 +86,25 @@ def decide(now: float, plan: Plan, facts: Facts) -> Step:
     opens_at = _opens_at(now, plan, facts.boot_s)
     if facts.state is State.WARM:
         return _warm(now, plan, facts, opens_at)
+    if opens_at is None and facts.state is State.BROKEN and plan.idle_s is None:
+        # It would be warm still, had it not broken: while others answer, no request would ever try it.
+        opens_at = now
     if opens_at is None:
         return Step(None, math.inf, "boots with the next request")
     if facts.cooled_at and (rests := _rests_until(plan, facts)) > now:
         hours = "" if rests == math.inf else "for its next hours, or "
         return Step(None, rests, f"stopped by hand: boots {hours}with the next request")
-    tries_at = facts.failed_at + pause_s(facts.failures) if facts.failures else 0.0
+    tries_at = facts.failed_at + pause_s(facts.failures, facts.boot_s) if facts.failures else 0.0
     due = max(opens_at, tries_at)
     if due <= now:
-        return Step("boot", now, "boots for its active hours")
+        return Step("boot", now, "tries again" if facts.failures else "boots for its active hours")
     return Step(None, due, "tries again" if due == tries_at else "boots for its active hours")
 
 
-def pause_s(failures: int) -> float:
-    """How long to wait after so many failures in a row."""
-    return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10)) if failures > 0 else 0.0
+def pause_s(failures: int, boot_s: float | None = None) -> float:
+    """How long to wait after so many failures in a row, where a boot takes `boot_s`."""
+    longest = _LONGEST_PAUSE_S if boot_s is None else min(_LONGEST_PAUSE_S, max(_LONG_PAUSE_S, _BOOTS * boot_s))
+    return min(longest, _FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10)) if failures > 0 else 0.0
 
 
 def ahead_s(boot_s: float | None) -> float:

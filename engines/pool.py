@@ -51,7 +51,9 @@ class Pool:
         wall: Callable[[], float] = time.time,
         board: Board | None = None,
         kept: Callable[[Seat], bool] = lambda seat: False,
+        roaming: Collection[str] = (),
     ) -> None:
+        """`roaming` are models whose conversations are kept to no engine."""
         seats = [Seat(place, clock, wall) for place in places]
         self.seats: Mapping[str, Seat] = {seat.id: seat for seat in seats}
         """Each engine by its name in this process."""
@@ -61,6 +63,7 @@ class Pool:
         """In the order in which they were named."""
         self.arrivals: Counter[tuple[str, int]] = Counter()
         """Who came since that was last taken down: by model, and by the start of the quarter hour (unix seconds)."""
+        self._roaming = frozenset(roaming)
         self._clock = clock
         self._wall = wall
         self._boot_deadline_s = boot_deadline_s
@@ -197,7 +200,7 @@ class Pool:
         # By the name that all replicas know it by, so that they agree on whose conversation it is.
         named = {seat.shared or seat.id: seat for seat in able}
         candidates = [Candidate(name, seat.outstanding) for name, seat in named.items()]
-        return named[choose(candidates, conversation(prompt))]
+        return named[choose(candidates, None if model in self._roaming else conversation(prompt))]
 
     async def close(self) -> None:
         """Stop every engine and wait until all are gone."""

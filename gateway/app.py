@@ -107,6 +107,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         settings.boot_deadline_s,
         wall=clock.wall,
         board=board,
+        roaming=[name for name, table in tables.items() if not table.affinity],
         kept=lambda seat: is_kept(clock.wall(), plans[seat.model], max(seat.boot_times, default=None)),
     )
     logs, claims = _stores(settings, shared, clock)

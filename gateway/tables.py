@@ -53,6 +53,9 @@ class ModelTable(BaseModel):
         None, description="What it runs on, where not all have room at once, as gpu0; it boots when asked."
     )
     device_share: float = Field(1.0, gt=0, le=1, description="How much of that it takes.")
+    affinity: bool = Field(
+        True, description="Of several engines, ask the one that has a conversation's earlier turns in its cache."
+    )
     requests_per_minute: int | None = Field(None, gt=0, description="Requests of all keys.")
     tokens_per_minute: int | None = Field(None, gt=0, description="Tokens of all keys, in and out.")
     concurrent: int | None = Field(None, gt=0, description="Generations at once; more of them wait their turn.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from loadtest import models, processes, servers
+from loadtest.affinity import command as affinity
 from loadtest.boots import command as boots
 from loadtest.budget import command as budget
 from loadtest.cache import command as cache
@@ -159,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     boots.add(commands)
     budget.add(commands)
     warmth.add(commands)
+    affinity.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import suppress
 from typing import Final
 
 from engines.errors import EngineError
 from engines.openai.connection import Connection
+from engines.samples import labelled
 
 _ANSWER_S: Final = 10.0
 _AGAIN_S: Final = 1.0
 """One miss may be chance; the next look comes soon."""
-
-_SAMPLE: Final = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+(?: \d+)?)")
-_HEAD: Final = re.compile(r"# (HELP|TYPE) \S+ .+")
 
 
 async def until_gone(connection: Connection, url: str, every_s: float, suspected: asyncio.Event) -> str:
@@ -39,19 +36,7 @@ async def metrics(connection: Connection) -> str:
         status, told = await connection.get(connection.root + "/metrics", _ANSWER_S)
     except EngineError:
         return ""
-    return labelled(told.decode(errors="replace"), connection.host) if status == 200 else ""
-
-
-def labelled(text: str, host: str) -> str:
-    """The samples of a Prometheus text with one more label, so that those of several servers stay apart."""
-    lines = []
-    for line in text.splitlines():
-        if _HEAD.fullmatch(line):
-            lines.append(line)
-        elif sample := _SAMPLE.fullmatch(line):
-            name, labels, value = sample.groups()
-            lines.append(f'{name}{{upstream="{host}"{"," if labels else ""}{labels or ""}}} {value}')
-    return "".join(f"{line}\n" for line in lines)
+    return labelled(told.decode(errors="replace"), "upstream", connection.host) if status == 200 else ""
 
 
 async def _miss(connection: Connection, url: str) -> str | None:

@@ -147,18 +147,19 @@ class VllmEngine:
         link = self._living()
         lane: Lane[Chunk]
         number, lane = link.open()
-        # The one `Accepted`, and a finish for each choice that has none yet.
-        left = 1 + prompt.choices - sum(one.finished for one in said)
+        # The first `Accepted`, and a finish for each choice that has none yet.
+        accepted, left = False, prompt.choices - sum(one.finished for one in said)
         try:
             link.say(wire.Start(number, id, prompt, said))
-            while left:
+            while left or not accepted:
                 chunk = lane.chunks.popleft() if lane.chunks else await lane.next()
-                if not isinstance(chunk, Delta) or chunk.finish is not None:
+                accepted = True
+                if isinstance(chunk, Delta) and chunk.finish is not None:
                     left -= 1
                 yield chunk
         finally:
             del link.lanes[number]
-            if left and lane.error is None:
+            if (left or not accepted) and lane.error is None:
                 link.say(wire.Abort(number))
 
     async def embed(self, id: str, prompt: Prompt) -> Embeddings:

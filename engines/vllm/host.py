@@ -35,6 +35,7 @@ from engines.vllm.deltas import Deltas
 from engines.vllm.embedding import Embedding
 from engines.vllm.faults import first_line, sentence
 from engines.vllm.guests import OWNER, Guests
+from engines.vllm.lane import Lane
 from engines.vllm.rendering import REFUSALS, Job, Rendering, parameters, refusal
 from engines.vllm.version import version_of
 
@@ -118,14 +119,6 @@ def _version(engine: AsyncLLM, arguments: Any, knobs: Mapping[str, str]) -> str 
     config: Any = engine.model_config
     commit = getattr(config.hf_config, "_commit_hash", None)
     return version_of(arguments.model, commit, knobs, (str(config.dtype), current_platform.device_name))
-
-
-class Lane:
-    """One prompt under way: the task that renders and adds it, then its requests in the engine."""
-
-    def __init__(self, task: asyncio.Task[None]) -> None:
-        self.task = task
-        self.requests: list[str] = []
 
 
 class Host(asyncio.Protocol):
@@ -241,6 +234,7 @@ class Host(asyncio.Protocol):
             first, jobs = self._continuing.plan(rendered, deltas, asked.said)
         else:
             first, jobs = [Delta(choice, text) for choice, text in rendered.echo()], rendered.jobs
+        lane.count(rendered.prompt_tokens, len(jobs))
         self._give(number, Accepted(rendered.prompt_tokens))
         for delta in first:
             self._give(number, delta)
@@ -277,7 +271,8 @@ class Host(asyncio.Protocol):
 
     def _put(self, number: int, job: Job, deltas: Deltas, output: Any) -> None:
         """Called by the engine for each of its outputs, in its own loop: it must not raise."""
-        if number not in self._lanes:
+        lane = self._lanes.get(number)
+        if lane is None:
             return
         try:
             if isinstance(output, EngineDeadError):
@@ -285,6 +280,8 @@ class Host(asyncio.Protocol):
                 return
             if isinstance(output, Exception):
                 raise output
+            if accepted := lane.cached(job, output):
+                self._give(number, accepted)
             for delta in deltas.read(job, output):
                 self._give(number, delta)
             if deltas.ended:

@@ -10,6 +10,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from engines.base import State
+from engines.samples import labelled
+from engines.seat import Seat
 from gateway import exposition
 from gateway.core import Gateway
 from gateway.metrics import Metrics
@@ -42,9 +44,15 @@ def routes(gateway: Gateway, metrics: Metrics) -> list[Route]:
         return JSONResponse(body, status_code=200 if ready else 503)
 
     async def expose(request: Request) -> Response:
-        engines = await asyncio.gather(*(seat.engine.metrics() for seat in gateway.pool.seats.values()))
+        engines = await asyncio.gather(*map(_told, gateway.pool.seats.values()))
         gateway.count()
         text = metrics.render() + exposition.merge(engines, "vllm:").encode()
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", expose)]
+
+
+async def _told(seat: Seat) -> str:
+    """An engine's own metrics. No sample may stand twice in a text: several engines of one model are told apart."""
+    text = await seat.engine.metrics()
+    return text if seat.alone else labelled(text, "place", seat.id)

@@ -324,3 +324,11 @@ async def test_defaults_spelled_out_are_taken_and_change_nothing(vllm: VllmEngin
     bare = chat("Tell me a story.", **plain) if kind == "chat" else Prompt(texts=("Once",), parameters=plain)
     spelled = Prompt(messages=bare.messages, texts=bare.texts, parameters=vllm.traits.defaults(bare) | plain)
     assert (await ask(vllm, spelled)).text() == (await ask(vllm, bare)).text()
+
+
+async def test_what_was_in_the_prefix_cache_is_told_of_all_texts_together(vllm: VllmEngine) -> None:
+    texts = tuple(f"{animal} " * 300 for animal in ("fox", "owl"))
+    first = await ask(vllm, Prompt(texts=texts, parameters={"max_tokens": 2}))
+    again = await ask(vllm, Prompt(texts=texts, parameters={"max_tokens": 2}))
+    assert first.accepted.cached_tokens < 256 <= again.accepted.cached_tokens < again.accepted.prompt_tokens
+    assert first.accepted.prompt_tokens == again.accepted.prompt_tokens

@@ -45,6 +45,8 @@ class Facts(NamedTuple):
     """When a caller last asked it for anything, or was given something."""
     beat_at: float = 0.0
     """When it last passed a heartbeat, or was found warm."""
+    elsewhere: bool = False
+    """Whether it is no process of ours, and may be back by itself."""
     running: bool = False
     """Whether a caller waits for it."""
     boot_s: float | None = None
@@ -86,8 +88,8 @@ def decide(now: float, plan: Plan, facts: Facts) -> Step:
     opens_at = _opens_at(now, plan, facts.boot_s)
     if facts.state is State.WARM:
         return _warm(now, plan, facts, opens_at)
-    if opens_at is None and facts.state is State.BROKEN and plan.idle_s is None:
-        # It would be warm still, had it not broken: while others answer, no request would ever try it.
+    if opens_at is None and facts.state is State.BROKEN and facts.elsewhere and plan.idle_s is None:
+        # It may be back by itself, and while others answer no request would ever try it.
         opens_at = now
     if opens_at is None:
         return Step(None, math.inf, "boots with the next request")

@@ -153,6 +153,7 @@ class Keeper:
             asked_at=seat.last_asked,
             beat_at=seat.last_beat,
             running=bool(seat.held) or seat.busy_elsewhere,
+            elsewhere=seat.shared is not None,
             cooled_at=max([seat.cooled_at, *(each.cooled_at for each in seat.elsewhere.values())]),
             boot_s=max(seat.boot_times, default=seat.boot_estimate_s),
             failures=seat.trouble.failures,

@@ -66,7 +66,15 @@ def test_each_thing_is_done_only_to_an_engine_in_that_state(now: float, plan: Pl
 
 @given(moments, facts, some.floats(1, 600))
 def test_without_hours_and_idle_seconds_nothing_is_ever_done(now: float, known: Facts, beat_s: float) -> None:
-    assert decide(now, Plan(None, beat_s, None), known).act is None
+    assert decide(now, Plan(None, beat_s, None), known._replace(elsewhere=False)).act is None
+
+
+@given(moments, facts, some.floats(1, 600))
+def test_of_engines_elsewhere_only_a_broken_one_is_tried_again_without_hours(
+    now: float, known: Facts, beat_s: float
+) -> None:
+    act = decide(now, Plan(None, beat_s, None), known._replace(elsewhere=True)).act
+    assert act is None or (act, known.state) == ("boot", State.BROKEN)
 
 
 @given(some.floats(OPENS, CLOSES - 1), plans, facts)

@@ -62,6 +62,7 @@ class Facts(NamedTuple):
             asked_at=past(self.asked_at, now),
             beat_at=past(self.beat_at, now),
             failed_at=past(self.failed_at, now),
+            cooled_at=past(self.cooled_at, now),
         )
 
 

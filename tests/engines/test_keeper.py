@@ -38,6 +38,7 @@ facts = some.builds(
     failures=some.integers(0, 50),
     missed=some.integers(0, 5),
     failed_at=moments | some.just(0.0),
+    cooled_at=moments | some.just(0.0) | some.floats(0, 1e15),
 )
 
 

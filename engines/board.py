@@ -101,7 +101,7 @@ class Board(Protocol):
         """
 
     async def lead(self, engine: str, role: Role, seconds: float) -> bool:
-        """Take the say over an engine, or keep it, for so long; whether it is this replica's now. Raises Away."""
+        """Take the say over an engine, or keep it, for so long from now; whether it is this replica's. Raises Away."""
 
     async def resign(self, engine: str, role: Role) -> None:
         """Give the say up, if it is this replica's; another may take it at once. Raises Away."""

@@ -131,6 +131,14 @@ class SharedBoardContract(BoardContract):
         bench.turn(0.2 * LEASE_S)
         assert await there.lead("demo/1", "keep", LEASE_S)
 
+    async def test_who_leads_may_shorten_its_lease(self, bench: Bench) -> None:
+        here, there = map(bench.join, "ab")
+        assert await here.lead("demo/1", "keep", LEASE_S)
+        assert await here.lead("demo/1", "keep", 0.3 * LEASE_S)
+        assert not await there.lead("demo/1", "keep", LEASE_S)
+        bench.turn(0.4 * LEASE_S)
+        assert await there.lead("demo/1", "keep", LEASE_S)
+
     async def test_a_replica_that_stood_still_past_its_lease_finds_that_another_leads(self, bench: Bench) -> None:
         here, there = map(bench.join, "ab")
         assert await here.lead("demo/1", "keep", LEASE_S)

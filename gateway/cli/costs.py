@@ -33,7 +33,7 @@ def main(words: Sequence[str]) -> int:
 
 def story(told: Mapping[str, Any]) -> list[str]:
     """What `/admin/costs` says, as lines; amounts are in the currency of the prices."""
-    days = f"{told['days']} {'day' if told['days'] == 1 else 'days'}"
+    days = _count(told["days"], "day")
     lines = [
         f"{told['since']} to {told['until']}, {days} from the first call to the last",
         f"spent    {told['cost']} in {told['runs']} runs, {told['engine_seconds']:.1f} s of compute",
@@ -52,12 +52,18 @@ def story(told: Mapping[str, Any]) -> list[str]:
 def _kept(kept: Mapping[str, Any]) -> list[str]:
     lines = []
     if kept["idle_seconds"] or kept["heartbeats"]:
-        beats = f"{kept['heartbeats']} heartbeats for {kept['heartbeat_cost']}, {kept['heartbeat_seconds']:.1f} s"
+        beats = (
+            f"{_count(kept['heartbeats'], 'heartbeat')} for {kept['heartbeat_cost']}, {kept['heartbeat_seconds']:.1f} s"
+        )
         lines.append(f"kept     {kept['idle_cost']} for {kept['idle_seconds']:.1f} s warm and unasked, with {beats}")
     if kept["spared_boots"]:
-        boots = f"{kept['spared_boots']} {'boot' if kept['spared_boots'] == 1 else 'boots'}"
+        boots = _count(kept["spared_boots"], "boot")
         lines.append(f"         spared {boots}, {kept['spared_seconds']:.1f} s of waiting")
     return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _own(own: Mapping[str, Any] | None) -> list[str]:

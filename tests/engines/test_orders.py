@@ -2,88 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 import pytest
 
 from engines.base import State
-from engines.board import MemoryBoard, Seen, Sighting
 from engines.errors import EngineError
 from engines.orders import TOLD_S
-from engines.pool import Pool
-from engines.pulse import Pulse
-from engines.seat import Place, Seat
-from gateway.board.history_sqlite import SqliteHistory
-from tests.gateway.puppet import Puppet
+from tests.engines.replicas import closed, replicas, turned
 from tests.turning import Turned
 from tests.waiting import until
 
 
-class Common(MemoryBoard):
-    """A board of several replicas in one process."""
-
-    def __init__(self, replica: str, told: dict[str, Mapping[str, Sighting]]) -> None:
-        super().__init__(replica)
-        self._told = told
-
-    async def exchange(self, told: Mapping[str, Sighting]) -> Seen:
-        self._told[self.replica] = told
-        seen: dict[str, dict[str, Sighting]] = {}
-        for replica, sightings in self._told.items():
-            for engine, sighting in sightings.items():
-                seen.setdefault(engine, {})[replica] = sighting
-        return seen
-
-
-class Shared(Puppet):
-    """Tells to be stopped from to be left."""
-
-    left = 0
-
-    async def leave(self) -> None:
-        self.left += 1
-
-
-class Replica(NamedTuple):
-    puppet: Shared
-    pool: Pool
-    pulse: Pulse
-
-    @property
-    def seat(self) -> Seat:
-        return self.pool.seats["demo"]
-
-    async def warm(self) -> None:
-        self.pool.warm("demo")
-        await until(lambda: self.seat.state is State.WARM)
-
-
-def fleet(clock: Turned, *names: str, shared: str | None = None) -> list[Replica]:
-    told: dict[str, Mapping[str, Sighting]] = {}
-    made = []
-    for name in names:
-        puppet, board = Shared(), Common(name, told)
-        pool = Pool([Place("demo", "demo", puppet, shared)], clock, wall=clock, board=board)
-        made.append(Replica(puppet, pool, Pulse(pool, board, SqliteHistory(None, clock), clock, clock)))
-    return made
-
-
-async def turned(clock: Turned, *replicas: Replica) -> None:
-    clock.turn(1)
-    for replica in replicas:
-        await replica.pulse.turn()
-
-
-async def closed(*replicas: Replica) -> None:
-    for replica in replicas:
-        await replica.pulse.close()
-        await replica.pool.close()
-
-
 async def test_an_order_reaches_the_engines_of_other_replicas() -> None:
     clock = Turned()
-    one, two = fleet(clock, "a", "b")
+    one, two = replicas(clock, "a", "b")
     for each in (one, two):
         await each.warm()
     await turned(clock, one, two)
@@ -99,7 +30,7 @@ async def test_an_order_reaches_the_engines_of_other_replicas() -> None:
 
 async def test_an_order_is_carried_out_once_by_each() -> None:
     clock = Turned()
-    one, two = fleet(clock, "a", "b")
+    one, two = replicas(clock, "a", "b")
     await one.pulse.order("demo", "cool")
     await turned(clock, two)
     await two.warm()
@@ -111,7 +42,7 @@ async def test_an_order_is_carried_out_once_by_each() -> None:
 
 async def test_an_order_is_told_for_a_while_and_no_longer() -> None:
     clock = Turned()
-    one, two = fleet(clock, "a", "b")
+    one, two = replicas(clock, "a", "b")
     await one.pulse.order("demo", "warm")
     clock.turn(TOLD_S)
     await turned(clock, one, two)
@@ -121,7 +52,7 @@ async def test_an_order_is_told_for_a_while_and_no_longer() -> None:
 
 async def test_of_contrary_orders_the_later_one_holds_on_every_replica() -> None:
     clock = Turned()
-    one, two = fleet(clock, "a", "b")
+    one, two = replicas(clock, "a", "b")
     await one.pulse.order("demo", "cool")
     clock.turn(0.5)
     await two.pulse.order("demo", "warm")
@@ -132,7 +63,7 @@ async def test_of_contrary_orders_the_later_one_holds_on_every_replica() -> None
 
 async def test_an_order_after_anothers_holds_though_the_clock_is_behind() -> None:
     clock = Turned()
-    one, two = fleet(clock, "a", "b")
+    one, two = replicas(clock, "a", "b")
     await one.pulse.order("demo", "cool")
     await two.pulse.turn()
     clock.turn(-3)
@@ -144,23 +75,23 @@ async def test_an_order_after_anothers_holds_though_the_clock_is_behind() -> Non
 
 async def test_a_shared_engine_is_stopped_by_one_and_left_by_the_others() -> None:
     clock = Turned()
-    replicas = one, two, three = fleet(clock, "a", "b", "c", shared="https://gpu")
-    for each in replicas:
+    all_three = one, two, three = replicas(clock, "a", "b", "c", shared="https://gpu")
+    for each in all_three:
         await each.warm()
-    await turned(clock, *replicas)
+    await turned(clock, *all_three)
     await three.pulse.order("demo", "cool")
     await turned(clock, one, two)
-    await until(lambda: all(each.seat.state is State.COLD for each in replicas))
+    await until(lambda: all(each.seat.state is State.COLD for each in all_three))
     for _ in range(3):
-        await turned(clock, *replicas)
-    assert all(each.seat.state is State.COLD for each in replicas), "nobody joins what is being stopped"
-    assert [(each.puppet.stops, each.puppet.left) for each in replicas] == [(1, 0), (0, 1), (0, 1)]
-    await closed(*replicas)
+        await turned(clock, *all_three)
+    assert all(each.seat.state is State.COLD for each in all_three), "nobody joins what is being stopped"
+    assert [(each.puppet.stops, each.puppet.left) for each in all_three] == [(1, 0), (0, 1), (0, 1)]
+    await closed(*all_three)
 
 
 async def test_a_shared_engine_is_stopped_by_one_that_has_it() -> None:
     clock = Turned()
-    cold, warm = fleet(clock, "a", "b", shared="https://gpu")
+    cold, warm = replicas(clock, "a", "b", shared="https://gpu")
     await warm.warm()
     await turned(clock, warm)
     await cold.pulse.order("demo", "cool")
@@ -174,7 +105,7 @@ async def test_a_shared_engine_is_stopped_by_one_that_has_it() -> None:
 
 async def test_who_waits_for_an_answer_is_cut_when_its_time_is_over_and_boots_nothing() -> None:
     clock = Turned()
-    [only] = fleet(clock, "a")
+    [only] = replicas(clock, "a")
     await only.warm()
     boot = only.seat.boots
     await only.pulse.order("demo", "cool", drain_s=0)

@@ -240,3 +240,18 @@ def test_no_process_outlives_a_supervisor_that_is_killed_while_its_model_boots()
         assert len(family) >= 3
         os.kill(started.pid, signal.SIGKILL)
         wait_until_gone([started.pid, *family], 30)
+
+
+def test_a_model_that_is_cooled_by_hand_is_gone_for_all_workers_until_it_is_warmed(server: Process) -> None:
+    ready_each(server)
+    before = host(server)
+    with httpx.Client(base_url=f"{server.url}/admin/models/campfire", timeout=120) as client:
+        cooled = client.post("/cool", params={"wait": 1, "drain_s": 5})
+        assert (cooled.status_code, cooled.json()["state"]) == (200, "cold")
+        [engine] = cooled.json()["engines"]
+        assert len(engine["replicas"]) == 2
+        wait_until_gone([before], 10)
+        warmed = client.post("/warm", params={"wait": 1})
+        assert (warmed.status_code, warmed.json()["state"]) == (200, "warm")
+    ready_each(server)
+    assert host(server) != before

@@ -1,0 +1,37 @@
+"""An engine that another replica has brought up is joined: that is no boot."""
+
+from __future__ import annotations
+
+from engines.base import State
+from tests.engines.replicas import closed, replicas, turned
+from tests.turning import Turned
+from tests.waiting import until
+
+
+async def test_of_replicas_that_share_an_engine_one_boots_it() -> None:
+    clock = Turned()
+    both = one, two = replicas(clock, "a", "b", shared="https://gpu")
+    one.puppet.boots.clear()
+    one.pool.warm("demo")
+    await until(lambda: one.puppet.starts == 1)
+    clock.turn(40)
+    one.puppet.boots.set()
+    await until(lambda: one.seat.state is State.WARM)
+    await turned(clock, *both)
+    await until(lambda: two.seat.state is State.WARM)
+    assert [each.seat.boots_done for each in both] == [1, 0]
+    assert (one.seat.boot_seconds, two.seat.boot_seconds) == (40, None)
+    await turned(clock, *both)
+    assert two.seat.boot_estimate_s == 40, "who has seen no boot goes by what the others have seen"
+    await closed(*both)
+
+
+async def test_an_engine_that_breaks_for_who_joins_it_has_not_failed_to_boot() -> None:
+    clock = Turned()
+    both = one, two = replicas(clock, "a", "b", shared="https://gpu")
+    await one.warm()
+    two.puppet.boot_error = RuntimeError("no way there")
+    await turned(clock, *both)
+    await until(lambda: two.seat.state is State.BROKEN)
+    assert (one.seat.breaks, two.seat.breaks) == (0, 0)
+    await closed(*both)

@@ -34,6 +34,7 @@ class Running:
         """What its stream says, from the beginning."""
         self._began = 0.0
         self._changed = asyncio.Event()
+        self.over = asyncio.Event()
 
     @property
     def ended(self) -> bool:
@@ -61,6 +62,7 @@ class Running:
         """Close it, unless it is over."""
         if self.ended:
             return
+        self.over.set()
         started = self.status == "processing"
         self.status, self.error, self.completed = status, error, _now()
         if started:

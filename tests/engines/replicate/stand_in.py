@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import string
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -126,7 +126,10 @@ class StandIn:
         running.begin()
         said = words(running.input)[: self.most_words]
         for word in said:
-            await asyncio.sleep(self.word_s)
+            # A word takes that long, unless it is canceled meanwhile.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.word_s):
+                    await running.over.wait()
             if running.status != "processing":
                 return
             running.say(word)

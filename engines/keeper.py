@@ -88,7 +88,8 @@ def decide(now: float, plan: Plan, facts: Facts) -> Step:
     opens_at = _opens_at(now, plan, facts.boot_s)
     if facts.state is State.WARM:
         return _warm(now, plan, facts, opens_at)
-    if opens_at is None and facts.state is State.BROKEN and facts.elsewhere and plan.idle_s is None:
+    back = facts.state is State.BROKEN and facts.elsewhere and not facts.cooled_at
+    if opens_at is None and back and plan.idle_s is None:
         # It may be back by itself, and while others answer no request would ever try it.
         opens_at = now
     if opens_at is None:

@@ -58,3 +58,10 @@ def test_what_was_warmed_outside_its_hours_goes_cold_again() -> None:
     facts = Facts(State.WARM, since=at("22:00"))
     assert decide(at("22:04"), PLAN, facts)[:2] == (None, at("22:05"))
     assert decide(at("22:05"), PLAN, facts).act == "cool"
+
+
+def test_what_was_broken_when_it_was_stopped_is_not_tried_again() -> None:
+    broken = Facts(State.BROKEN, since=at("10:00"), failures=1, failed_at=at("10:00"), elsewhere=True)
+    assert decide(at("12:00"), Plan(), broken).act == "boot"
+    stopped = decide(at("12:00"), Plan(), broken._replace(cooled_at=at("11:00")))
+    assert stopped == (None, math.inf, "boots with the next request")

@@ -30,6 +30,8 @@ class Breaker:
         self._until = 0.0
         """While it is open: when the next call may probe."""
         self._probe: int | None = None
+        self.busy = False
+        """Whether it was opened by an engine that said how long it wants to be left alone."""
 
     @property
     def is_open(self) -> bool:
@@ -73,5 +75,6 @@ class Breaker:
                 self._opened = self._count
             if self.is_open:
                 self._until = now + min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(self.failures - _THRESHOLD, 10))
+        self.busy = wait_s is not None
         if wait_s is not None:
             self._until = max(self._until, now + min(_LONGEST_PAUSE_S, wait_s))

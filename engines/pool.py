@@ -251,15 +251,20 @@ class _Waiting:
     def check(self) -> None:
         """Raises EngineError when there is nothing to wait for but that a dead engine is seen to be dead."""
         warm = [seat for seat in self.model.seats if seat.state is State.WARM]
-        waits = [seat.wait_s for seat in warm if self._avoid.get(seat) != seat.boots]
-        if waits:
-            raise EngineError(
-                "engine_unreachable",
-                f"{self.model.name} has failed again and again, and is left alone for {math.ceil(min(waits))} s.",
-                retry_after_s=min(waits),
-            )
+        left_alone = [seat for seat in warm if self._avoid.get(seat) != seat.boots]
+        if left_alone:
+            raise _left_alone(self.model.name, min(left_alone, key=lambda seat: seat.wait_s))
         fault = next((seat.error for seat in self.model.seats if seat in self._seen and seat.error), None)
         if self._stopped and not warm:
             raise EngineError("engine_died", f"{self.model.name} was stopped while it answered.")
         if fault or not warm:
             raise fault or EngineError("boot_failed", f"{self.model.name} was stopped before it was warm.")
+
+
+def _left_alone(model: str, seat: Seat) -> EngineError:
+    seconds = math.ceil(seat.wait_s)
+    if seat.breaker.busy:
+        told = f"{model} has as much to do as it takes, and asked to be left alone for {seconds} s."
+        return EngineError("engine_busy", told, retry_after_s=seat.wait_s)
+    told = f"{model} has failed again and again, and is left alone for {seconds} s."
+    return EngineError("engine_unreachable", told, retry_after_s=seat.wait_s)

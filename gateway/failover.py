@@ -26,7 +26,7 @@ class Failover:
         Where the answer has `begun`, only engines that would give the same one can: those of the same version.
         """
         if error.code == "cannot_continue" and self.first is not None:
-            raise self.first
+            raise self._told(self.first, error.message)
         if error.code not in FAULTS:
             raise error
         self.first = self.first or error
@@ -48,8 +48,13 @@ class Failover:
         """Note that an engine would not give the answer that has begun. Raises as `failed`."""
         self.avoid[seat] = seat.boots
         if not any(map(self._may_help, self._model.seats)):
-            message = "No engine is left that would have given the same answer."
-            raise self.first or EngineError("cannot_continue", message)
+            why = "No engine is left that would have given the same answer."
+            raise self._told(self.first, why) if self.first else EngineError("cannot_continue", why)
+
+    @staticmethod
+    def _told(first: EngineError, why: str) -> EngineError:
+        """What failed it, and why nobody goes on with it."""
+        return EngineError(first.code, f"{first.message} {why}", retry_after_s=first.retry_after_s)
 
     def _may_help(self, seat: Seat) -> bool:
         if seat.state is State.BROKEN or self.avoid.get(seat) == seat.boots:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from loadtest.affinity.counts import Counts, parse
@@ -39,7 +41,7 @@ def test_counts_are_of_one_model_and_its_requests_by_engine() -> None:
         'vllm:request_success_total{place="a 2",model_name="a",finished_reason="stop"} 2.0\n'
     )
     before = parse("", "a")
-    assert parse(told, "a").less(before) == Counts(150, 60, {"a": 4, "a 2": 2})
+    assert parse(told, "a").less(before) == Counts(150, 60, Counter({"a": 4, "a 2": 2}))
 
 
 def test_figures_are_of_what_was_answered() -> None:

@@ -139,7 +139,7 @@ class Embedding:
                 async for _ in stages:
                     pass
         except EngineError as error:
-            raise from_engine(failover.first or error) from error
+            raise from_engine(failover.end(error)) from error
         finally:
             self._metrics.engines.waited(model.name, self._clock.steady() - began)
 

@@ -25,8 +25,8 @@ class Failover:
 
         Where the answer has `begun`, only engines that would give the same one can: those of the same version.
         """
-        if error.code == "cannot_continue" and self.first is not None:
-            raise self.first
+        if error.code == "cannot_continue":
+            raise self.end(error)
         if error.code not in FAULTS:
             raise error
         self.first = self.first or error
@@ -48,8 +48,14 @@ class Failover:
         """Note that an engine would not give the answer that has begun. Raises as `failed`."""
         self.avoid[seat] = seat.boots
         if not any(map(self._may_help, self._model.seats)):
-            message = "No engine is left that would have given the same answer."
-            raise self.first or EngineError("cannot_continue", message)
+            raise self.end(EngineError("cannot_continue", "No engine is left that would have given the same answer."))
+
+    def end(self, error: EngineError) -> EngineError:
+        """What its caller is told where this keeps everybody from going on: what failed it first, and that."""
+        first = self.first
+        if first is None:
+            return error
+        return EngineError(first.code, f"{first.message} {error.message}", retry_after_s=first.retry_after_s)
 
     def _may_help(self, seat: Seat) -> bool:
         if seat.state is State.BROKEN or self.avoid.get(seat) == seat.boots:

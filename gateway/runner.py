@@ -306,7 +306,7 @@ class Runner:
                         self.generation.move(State.BOOTING)
                     await self._writer.append(Progress("booting", stage, self._pool.outlook(model).ready_s))
         except EngineError as error:
-            raise failover.first or error from None
+            raise failover.end(error) from None
         finally:
             self._metrics.engines.waited(model, self._clock.steady() - began)
 

@@ -13,7 +13,7 @@ from loadtest.affinity.mix import Mix
 from loadtest.affinity.report import text
 from loadtest.affinity.run import affinity
 
-_ENGINE: Final = "block_size=32&kv_cache_memory_bytes=134217728"
+_ENGINE: Final = "block_size=32&kv_cache_memory_bytes=67108864"
 _PLAIN: Final = Mix()
 
 

@@ -35,11 +35,11 @@ class Mix:
     """
 
     conversations: int = 24
-    turns: int = 6
-    prompts: int = 4
-    system_words: int = 200
-    user_words: int = 20
-    answer_tokens: int = 48
+    turns: int = 8
+    prompts: int = 8
+    system_words: int = 400
+    user_words: int = 30
+    answer_tokens: int = 32
     think_s: float = 2.0
     seed: int = 0
 

@@ -214,3 +214,23 @@ def test_a_clock_that_is_set_ahead_and_found_wrong_leaves_no_harm(plan: Plan, kn
 def test_a_boot_begins_earlier_than_it_was_ever_seen_to_take(boot_s: float | None) -> None:
     assert ahead_s(boot_s) >= max(30, 1.25 * (boot_s or 0))
     assert boot_s is not None or ahead_s(boot_s) == 150
+
+
+def test_what_broke_elsewhere_is_tried_again_after_a_pause_though_nobody_asks_for_it() -> None:
+    known = Facts(State.BROKEN, since=100, elsewhere=True, failures=1, failed_at=100)
+    assert decide(101, Plan(), known)[:2] == (None, 105)
+    assert decide(105, Plan(), known) == ("boot", 105, "tries again")
+
+
+def test_what_goes_cold_when_nobody_asks_is_not_tried_again_before_somebody_does() -> None:
+    known = Facts(State.BROKEN, since=100, elsewhere=True, failures=1, failed_at=100)
+    assert decide(1_000, Plan(idle_s=300), known) == (None, math.inf, "boots with the next request")
+
+
+@pytest.mark.parametrize(("boot_s", "longest"), [(None, 300), (0.1, 30), (8, 80), (60, 300)])
+def test_pauses_grow_to_ten_boots_but_neither_below_half_a_minute_nor_above_five(
+    boot_s: float | None, longest: float
+) -> None:
+    pauses = [pause_s(failures, boot_s) for failures in range(1, 20)]
+    assert pauses[:3] == [5, 10, 20]
+    assert pauses[-1] == max(pauses) == longest

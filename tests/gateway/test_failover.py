@@ -266,13 +266,14 @@ async def test_a_third_engine_goes_on_where_the_second_turns_out_to_be_of_anothe
         assert asked(stage) == [1, 0, 1]
 
 
-async def test_what_cannot_be_continued_ends_with_what_first_befell_it() -> None:
+async def test_what_cannot_be_continued_ends_with_what_first_befell_it_and_why_nobody_goes_on() -> None:
     async with company(3) as stage:
         call, log = await stage.ask()
         stage.puppet.says(call.generation.id, ACCEPTED, word("a"), GONE)
         stage.puppets[1].says(call.generation.id, EngineError("cannot_continue", "Its grammar is lost."))
         end = await ended(log)
-        assert isinstance(end, Failed) and (end.code, end.message) == ("engine_unreachable", "Nobody is there.")
+        assert isinstance(end, Failed)
+        assert (end.code, end.message) == ("engine_unreachable", "Nobody is there. Its grammar is lost.")
 
 
 async def test_a_run_that_kills_its_third_engine_spares_the_fourth() -> None:

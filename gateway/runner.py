@@ -28,8 +28,6 @@ from gateway.events import (
     Note,
     Progress,
     Terminal,
-    Timings,
-    Usage,
 )
 from gateway.failover import Failover
 from gateway.generation import State
@@ -38,6 +36,7 @@ from gateway.measure import measure
 from gateway.metrics import Metrics
 from gateway.retelling import retold
 from gateway.takeover import so_far
+from gateway.tally import Tally
 
 Reason = Literal["caller", "abandoned", "shutdown"]
 
@@ -105,13 +104,7 @@ class Runner:
         self._handed_over = self._taken_away = False
         self._cancellable = False
         """Whether the task stands inside the part that a cancel may interrupt: begun, and its end not yet decided."""
-        self._prompt_tokens = self._cached_tokens = self._tokens = 0
-        self._started: float | None = None
-        self._first_token: float | None = None
-        self._reason = "stop"
-        self._choices_left = generation.prompt.choices
-        self._busy_s = 0.0
-        """For how long an engine has worked for it, as far as is known here."""
+        self._tally = Tally(generation.prompt.choices, self._began, clock.steady)
         self._asked = False
         """Whether an engine was asked before, and failed."""
         self._version: str | None = None
@@ -187,7 +180,7 @@ class Runner:
         finally:
             if self._source is not None:
                 self._source.close()
-            await self._admission.close(None if terminal is None else Outcome(terminal, self._busy_s))
+            await self._admission.close(None if terminal is None else Outcome(terminal, self._tally.busy_s))
             if terminal is not None:
                 await self._caching.ended(self._writer.log)
 
@@ -195,7 +188,7 @@ class Runner:
         """Run to the end, whichever it is; None when another writer has the log, or is to have it."""
         try:
             await self._work()
-            return Finished(self._reason, self._usage(), self._timings())
+            return Finished(self._tally.reason, self._tally.usage, self._tally.timings)
         except EngineError as error:
             return self._failed(from_engine(error))
         except HearthError as error:
@@ -237,7 +230,7 @@ class Runner:
         model, prompt = self.generation.model, self.generation.prompt
         measured = measure(prompt, None)
         tokens = measured.prompt_likely + min(measured.output_most or _LONG, _LONG)
-        while self._choices_left:
+        while self._tally.choices_left:
             await self._reach(failover)
             seat = self._pool.pick(model, prompt, failover.avoid)
             if seat is None:
@@ -254,14 +247,14 @@ class Runner:
 
     def _would_differ(self, seat: Seat) -> bool:
         """Whether the engine would not go on as the one that began the answer."""
-        return self._first_token is not None and self._version not in (None, seat.engine.traits.version)
+        return self._tally.first_token is not None and self._version not in (None, seat.engine.traits.version)
 
     async def _take_over(self) -> None:
         """Go on with a log that somebody else began."""
         self._metrics.took_over(self.generation.model, "replica")
         begun = any(choice.tokens for choice in self._add_up())
         # When that was is known to the one who is gone.
-        self._first_token = math.nan if begun else None
+        self._tally.first_token = math.nan if begun else None
         if self._writer.cancelled:
             self._stopped = "caller"
             return
@@ -269,7 +262,7 @@ class Runner:
             # Its one reader was connected to the replica that is gone; should that one be back, it has to ask again.
             self._stopped = HearthError("cannot_continue")
             return
-        if not self._choices_left:
+        if not self._tally.choices_left:
             return
         if self.generation.model not in self._pool.models:
             raise HearthError("cannot_continue", f"No replica serves {self.generation.model} any more.")
@@ -286,7 +279,7 @@ class Runner:
 
     async def _survive(self, failover: Failover, seat: Seat, boot: int, error: EngineError) -> None:
         """Have an engine go on after that one failed. Raises the error that none can."""
-        begun = self._first_token is not None
+        begun = self._tally.first_token is not None
         failover.failed(seat, boot, error, seat if begun else None)
         self._asked = True
         self._metrics.took_over(self.generation.model, "engine")
@@ -312,10 +305,11 @@ class Runner:
 
     def _add_up(self) -> tuple[Said, ...]:
         """Count what the log holds; what an engine has to know of it."""
-        said, accepted, self._tokens, self._reason = so_far(self._writer.log)
-        self._choices_left = sum(not choice.finished for choice in said)
+        tally = self._tally
+        said, accepted, tally.tokens, tally.reason = so_far(self._writer.log)
+        tally.choices_left = sum(not choice.finished for choice in said)
         if accepted is not None:
-            self._prompt_tokens, self._cached_tokens = accepted.prompt_tokens, accepted.cached_tokens
+            tally.took(accepted)
         return said
 
     async def _pump(self, seat: Seat, hold: Hold) -> None:
@@ -334,7 +328,7 @@ class Runner:
             raise EngineError("engine_stalled", TABLE["engine_stalled"].sentence) from None
         finally:
             self._heard_at = self._patience = None
-        if self._choices_left:
+        if self._tally.choices_left:
             raise EngineError("engine_failed", "The engine ended before its answer did.")
 
     async def _carry(self, hold: Hold, chunks: AsyncGenerator[Chunk]) -> None:
@@ -349,11 +343,11 @@ class Runner:
                     now = self._clock.steady()
                     if isinstance(chunk, Delta):
                         self._heard_at = now
-                        if self._first_token is None:
+                        if self._tally.first_token is None:
                             self._metrics.first_token(self.generation.model, now - self._began)
                         self._speaking = True
                         hold.heard(now, len(chunk.tokens))
-                        self._count(chunk, now)
+                        self._tally.gave(chunk, now)
                         stage(chunk)
                     else:
                         hold.heard(now, 0)
@@ -363,7 +357,7 @@ class Runner:
                         spent_s = chunk.seconds
         finally:
             if accepted_at is not None:
-                self._busy_s += self._clock.steady() - accepted_at if spent_s is None else spent_s
+                self._tally.busy_s += self._clock.steady() - accepted_at if spent_s is None else spent_s
 
     async def _copy(self, source: AsyncGenerator[Event]) -> None:
         """Carry everything from another log into this one."""
@@ -377,23 +371,14 @@ class Runner:
                     continue
                 now = self._clock.steady()
                 if isinstance(event, Delta):
-                    self._count(event, now)
+                    self._tally.gave(event, now)
                 elif isinstance(event, Accepted):
                     late, accepted = accepted, True
                     if not self._accept(event, now, late=late):
                         continue
                 self._writer.stage(event)
-        if self._choices_left:
+        if self._tally.choices_left:
             raise EngineError("engine_failed", "The answer that was followed ended before its end.")
-
-    def _count(self, delta: Delta, now: float) -> None:
-        if self._first_token is None:
-            self._first_token = now
-        self._tokens += len(delta.tokens)
-        if delta.finish is not None:
-            self._choices_left -= 1
-            if delta.choice == 0:
-                self._reason = delta.finish
 
     def _accept(self, chunk: Accepted, now: float, *, late: bool) -> bool:
         """Note that the engine took the prompt, or `late` how long it was; whether the readers do not know that yet."""
@@ -401,8 +386,8 @@ class Runner:
             if self.generation.state is State.RUNNING:
                 return False
             self.generation.move(State.RUNNING)
-            self._started = now
-        self._prompt_tokens, self._cached_tokens = chunk.prompt_tokens, chunk.cached_tokens
+            self._tally.started = now
+        self._tally.took(chunk)
         return True
 
     async def _close(self, terminal: Terminal) -> bool:
@@ -415,31 +400,19 @@ class Runner:
         except Fenced:
             _log.info("%s was taken over before its end was written", self.generation.id)
             return False
-        engine = self._source is None or self._busy_s > 0
-        prompt_tokens, tokens = (self._prompt_tokens, self._tokens) if engine else (0, 0)
+        engine = self._source is None or self._tally.busy_s > 0
+        prompt_tokens, tokens = (self._tally.prompt_tokens, self._tally.tokens) if engine else (0, 0)
         if self._counted or engine:
-            self._metrics.ended(self.generation.model, final, prompt_tokens, tokens, self._elapsed())
+            self._metrics.ended(self.generation.model, final, prompt_tokens, tokens, self._tally.elapsed)
         return True
 
     def _leave_alone(self) -> None:
         self._abandonment.end()
         self._writer.on_cancel = self._writer.on_fenced = lambda: None
 
-    def _elapsed(self) -> float:
-        return self._clock.steady() - self._began
-
-    def _usage(self) -> Usage:
-        return Usage(self._prompt_tokens, self._tokens, self._cached_tokens)
-
-    def _timings(self) -> Timings:
-        def since(moment: float | None) -> float | None:
-            return None if moment is None or math.isnan(moment) else round(moment - self._began, 6)
-
-        return Timings(since(self._started), since(self._first_token), round(self._elapsed(), 6))
-
     def _failed(self, error: HearthError) -> Failed:
-        usage, timings = self._usage(), self._timings()
-        return Failed(error.code, error.message, error.parameter, usage, timings, error.retry_after_s)
+        told = self._tally.usage, self._tally.timings, error.retry_after_s
+        return Failed(error.code, error.message, error.parameter, *told)
 
     def _canceled(self, by: Reason) -> Canceled:
-        return Canceled(by, self._usage(), self._timings())
+        return Canceled(by, self._tally.usage, self._tally.timings)

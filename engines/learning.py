@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from engines.board import Away
 from engines.habits import Bounds, learn
-from engines.history import ARRIVALS_KEPT_S, History
+from engines.history import ARRIVALS_KEPT_S, QUARTER_S, History
 from engines.keeper import Plan
 
 _EVERY_S: Final = 900.0
@@ -55,6 +55,9 @@ class Learner:
         for model, wish in self._wishes.items():
             try:
                 arrivals = await self._history.arrivals(model, now - ARRIVALS_KEPT_S)
+                if not arrivals:
+                    # Counting begins here: days without anybody are known too.
+                    await self._history.came({(model, int(now // QUARTER_S) * QUARTER_S): 0})
             except Away as away:
                 _log.warning("hours of %s are not learned: %s", model, away)
                 continue

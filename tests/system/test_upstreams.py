@@ -22,6 +22,8 @@ pytestmark = pytest.mark.timeout(300)
 STREAMS: Final = 100
 TOKENS: Final = 96
 """In an answer, at most; stories are seldom shorter."""
+LONG: Final = 200
+"""In one that many have begun when its server dies."""
 AT_ONCE: Final = 12
 """What one server answers at a time: when it dies, others of its callers have not had their first token."""
 
@@ -52,11 +54,13 @@ class Ask(NamedTuple):
     manner: str
     topic: int
     greedy: bool
+    least: int = 0
+    """Tokens that the answer has in any case, and no more than these if that is many."""
 
     @property
     def body(self) -> dict[str, Any]:
         chance = {"temperature": 0} if self.greedy else {"temperature": 0.8, "seed": self.topic}
-        asked = {"model": "campfire", "max_tokens": TOKENS, **chance}
+        asked = {"model": "campfire", "max_tokens": max(TOKENS, self.least), "min_tokens": self.least, **chance}
         story = f"Tell me a story about a fox and {self.topic} owls."
         if self.manner == "text":
             return asked | {"prompt": story, "stream": True, "stream_options": {"include_usage": True}}
@@ -223,14 +227,14 @@ class CallsTools(Ask):
 async def test_what_cannot_be_continued_fails_once_it_has_begun_and_is_told_that_it_may_be_asked_again(
     servers: tuple[VllmServe, ...],
 ) -> None:
-    asked = [CallsTools("chat", topic, True) for topic in range(60)]
+    asked = [CallsTools("chat", topic, True, LONG) for topic in range(60)]
     await none_is_mixed([(servers[0], "campfire"), (servers[1], "campfire")], asked, "whether it calls a tool is lost")
 
 
 async def test_no_answer_goes_on_where_another_version_of_the_model_is_all_that_is_left(
     servers: tuple[VllmServe, ...],
 ) -> None:
-    asked = [Ask("chat", topic, True) for topic in range(60)]
+    asked = [Ask("chat", topic, True, LONG) for topic in range(60)]
     await none_is_mixed([(servers[1], "campfire"), (servers[2], "other")], asked, "cannot be reached")
 
 

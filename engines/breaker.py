@@ -56,10 +56,21 @@ class Breaker:
             self._probe = self._count
         return self._count
 
-    def end(self, call: int) -> None:
-        """A call is over: if it was the probe, whatever it told, another may be sent."""
-        if self._probe == call:
-            self._probe = None
+    def is_probed(self, now: float) -> bool:
+        """Whether a probe is on its way."""
+        return self.is_open and self._probe is not None and now >= self._until
+
+    @property
+    def count(self) -> int:
+        """The number of a call that goes now."""
+        return self._count
+
+    def end(self, call: int) -> bool:
+        """A call is over. Whether it was the probe: then, whatever it told, another may be sent."""
+        if self._probe != call:
+            return False
+        self._probe = None
+        return True
 
     def succeeded(self, call: int) -> None:
         """The engine has answered that call."""

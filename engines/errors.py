@@ -20,7 +20,17 @@ Code = Literal[
 ]
 
 
-FAULTS: Final = frozenset({"engine_died", "engine_failed", "engine_stalled", "engine_busy", "engine_unreachable"})
+FAULTS: Final = frozenset(
+    {
+        "engine_died",
+        "engine_failed",
+        "engine_stalled",
+        "engine_busy",
+        "engine_unreachable",
+        "upstream_budget",
+        "bad_model_source",
+    }
+)
 """What is an engine's fault and not its caller's: another engine may do better."""
 
 

@@ -15,6 +15,8 @@ from engines.lease import Lease, Lost
 from engines.rooms import Rooms
 from engines.seat import Seat
 
+_FOUND_S: Final = 1.0
+"""An engine elsewhere that takes less was running already."""
 _SOUND_S: Final = 10.0
 """An engine that was warm for less was not sound."""
 
@@ -145,7 +147,10 @@ class Life:
     async def _start(self, seat: Seat) -> None:
         began = self._clock()
         await seat.engine.start(lambda stage: seat.tell(State.BOOTING, stage))
-        seat.booted(self._clock() - began)
+        seconds = self._clock() - began
+        # One that was found running has not booted.
+        if seat.shared is None or seconds >= _FOUND_S:
+            seat.booted(seconds)
 
 
 async def _whole(work: Coroutine[Any, Any, None]) -> None:

@@ -26,6 +26,8 @@ from engines.seat import Place, Seat
 
 _NOTICE_S: Final = 5.0
 """How long it may take to see that an engine is dead after it was said to be."""
+_PROBE_S: Final = 10.0
+"""How long callers wait for the one who finds out whether an engine is well again."""
 _BEAT_S: Final = 30.0
 _DRAIN_S: Final = 30.0
 """How long what an engine still answers may keep it from being stopped."""
@@ -179,11 +181,13 @@ class Pool:
                     continue
                 waiting.check()
             else:
-                yield waiting.model.stage
+                yield waiting.stage
             try:
-                async with asyncio.timeout(_NOTICE_S) if stale else asyncio.timeout_at(deadline):
+                async with asyncio.timeout(_NOTICE_S) if stale else asyncio.timeout_at(waiting.until(deadline)):
                     await changed.wait()
             except TimeoutError:
+                if waiting.is_probing:
+                    waiting.check()
                 if stale:
                     raise EngineError("engine_died", f"{model} answers no more, and does not end either.") from None
                 raise EngineError("boot_failed", f"{model} was not warm after {self._boot_deadline_s:.0f} s.") from None
@@ -225,6 +229,9 @@ class _Waiting:
         self._avoid = avoid
         self._seen: set[Seat] = set()
         """Engines whose boot was waited for."""
+        self.is_probing = False
+        """Whether it is another caller's probe that is waited for."""
+        self._probed_by: float | None = None
 
     def ready(self) -> bool:
         """Whether an engine may be asked."""
@@ -234,7 +241,29 @@ class _Waiting:
         """Whether one may become ready by itself."""
         booting = [seat for seat in self.model.seats if seat.state is State.BOOTING]
         self._seen.update(booting)
-        return bool(booting) or any(seat.state is State.DRAINING for seat in self.model.seats if seat not in self._seen)
+        self.is_probing = not booting and any(seat.is_probed for seat in self._left_alone)
+        return (
+            bool(booting)
+            or self.is_probing
+            or any(seat.state is State.DRAINING for seat in self.model.seats if seat not in self._seen)
+        )
+
+    @property
+    def stage(self) -> str:
+        """What is waited for."""
+        return "an engine that failed is tried again" if self.is_probing else self.model.stage
+
+    def until(self, deadline: float) -> float:
+        """How long to wait for that, where a boot may take until a deadline (the loop's time)."""
+        if not self.is_probing:
+            return deadline
+        self._probed_by = self._probed_by or asyncio.get_running_loop().time() + _PROBE_S
+        return min(deadline, self._probed_by)
+
+    @property
+    def _left_alone(self) -> list[Seat]:
+        warm = [seat for seat in self.model.seats if seat.state is State.WARM]
+        return [seat for seat in warm if self._avoid.get(seat) != seat.boots]
 
     def next(self) -> Seat | None:
         """The one to boot: cold before broken, the quickest first.
@@ -251,9 +280,8 @@ class _Waiting:
     def check(self) -> None:
         """Raises EngineError when there is nothing to wait for but that a dead engine is seen to be dead."""
         warm = [seat for seat in self.model.seats if seat.state is State.WARM]
-        left_alone = [seat for seat in warm if self._avoid.get(seat) != seat.boots]
-        if left_alone:
-            raise _left_alone(self.model.name, min(left_alone, key=lambda seat: seat.wait_s))
+        if self._left_alone:
+            raise _left_alone(self.model.name, min(self._left_alone, key=lambda seat: seat.wait_s))
         fault = next((seat.error for seat in self.model.seats if seat in self._seen and seat.error), None)
         if self._stopped and not warm:
             raise EngineError("engine_died", f"{self.model.name} was stopped while it answered.")

@@ -19,6 +19,8 @@ from engines.signs import Signs, Trouble
 from engines.states import check
 
 _BOOTS_KEPT: Final = 10
+_BUSY_S: Final = 1.0
+"""How long an engine is left alone that is busy, and does not say for how long."""
 _JOIN_S: Final = 1.0
 """How long it takes to ask an engine that another replica has brought up."""
 
@@ -186,6 +188,19 @@ class Seat:
         """Whether other replicas' callers wait for it."""
         return any(each.running for each in self.elsewhere.values())
 
+    def blame(self) -> None:
+        """Count a failure after all: another engine has answered the same prompt."""
+        self.breaker.failed(self.breaker.count, self._clock())
+
+    def wake(self) -> None:
+        """Have whoever waits for a change look again."""
+        self.tell(self.state, self.stage)
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether a call finds out just now if it may be asked again."""
+        return self.state is State.WARM and self.breaker.is_probed(self._clock())
+
     @property
     def wait_s(self) -> float:
         """How long it is left alone yet, for what it failed; 0 when it may be asked."""
@@ -251,12 +266,15 @@ class Hold:
         self._seat.tokens += tokens
         if self._breaker.failures:
             self._breaker.succeeded(self._call)
+            self._seat.wake()
 
     def judge(self, error: EngineError, now: float) -> None:
-        """Count what failed. Where no other engine can be asked, a failure that may be the prompt's does not count."""
-        if error.code in FAULTS and not (self._seat.alone and error.code == "engine_failed"):
-            self._breaker.failed(self._call, now, error.retry_after_s if error.code == "engine_busy" else None)
+        """Count what failed, but not what may be the prompt's fault: see `Seat.blame`."""
+        if error.code in FAULTS and error.code != "engine_failed":
+            wait_s = (error.retry_after_s or _BUSY_S) if error.code == "engine_busy" else None
+            self._breaker.failed(self._call, now, wait_s)
 
     def end(self) -> None:
         """The caller is gone."""
-        self._breaker.end(self._call)
+        if self._breaker.end(self._call):
+            self._seat.wake()

@@ -125,7 +125,9 @@ class Embedding:
             boot = seat.boots
             try:
                 with seat.holding(measure(prompt, None).prompt_likely) as hold, worked:
-                    return await self._ask(seat, hold, id, prompt)
+                    embeddings = await self._ask(seat, hold, id, prompt)
+                failover.answered()
+                return embeddings
             except EngineError as error:
                 self._go_on(failover, seat, boot, error)
 

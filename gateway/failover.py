@@ -1,4 +1,4 @@
-"""Which engines have failed a run, and whether another one may go on with it. Pure."""
+"""Which engines have failed a run, and whether another one may go on with it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class Failover:
         self.deaths = 0
         self._model = model
         self._most_deaths = most_deaths
+        self._suspects: dict[Seat, int] = {}
+        """Engines that failed, each with its boot, where it may have been the prompt's fault."""
         self.first: EngineError | None = None
         """What failed it first: what its caller is told where nobody goes on."""
 
@@ -31,6 +33,8 @@ class Failover:
             raise error
         self.first = self.first or error
         self.avoid[seat] = boot
+        if error.code == "engine_failed":
+            self._suspects[seat] = boot
         if begun is not None:
             version = begun.engine.traits.version
             for other in self._model.seats:
@@ -43,6 +47,12 @@ class Failover:
                 return
         if error.code == "engine_died" or not any(map(self._may_help, self._model.seats)):
             raise error
+
+    def answered(self) -> None:
+        """Another engine has answered: it was not the prompt's fault."""
+        for seat, boot in self._suspects.items():
+            if seat.boots == boot:
+                seat.blame()
 
     def unfit(self, seat: Seat) -> None:
         """Note that an engine would not give the answer that has begun. Raises as `failed`."""

@@ -244,6 +244,7 @@ class Runner:
                     await self._pump(seat, hold)
             except EngineError as error:
                 await self._survive(failover, seat, boot, error)
+        failover.answered()
 
     def _would_differ(self, seat: Seat) -> bool:
         """Whether the engine would not go on as the one that began the answer."""

@@ -90,10 +90,21 @@ class Herald:
                 # On a terminal the stages pass by in the last line, and are summed up at the end.
                 if not self._screen.is_terminal or line != f"{seat.name}: {seat.stage}":
                     self._screen.line(line)
-            if seat.error is not None and seat.error.code == "bad_model_source":
+            if (
+                seat.error is not None
+                and self._is_misnamed(seat)
+                and all(map(self._is_misnamed, server.seats.values()))
+            ):
                 self.fault = f"{seat.name}: {seat.error.message} See `hearth serve --help`."
                 server.give_up()
             await seat.change()
+
+    def _is_misnamed(self, seat: Seat) -> bool:
+        """Whether the boot at the server's start has found that no boot can mend it. Later ones end nothing."""
+        table = self._settings.model.get(seat.model)
+        later = table is not None and (table.active_hours or table.device)
+        at_start = self._settings.preload and not later and seat.boots <= 1
+        return at_start and seat.error is not None and seat.error.code == "bad_model_source"
 
     async def _tick(self) -> None:
         while True:

@@ -393,14 +393,50 @@ async def test_one_call_probes_and_if_it_is_answered_all_may_come() -> None:
     async with company(1) as stage:
         await fail(stage, 3)
         stage.clock.turn(1)
-        probe, log = await stage.ask()
+        probe, _ = await stage.ask()
         await until(lambda: asked(stage) == [4])
-        _, refused = await stage.ask()
-        assert isinstance(await ended(refused), Failed)
+        _, waits = await stage.ask()
+        await until(lambda: waits.tail == 1)
+        assert asked(stage) == [4]
         stage.puppet.says(probe.generation.id, ACCEPTED)
-        await until(lambda: log.tail == 1)
-        await stage.ask()
         await until(lambda: asked(stage) == [5])
+        await stage.ask()
+        await until(lambda: asked(stage) == [6])
+
+
+async def test_who_waits_for_a_probe_that_fails_is_told_when_to_come_back() -> None:
+    async with company(1) as stage:
+        await fail(stage, 3)
+        stage.clock.turn(1)
+        probe, _ = await stage.ask()
+        await until(lambda: asked(stage) == [4])
+        _, waits = await stage.ask()
+        await until(lambda: waits.tail == 1)
+        stage.puppet.says(probe.generation.id, EngineError("engine_stalled", "No."))
+        end = await ended(waits)
+        assert isinstance(end, Failed)
+        assert end.code == "engine_unreachable" and end.retry_after_s
+
+
+async def test_a_prompt_that_every_engine_fails_closes_them_to_nobody() -> None:
+    async with company() as stage:
+        for _ in range(5):
+            poison, log = await stage.ask()
+            for puppet in stage.puppets:
+                puppet.says(poison.generation.id, EngineError("engine_failed", "It chokes."))
+            assert isinstance(await ended(log), Failed)
+        assert not any(seat.breaker.failures for seat in stage.gateway.pool.models["demo"].seats)
+
+
+async def test_an_engine_that_fails_what_another_answers_is_to_blame() -> None:
+    async with company() as stage:
+        call, log = await stage.ask()
+        stage.puppets[0].says(call.generation.id, EngineError("engine_failed", "It chokes."))
+        stage.puppets[1].says(call.generation.id, ACCEPTED, LAST, None)
+        assert isinstance(await ended(log), Finished)
+        first, second = stage.gateway.pool.models["demo"].seats
+        await until(lambda: first.breaker.failures == 1)
+        assert second.breaker.failures == 0
 
 
 async def test_a_probe_whose_caller_leaves_makes_way_for_another() -> None:

@@ -8,7 +8,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from itertools import groupby
 from typing import Final
 
@@ -18,6 +18,7 @@ from engines.board import Board, MemoryBoard
 from engines.choice import Candidate, choose
 from engines.errors import EngineError
 from engines.history import QUARTER_S
+from engines.lease import Lease, Lost
 from engines.life import Life
 from engines.model import Model
 from engines.outlook import Outlook
@@ -70,7 +71,8 @@ class Pool:
         self._wall = wall
         self._boot_deadline_s = boot_deadline_s
         self._rooms = Rooms(kept, self.rest, wall)
-        self._life = Life(board or MemoryBoard("here"), self._rooms, clock, boot_deadline_s)
+        self._board = board or MemoryBoard("here")
+        self._life = Life(self._board, self._rooms, clock, boot_deadline_s)
         self._again: set[Seat] = set()
         """Engines that are being stopped, and then wanted again."""
         self._closing = False
@@ -112,13 +114,22 @@ class Pool:
         self._again.discard(seat)
         if not leave:
             seat.stopped_at = self._wall()
-        if seat.state in (State.WARM, State.DRAINING) and drain_s:
-            seat.tell(State.DRAINING, "stopping")
-            await self._drain(seat, drain_s)
-        await self._life.end(seat, leave=leave)
+        if seat.shared is None or leave:
+            await self._end(seat, drain_s, leave=leave)
+        else:
+            # Nobody else starts it, or joins it, before it is gone.
+            with suppress(Lost):
+                async with Lease(self._board, seat.shared, "boot").held(lambda: None):
+                    await self._end(seat, drain_s, leave=False)
         if seat in self._again:
             self._again.discard(seat)
             self.boot(seat)
+
+    async def _end(self, seat: Seat, drain_s: float, *, leave: bool) -> None:
+        if seat.state in (State.WARM, State.DRAINING) and drain_s:
+            seat.tell(State.DRAINING, "stopping")
+            await self._drain(seat, drain_s, alone=leave)
+        await self._life.end(seat, leave=leave)
 
     async def beat(self, seat: Seat, deadline_s: float = _BEAT_S) -> None:
         """Have a warm engine show that it still can. Raises EngineError."""
@@ -137,11 +148,12 @@ class Pool:
         """Count somebody who wants an answer of an engine."""
         self.arrivals[model, int(self._wall() // QUARTER_S) * QUARTER_S] += 1
 
-    async def _drain(self, seat: Seat, seconds: float) -> None:
+    async def _drain(self, seat: Seat, seconds: float, *, alone: bool) -> None:
+        """Wait until nobody is answered by it. Whoever stops it waits until the other replicas have left it, too."""
         deadline = asyncio.get_running_loop().time() + seconds
         try:
             async with asyncio.timeout_at(deadline):
-                while (seat.held or seat.busy_elsewhere) and seat.lives:
+                while (seat.held or seat.busy_elsewhere or (seat.warm_elsewhere and not alone)) and seat.lives:
                     await seat.change()
         except TimeoutError:
             _log.warning("%s is stopped while it still answers %d", seat.id, seat.held)

@@ -270,7 +270,9 @@ class Hold:
 
     def judge(self, error: EngineError, now: float) -> None:
         """Count what failed, but not what may be the prompt's fault: see `Seat.blame`."""
-        if error.code in FAULTS and error.code != "engine_failed":
+        # Whether a lone engine is there at all is found out by those who watch it.
+        watched = self._seat.alone and error.code == "engine_unreachable"
+        if error.code in FAULTS and error.code != "engine_failed" and not watched:
             wait_s = (error.retry_after_s or _BUSY_S) if error.code == "engine_busy" else None
             self._breaker.failed(self._call, now, wait_s)
 

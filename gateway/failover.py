@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from engines.base import State
 from engines.errors import FAULTS, EngineError
 from engines.model import Model
 from engines.seat import Seat
+
+_GONE: Final = ("engine_died", "engine_unreachable")
+"""What an engine fails with that is not there any more, and may be again after its next boot."""
 
 
 class Failover:
@@ -40,12 +45,12 @@ class Failover:
             for other in self._model.seats:
                 if other.engine.traits.version not in (None, version):
                     self.avoid[other] = other.boots
-        if error.code == "engine_died":
+        if error.code in _GONE:
             self.deaths += 1
             if self.deaths <= self._most_deaths:
                 # It is booted again, if nobody else is there.
                 return
-        if error.code == "engine_died" or not any(map(self._may_help, self._model.seats)):
+        if error.code in _GONE or not any(map(self._may_help, self._model.seats)):
             raise error
 
     def answered(self) -> None:

@@ -33,6 +33,7 @@ DIED = EngineError("engine_died", "It died.")
 FAILED = EngineError("engine_failed", "It failed.")
 BUSY = EngineError("engine_busy", "As much as it takes.", retry_after_s=20)
 GONE = EngineError("engine_unreachable", "Nobody is there.")
+STALLED = EngineError("engine_stalled", "It says nothing.")
 
 
 # What is decided, without engines
@@ -371,7 +372,7 @@ async def test_who_follows_a_shared_run_is_given_one_answer_through_its_failover
 # An engine that fails again and again
 
 
-async def fail(stage: Stage, times: int, error: EngineError = GONE) -> None:
+async def fail(stage: Stage, times: int, error: EngineError = STALLED) -> None:
     for _ in range(times):
         call, log = await stage.ask()
         for puppet in stage.puppets:

@@ -168,10 +168,43 @@ async def test_when_one_stops_it_the_others_leave_it_and_nobody_brings_it_back(
     here, there = pair
     await warm(upstreams[0], here, there)
     await rounds(clock, here, there)
-    await here.pool.cool("demo")
+    await cooled(clock, here, there)
     await rounds(clock, here, there, count=5)
     assert (here.state, there.state) == (State.COLD, State.COLD)
     assert upstreams[0].commands == ["here starts", "here stops"]
+
+
+async def cooled(clock: Turned, here: Replica, there: Replica) -> None:
+    """One stops it; both tell each other meanwhile."""
+    async with asyncio.timeout(10):
+        cooling = asyncio.create_task(here.pool.cool("demo"))
+        while not cooling.done():
+            await rounds(clock, here, there)
+        await cooling
+
+
+async def test_who_is_asked_while_another_stops_it_waits_and_starts_it_anew(
+    pair: tuple[Replica, Replica], upstreams: list[Upstream], clock: Turned
+) -> None:
+    here, there = pair
+    await warm(upstreams[0], here, there)
+    await rounds(clock, here, there)
+    cooling = asyncio.create_task(here.pool.cool("demo"))
+    await until(lambda: here.state is State.DRAINING)
+    assert upstreams[0].runs and there.state is State.WARM, "it is not stopped before the other one knows"
+    await rounds(clock, here, there)
+    await until(lambda: there.state is not State.WARM)
+
+    async def reach() -> None:
+        async for _ in there.pool.reach("demo"):
+            pass
+
+    asking = asyncio.create_task(reach())
+    async with asyncio.timeout(10):
+        while not (cooling.done() and asking.done()):
+            await rounds(clock, here, there)
+    assert there.state is State.WARM
+    assert upstreams[0].commands == ["here starts", "here stops", "there starts"]
 
 
 async def test_who_joins_later_stops_nothing_that_was_stopped_and_started_before(
@@ -180,7 +213,7 @@ async def test_who_joins_later_stops_nothing_that_was_stopped_and_started_before
     here, there = pair
     await warm(upstreams[0], here, there)
     await rounds(clock, here, there)
-    await here.pool.cool("demo")
+    await cooled(clock, here, there)
     await rounds(clock, here, there)
     await warm(upstreams[0], there)
     await rounds(clock, here, there)

@@ -1,4 +1,4 @@
-"""A server ends at its start if none of its models can be what they were named; later, nothing that a model does ends it."""
+"""A server ends at its start if none of its models can be what they were named; later no model ends it."""
 
 from __future__ import annotations
 
@@ -42,12 +42,11 @@ class Server:
 
 async def told(server: Server, *misnamed: str, boots: int = 1, preload: bool = True) -> Herald:
     settings = load({"models": "one=scripted: two=scripted:", "preload": preload})
-    herald, said = Herald(settings, Screen(out := io.StringIO())), 0
+    herald = Herald(settings, Screen(out := io.StringIO()))
     herald.listening(server)
     for name in misnamed:
         server.misname(name, boots)
-        said += 1
-        await until(lambda: out.getvalue().count("There is no such model.") >= said)
+    await until(lambda: all(f"{name}: " in out.getvalue() for name in misnamed))
     await herald.stopped()
     return herald
 

@@ -49,7 +49,7 @@ async def test_when_all_engines_are_left_alone_the_answer_says_for_how_long() ->
         for seat, wait_s in zip(pool.seats.values(), (40, 20), strict=True):
             seat.breaker.failed(seat.breaker.begin(), seat._clock(), wait_s)
         answer = await ask(served, "demo")
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "engine_unreachable")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "engine_busy")
         assert 18 <= int(answer.headers["retry-after"]) <= 20
         pool.seats["demo"].breaker.succeeded(pool.seats["demo"].breaker.begin())
         assert (await ask(served, "demo")).status_code == 200

@@ -299,9 +299,9 @@ async def test_who_makes_room_on_a_device_makes_it_for_all(
     clock.turn(30)
     there.pool.warm("demo 2")
     others = [replica.pool.seats["demo 2"] for replica in (there, here)]
-    await until(lambda: others[0].state is State.WARM)
-    await rounds(clock, there, here, count=5)
-    await until(lambda: others[1].state is State.WARM)
+    async with asyncio.timeout(10):
+        while any(seat.state is not State.WARM for seat in others):
+            await rounds(clock, there, here)
     assert [here.state, there.state] == [State.COLD, State.COLD]
     assert upstreams[0].commands == ["here starts", "there stops"]
     assert upstreams[1].commands == ["there starts"]

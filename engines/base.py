@@ -48,13 +48,16 @@ class TokenLogprob(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Accepted(msgspec.Struct, frozen=True, array_like=True, tag="accepted", gc=False):
     """The engine took the prompt: it is well formed, it fits, and it has this many tokens. Always the first chunk.
 
-    Where an engine counts only at the end, the first one holds a guess, and a second one the count.
+    Where an engine counts only at the end, the first one holds a guess, and a later one the count.
     """
 
     prompt_tokens: int
     cached_tokens: int = 0
     seconds: float | None = None
-    """Of compute, without a queue and without a boot: from engines that are paid for by them, in the second one."""
+    """Of compute until now, where none follows before the next `Accepted`; None: it computes from here on.
+
+    A queue and a boot are no compute. Engines that are not paid for by the second never tell them.
+    """
 
 
 class Extra(msgspec.Struct, frozen=True, array_like=True, gc=False, omit_defaults=True):
@@ -175,7 +178,7 @@ class Engine(Protocol):
         """Wait until a started engine ends by itself; the reason in words. Never returns after `stop`."""
 
     def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
-        """One `Accepted`, then deltas until every choice has a `finish`; a second `Accepted` may come before the last.
+        """One `Accepted`, then deltas until every choice has a `finish`; more of `Accepted` may come before the last.
 
         With `said`, one for each choice, it goes on from there. What was said and what follows read as one answer that
         nothing disturbed, to the character, and under greedy decoding it is that answer. `max_tokens`, `min_tokens`,

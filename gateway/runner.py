@@ -36,7 +36,7 @@ from gateway.measure import measure
 from gateway.metrics import Metrics
 from gateway.retelling import retold
 from gateway.takeover import so_far
-from gateway.tally import Tally
+from gateway.tally import Stopwatch, Tally
 
 Reason = Literal["caller", "abandoned", "shutdown"]
 
@@ -335,8 +335,8 @@ class Runner:
     async def _carry(self, hold: Hold, chunks: AsyncGenerator[Chunk]) -> None:
         # Not waited for: what comes while Redis is asked goes with the next question.
         stage = self._writer.stage
-        accepted_at: float | None = None
-        spent_s: float | None = None
+        accepted = False
+        stopwatch = Stopwatch(self._clock.steady)
         # Closing the iterator is what aborts in the engine, so it is closed whatever happens.
         try:
             async with aclosing(chunks):
@@ -352,13 +352,12 @@ class Runner:
                         stage(chunk)
                     else:
                         hold.heard(now, 0)
-                        if self._accept(chunk, now, late=accepted_at is not None):
+                        late, accepted = accepted, True
+                        if self._accept(chunk, now, late=late):
                             stage(chunk)
-                        accepted_at = accepted_at or now
-                        spent_s = chunk.seconds
+                        stopwatch.took(chunk)
         finally:
-            if accepted_at is not None:
-                self._tally.busy_s += self._clock.steady() - accepted_at if spent_s is None else spent_s
+            self._tally.busy_s += stopwatch.seconds
 
     async def _copy(self, source: AsyncGenerator[Event]) -> None:
         """Carry everything from another log into this one."""
@@ -388,8 +387,9 @@ class Runner:
                 return False
             self.generation.move(State.RUNNING)
             self._tally.started = now
+        known = late and (chunk.prompt_tokens, chunk.cached_tokens) == self._tally.prompt
         self._tally.took(chunk)
-        return True
+        return not known
 
     async def _close(self, terminal: Terminal) -> bool:
         """Write the end; whether it is the one that stands."""

@@ -8,6 +8,28 @@ from collections.abc import Callable
 from gateway.events import Accepted, Delta, Timings, Usage
 
 
+class Stopwatch:
+    """For how long an engine computes for one run: as it tells, else by the `clock` of steady seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._told_s = 0.0
+        self._since: float | None = None
+        """Since when it computes; None while it does not."""
+
+    def took(self, accepted: Accepted) -> None:
+        """The engine has said how it stands."""
+        if accepted.seconds is not None:
+            self._told_s, self._since = accepted.seconds, None
+        elif self._since is None:
+            self._since = self._clock()
+
+    @property
+    def seconds(self) -> float:
+        """Until now."""
+        return self._told_s + (0.0 if self._since is None else self._clock() - self._since)
+
+
 class Tally:
     """One run's account. `began` is when it was called for, on the `clock` of steady seconds."""
 
@@ -38,6 +60,11 @@ class Tally:
             self.choices_left -= 1
             if delta.choice == 0:
                 self.reason = delta.finish
+
+    @property
+    def prompt(self) -> tuple[int, int]:
+        """How many tokens the prompt has, and how many of them were cached."""
+        return self.prompt_tokens, self.cached_tokens
 
     @property
     def elapsed(self) -> float:

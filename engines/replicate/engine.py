@@ -137,29 +137,41 @@ class ReplicateEngine:
             if not choices:
                 yield counting.guess
             for choice, asked in zip(choices, inputs, strict=True):
-                run = self._begin(life, asked)
-                try:
-                    await run.begin()
-                    if choice == choices[0]:
-                        yield counting.guess
-                    async with aclosing(run.pieces(_COLD_S)) as pieces:
-                        async for piece in pieces:
-                            if not piece:
-                                self._doubt(life)
-                                continue
-                            self._see()
-                            yield Delta(choice, piece, (UNTOLD,))
-                finally:
-                    self._leave(run)
-                if (fault := outcome(run.prediction)) is not None:
-                    raise fault
-                self._see()
-                counting.add(choice, run.prediction.metrics)
-                if choice == choices[-1]:
-                    yield counting.counted
-                yield ending(choice, run.prediction, run.told, longest(asked, life.hosted.schema))
+                async with aclosing(self._predict(life, choice, asked, counting)) as chunks:
+                    async for chunk in chunks:
+                        if isinstance(chunk, Delta) and chunk.finish:
+                            yield counting.counted if choice == choices[-1] else counting.spent
+                        yield chunk
         finally:
             self._running.discard(id)
+
+    async def _predict(
+        self, life: _Life, choice: int, asked: dict[str, JSON], counting: Counting
+    ) -> AsyncGenerator[Chunk]:
+        """One choice. Nothing is told before its model is seen to run it: what waits is not paid for."""
+        run = self._begin(life, asked)
+        ran = False
+        try:
+            await run.begin()
+            async with aclosing(run.pieces()) as pieces:
+                async for piece in pieces:
+                    if run.ran and not ran:
+                        ran = True
+                        yield counting.guess
+                    if piece:
+                        yield Delta(choice, piece, (UNTOLD,))
+                    if run.ran:
+                        self._see()
+                    elif run.waited_s >= _COLD_S:
+                        self._doubt(life)
+        finally:
+            self._leave(run)
+        counting.add(choice, run.prediction.metrics, run.ran_s)
+        if (fault := outcome(run.prediction)) is not None:
+            if ran:
+                yield counting.spent
+            raise fault
+        yield ending(choice, run.prediction, run.told, longest(asked, life.hosted.schema))
 
     async def embed(self, id: str, prompt: Prompt) -> Embeddings:
         raise EngineError("invalid_request", "Models on Replicate make no embeddings here.", parameter="model")

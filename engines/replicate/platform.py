@@ -56,9 +56,9 @@ class Platform:
         """What is at a path of the API; asked again where that may help. Raises EngineError."""
         return await self._ask("GET", path, kind)
 
-    async def look(self, id: str) -> Prediction:
-        """A prediction as it is now. Raises EngineError."""
-        return await self.get(f"/predictions/{quote(id, safe='')}", Prediction)
+    async def look(self, id: str, *, once: bool = False) -> Prediction:
+        """A prediction as it is now; asked `once` where the answer can be done without. Raises EngineError."""
+        return await self._ask("GET", f"/predictions/{quote(id, safe='')}", Prediction, once=once)
 
     async def cancel(self, id: str) -> None:
         """Have a prediction end; harmless on one that has ended. Raises EngineError."""

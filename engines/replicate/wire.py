@@ -8,6 +8,7 @@ import msgspec
 
 from engines.base import JSON
 
+_IDLE: Final = frozenset({"starting", "aborted"})
 _ENDED: Final = frozenset({"succeeded", "failed", "canceled", "aborted"})
 
 
@@ -37,6 +38,11 @@ class Prediction(msgspec.Struct, frozen=True):
     logs: str | None = None
     metrics: Metrics | None = None
     urls: Urls = Urls()
+
+    @property
+    def ran(self) -> bool:
+        """Whether its model runs it, or did: not while it waits for that, and never where it was ended before."""
+        return self.status not in _IDLE
 
     @property
     def ended(self) -> bool:

@@ -39,9 +39,12 @@ def order(caller: Caller, model: str, act: Act, query: dict[str, str], *, waits:
         time.sleep(_LOOK_S)
         told = {**_found(caller, model), "at": told["at"]}
     screen.status("")
-    broken = [engine["stage"] for engine in told["engines"] if engine["state"] == "broken"]
+    broken = [engine for engine in told["engines"] if engine["state"] == "broken"]
     if act == "warm" and broken:
-        raise Trouble(f"{model} did not start: {broken[0]}", 1)
+        if len(broken) == len(told["engines"]):
+            raise Trouble(f"{model} did not start: {broken[0]['stage']}", 1)
+        for engine in broken:
+            print(f"{engine['id']} did not start: {engine['stage']}", file=sys.stderr)
     print(f"{model} is {_WANTED[act]}, after {span(time.monotonic() - began)}")
     return 0
 

@@ -30,6 +30,8 @@ class StandIn:
         self.bodies: list[dict[str, Any]] = []
         """What was posted to begin a prediction, and where."""
         self.paths: list[str] = []
+        self.looks = 0
+        """How often a prediction was looked at."""
         self.warm = asyncio.Event()
         """Whether the models are up; predictions wait for it."""
         self.warm.set()
@@ -141,6 +143,7 @@ class StandIn:
         running.end("failed" if self.failure else "succeeded", self.failure)
 
     async def _look(self, request: Request) -> Response:
+        self.looks += 1
         return self._denied(request) or JSONResponse(self._told(self._held(request)))
 
     async def _cancel(self, request: Request) -> Response:

@@ -59,6 +59,38 @@ async def test_what_it_took_is_what_the_platform_counted(engine: ReplicateEngine
     assert spent > 0
 
 
+@pytest.mark.parametrize("streams", [True, False])
+async def test_nothing_is_told_before_the_model_is_seen_to_run(platform: StandIn, streams: bool) -> None:
+    platform.streams_at_all = streams
+    engine = await warm(platform)
+    platform.warm.clear()
+    async with asyncio.timeout(10), aclosing(engine.generate("x", chat("a fox", max_tokens=1))) as answer:
+        first = asyncio.ensure_future(anext(answer))
+        looks = platform.looks
+        await until(lambda: platform.looks >= looks + 2)
+        assert not first.done()
+        platform.word_s = 30.0
+        platform.warm.set()
+        # It runs, and has not said a word.
+        assert (await first) == Accepted(9)
+    await engine.close()
+
+
+async def test_what_waits_for_a_later_choice_is_no_compute(engine: ReplicateEngine, platform: StandIn) -> None:
+    prompt = chat("a fox", max_tokens=1, n=2)
+    async with asyncio.timeout(10), aclosing(engine.generate("x", prompt)) as answer:
+        chunks = [await anext(answer) for _ in range(3)]
+        platform.warm.clear()
+        assert isinstance(chunks[2], Accepted)
+        assert chunks[2].seconds == platform.predictions[-1].metrics["predict_time"]
+        assert isinstance(await anext(answer), Delta)
+        later = asyncio.ensure_future(anext(answer))
+        await until(lambda: len(platform.predictions) == 3)
+        assert not later.done()
+        platform.warm.set()
+        assert await later == chunks[0]
+
+
 @pytest.mark.parametrize(("model", "said"), [(WHOLE, ".1"), (JUDGE, '{"label":"good","score":0.5}')])
 async def test_what_comes_at_once_is_one_piece(platform: StandIn, model: str, said: str) -> None:
     engine = await warm(platform, model)
@@ -202,12 +234,14 @@ async def test_what_the_model_does_not_take_is_refused_before_anything_is_begun(
 async def test_a_prediction_that_fails_tells_why_behind_its_words(engine: ReplicateEngine, platform: StandIn) -> None:
     platform.failure = "CUDA out of memory (E1001)"
     answer = engine.generate("x", chat("a fox", max_tokens=2))
-    deltas = []
+    deltas: list[Any] = []
     with pytest.raises(EngineError, match=r"CUDA out of memory \(E1001\)") as failed:
         async for chunk in answer:
             deltas.append(chunk)
     assert failed.value.code == "engine_failed"
-    assert len(deltas) == 3
+    assert len(deltas) == 4
+    # What failed has computed, and is paid for.
+    assert deltas[-1].seconds == platform.predictions[-1].metrics["predict_time"]
 
 
 @pytest.mark.parametrize("status", ["canceled", "aborted"])

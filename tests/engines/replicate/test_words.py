@@ -78,15 +78,15 @@ def test_the_last_delta_makes_the_count_good(
 def test_counts_are_of_all_answers_and_a_prompt_counts_once() -> None:
     counting = Counting(Prompt(texts=("a", "b"), parameters={"n": 2}))
     for choice in range(4):
-        counting.add(choice, Metrics(0.5, 10, choice))
+        counting.add(choice, Metrics(0.5, 10, choice), 9.0)
     assert counting.counted == Accepted(20, seconds=2.0)
 
 
-def test_what_one_prediction_does_not_tell_is_not_known_of_all() -> None:
+def test_what_one_prediction_does_not_tell_is_a_guess_of_all_and_its_seconds_are_those_it_was_seen() -> None:
     counting = Counting(Prompt(texts=("a", "b")))
-    counting.add(0, Metrics(0.5, 10, 3))
-    counting.add(1, None)
-    assert counting.counted == counting.guess
+    counting.add(0, Metrics(0.5, 10, 3), 9.0)
+    counting.add(1, None, 2.0)
+    assert counting.counted == Accepted(counting.guess.prompt_tokens, seconds=2.5)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,13 @@ async def test_what_fails_is_told_by_a_sentence_and_the_status() -> None:
             assert (status, said) == (1, "") and sentence in told
 
 
+async def test_a_model_that_is_warm_by_one_engine_is_warm_and_the_others_are_told() -> None:
+    async with serving("demo=scripted:", "demo=scripted:?boot_fails=true", preload=False) as served:
+        status, said, told = await hearth("warm", "demo", "--url", served.url)
+    assert (status, said) == (0, "demo is warm, after 0 s\n")
+    assert "demo 2 did not start: The script says that the boot fails." in told
+
+
 async def test_an_admins_table_has_every_engine_and_another_keys_the_models(tmp_path: Path) -> None:
     async with house(tmp_path, "demo=scripted:", "demo=scripted:") as here:
         await until(lambda: all(seat.state is State.WARM for seat in here.gateway.pool.seats.values()))

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
+from gateway.tables import ModelTable
 from tests.engines.replicate.published import LLAMA
 from tests.engines.replicate.stand_in import TOKEN, StandIn, problem, standing_in
+from tests.gateway.surfaces.house import house
 from tests.serving import serving
 from tests.waiting import until
 
@@ -69,6 +73,41 @@ async def test_a_client_that_leaves_has_its_prediction_canceled(client: httpx.As
             if line.startswith("data: ") and json.loads(line[6:])["choices"][0]["delta"].get("content"):
                 break
     await until(lambda: platform.predictions[-1].status == "canceled")
+
+
+async def test_waiting_is_not_paid_for_and_what_ran_is(tmp_path: Path, platform: StandIn) -> None:
+    priced: Any = {"llama": ModelTable.model_validate({"price_per_second": 1000.0, "cache": "off"})}
+    model = f"llama=replicate:{LLAMA}?url={platform.url}/v1"
+    async with house(tmp_path, model, model=priced, replicate_api_token=SecretStr(TOKEN)) as here:
+        await here.ask("POST", "/v1/chat/completions", json=asking(max_tokens=1))
+
+        async def spent(outcome: str) -> float:
+            """Seconds of compute that the runs of that outcome are charged for."""
+            async with asyncio.timeout(10):
+                while True:
+                    rows = (await here.ask("GET", "/admin/usage?by=outcome")).json()["data"]
+                    for row in rows:
+                        if row["outcome"] == outcome:
+                            assert float(row["cost"]) == pytest.approx(1000 * row["engine_seconds"])
+                            return float(row["engine_seconds"])
+
+        told = platform.predictions[-1].metrics["predict_time"]
+        assert await spent("finished") == pytest.approx(told, abs=0.001)
+        platform.warm.clear()
+        with pytest.raises(httpx.ReadTimeout):
+            await here.ask("POST", "/v1/chat/completions", json=asking(max_tokens=2), timeout=0.3)
+        assert await spent("canceled:abandoned") == 0
+        await until(lambda: platform.predictions[-1].status == "aborted")
+        platform.warm.set()
+        platform.endless = True
+        with pytest.raises(httpx.ReadTimeout):
+            await here.ask("POST", "/v1/chat/completions", json=asking(max_tokens=2), timeout=0.5)
+        await until(lambda: platform.predictions[-1].status == "canceled")
+        told = platform.predictions[-1].metrics["predict_time"]
+        async with asyncio.timeout(10):
+            while not (ran := await spent("canceled:abandoned")):
+                pass
+        assert 0 < ran < told + 0.2
 
 
 async def test_what_the_model_does_not_take_is_a_400_that_names_it(

@@ -165,11 +165,17 @@ class Engine(Protocol):
     async def stop(self) -> None:
         """End everything that `start` began, processes and memory included; harmless on an engine that never ran."""
 
-    async def leave(self) -> None:
-        """Let go of it here, where it died or another replica has the say over it; what is not ours goes on running."""
+    async def leave(self, *, others: bool = False) -> None:
+        """Let go of it here, where it died or another replica has the say over it; what is not ours goes on running.
+
+        Where `others`, replicas elsewhere go on with it: nothing of it is ended, whoever started it.
+        """
 
     async def close(self) -> None:
-        """Leave it, and let go of what it kept for a next start. Called once, at the end."""
+        """Leave it, and let go of what it kept for a next start; what was left to others stays theirs.
+
+        Called once, at the end.
+        """
 
     async def died(self) -> str:
         """Wait until a started engine ends by itself; the reason in words. Never returns after `stop`."""

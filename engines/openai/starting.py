@@ -53,8 +53,8 @@ class Starting:
                 if error.code == "engine_busy" and error.message != told:
                     report(told := error.message)
             if self._program is not None and self._program.failed:
-                story = await self._program.story()
-                raise EngineError("boot_failed", f"The start command of {connection.host} failed: {story}.")
+                told = command.tell(self._upstream.start, self._program)
+                raise EngineError("boot_failed", f"The start command of {connection.host} failed: {told}.")
             await asyncio.sleep(_LOOK_S)
 
     async def stop(self, connection: Connection) -> None:
@@ -65,11 +65,19 @@ class Starting:
                 _log.warning("the stop command of %s: %s", connection.host, trouble)
         await self.leave()
 
-    async def leave(self) -> None:
-        """End the program that was started here, if one was."""
+    async def leave(self, *, others: bool = False) -> None:
+        """End the program that was started here, if one was; where `others` go on with it, nothing is ended."""
+        if others:
+            return
         program, self._program = self._program, None
         if program is not None:
             await program.close()
+
+    def close(self) -> None:
+        """Let go of a program that was left to others: it outlives this process."""
+        program, self._program = self._program, None
+        if program is not None:
+            program.let_go()
 
     async def broke(self) -> str:
         """Wait until the server that was started here ends; why. For ever where it is no process of ours."""
@@ -78,8 +86,7 @@ class Starting:
             await asyncio.Event().wait()
             raise AssertionError
         await program.ended()
-        # Callers are told of a death, and what a server prints may be none of their business.
-        _log.warning("%s: %s", self._upstream.url, await program.story())
+        command.tell(self._upstream.start, program)
         return f"The server ended with {program.status}."
 
     def _may_come(self, error: EngineError) -> bool:
@@ -88,8 +95,10 @@ class Starting:
 
     async def _begin(self, connection: Connection) -> None:
         words = self._upstream.start
+        # One that was left to others, and answers nobody any more.
+        await self.leave()
         if words[0] != _POST:
-            self._program = await Program.start(words)
+            self._program = Program.start(words)
         elif (trouble := await self._carry_out(connection, words)) is not None:
             raise EngineError("boot_failed", f"The start command of {connection.host} failed: {trouble}.")
 

@@ -13,6 +13,8 @@ CHAT: Final = "/chat/completions"
 TEXT: Final = "/completions"
 EMBED: Final = "/embeddings"
 
+_MOST_TOKENS: Final = 1 << 18
+"""Of an answer, all its choices together: no model says more, whatever an upstream counts."""
 _BYTES_A_TOKEN: Final = 4
 """As English has it, roughly."""
 
@@ -37,6 +39,12 @@ class Job(NamedTuple):
     """How many alternatives to a token are wanted."""
     guess: int = 0
     """Tokens that its prompt may have."""
+
+    @property
+    def most(self) -> int:
+        """Tokens that its answer can have, all choices together."""
+        asked = self.body.get("max_completion_tokens") or self.body.get("max_tokens") or _MOST_TOKENS
+        return min(int(asked) * len(self.places), _MOST_TOKENS)
 
     @property
     def too_long(self) -> str:

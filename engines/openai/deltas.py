@@ -77,15 +77,15 @@ class Deltas:
         """What was held back. Raises EngineError `engine_died` where the end never came."""
         if self._last is None:
             raise EngineError("engine_died", f"{self._host} ended before its answer did.")
-        if self._usage is not None:
-            counted = Accepted(self._usage.prompt_tokens, self._usage.cached_tokens)
+        if self._usage is not None and self._usage.prompt:
+            counted = Accepted(self._usage.prompt, self._usage.cached)
             if counted != self._accepted:
                 yield counted
         yield self._counted(self._last)
 
     def _accept(self, usage: shapes.Usage | None) -> Accepted:
-        if usage is not None and usage.prompt_tokens:
-            self._accepted = Accepted(usage.prompt_tokens, usage.cached_tokens)
+        if usage is not None and usage.prompt:
+            self._accepted = Accepted(usage.prompt, usage.cached)
         else:
             self._accepted = Accepted(self._job.guess)
         return self._accepted
@@ -97,7 +97,7 @@ class Deltas:
             last = msgspec.structs.replace(last, extra=Extra(said.message, said.choice, said.answer | self._unsaid))
         if self._told or self._usage is None or self._usage.completion_tokens is None:
             return last
-        missing = max(0, self._usage.completion_tokens - self._untold)
+        missing = max(0, min(self._usage.completion_tokens, self._job.most) - self._untold)
         return msgspec.structs.replace(last, tokens=(*last.tokens, *(UNTOLD,) * missing))
 
     def _delta(self, choice: shapes.Choice, message: dict[str, JSON], beside: dict[str, JSON]) -> Delta | None:

@@ -19,17 +19,28 @@ class Details(Struct):
     cached_tokens: int | None = None
 
 
-class Usage(Struct):
-    """Tokens so far, or of the whole."""
+_MOST_COUNTED: Final = 1 << 24
+"""Tokens of a prompt: beyond that it is no count."""
 
-    prompt_tokens: int = 0
+
+class Usage(Struct):
+    """Tokens so far, or of the whole, as the upstream says."""
+
+    prompt_tokens: int | None = None
     completion_tokens: int | None = None
     prompt_tokens_details: Details | None = None
 
     @property
-    def cached_tokens(self) -> int:
+    def prompt(self) -> int:
+        """Tokens of the prompt; 0 where that is not said, or what is said cannot be."""
+        told = self.prompt_tokens or 0
+        return told if 0 < told <= _MOST_COUNTED else 0
+
+    @property
+    def cached(self) -> int:
         """Tokens of the prompt that need not be read again."""
-        return (self.prompt_tokens_details.cached_tokens or 0) if self.prompt_tokens_details else 0
+        told = (self.prompt_tokens_details.cached_tokens or 0) if self.prompt_tokens_details else 0
+        return min(max(told, 0), self.prompt)
 
 
 class Alternative(Struct):

@@ -163,7 +163,10 @@ class Engine(Protocol):
         """
 
     async def stop(self) -> None:
-        """End everything that `start` began, processes and memory included; harmless on an engine that never ran."""
+        """End everything that `start` began, processes and memory included; harmless on an engine that never ran.
+
+        Raises EngineError `engine_failed` where it was only let go of, as it cannot be ended: why, for everybody.
+        """
 
     async def leave(self, *, others: bool = False) -> None:
         """Let go of it here, where it died or another replica has the say over it; what is not ours goes on running.

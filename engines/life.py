@@ -74,6 +74,9 @@ class Life:
         leave = self._ending.setdefault(life, True)
         try:
             await (seat.engine.leave(others=seat.warm_elsewhere) if leave else seat.engine.stop())
+        except EngineError as error:
+            told = error.message
+            _log.warning("%s: %s", seat.id, told)
         except Exception:  # noqa: BLE001
             # The same border: what it began may still be there, and there is no more to be done about it.
             _log.exception("%s did not end well", seat.id)

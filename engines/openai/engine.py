@@ -55,8 +55,10 @@ class OpenAIEngine:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.break_off()
-            await self._starting.stop(connection)
-            await connection.close()
+            try:
+                await self._starting.stop(connection)
+            finally:
+                await connection.close()
 
     async def leave(self, *, others: bool = False) -> None:
         connection, self._connection = self._connection, None

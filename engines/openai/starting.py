@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from typing import Final
 
@@ -20,8 +19,6 @@ _LOOK_S: Final = 0.5
 """How often one that boots is looked for."""
 _NOT_YET: Final = ("engine_busy", "engine_unreachable")
 
-_log = logging.getLogger(__name__)
-
 
 class Starting:
     """Starts and stops one upstream."""
@@ -29,6 +26,8 @@ class Starting:
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
         self._program: Program | None = None
+        self._met = False
+        """Whether it was seen to run since it was last let go of."""
 
     async def start(self, connection: Connection, report: Report) -> Met:
         """Wait until a token comes. The start command is run where nothing is there yet.
@@ -39,14 +38,14 @@ class Starting:
             # Another replica may have started it, or this one before it was started anew itself.
             report(f"asking {connection.host}")
             with suppress(EngineError):
-                return await meeting.meet(connection, self._upstream)
+                return await self._meet(connection)
             report(f"starting {connection.host}")
             await self._begin(connection)
         told = f"waiting for {connection.host}"
         report(told)
         while True:
             try:
-                return await meeting.meet(connection, self._upstream)
+                return await self._meet(connection)
             except EngineError as error:
                 if not self._may_come(error):
                     raise EngineError("boot_failed", error.message) from error
@@ -58,15 +57,23 @@ class Starting:
             await asyncio.sleep(_LOOK_S)
 
     async def stop(self, connection: Connection) -> None:
-        """Stop it, by the stop command if there is one, and what was started here in any case."""
+        """Stop it, by the stop command if there is one, and what was started here in any case.
+
+        Raises EngineError `engine_failed` where it may run on.
+        """
+        trouble = None
         if self._upstream.stop:
-            trouble = await self._carry_out(connection, self._upstream.stop)
-            if trouble is not None:
-                _log.warning("the stop command of %s: %s", connection.host, trouble)
+            failed = await self._carry_out(connection, self._upstream.stop)
+            trouble = failed and f"its stop command failed, and it may still run: {failed}"
+        elif self._upstream.start and self._met and not self._ours:
+            trouble = "it still runs, and has no stop command"
         await self.leave()
+        if trouble is not None:
+            raise EngineError("engine_failed", f"let go of: {trouble}")
 
     async def leave(self, *, others: bool = False) -> None:
         """End the program that was started here, if one was; where `others` go on with it, nothing is ended."""
+        self._met = False
         if others:
             return
         program, self._program = self._program, None
@@ -88,6 +95,16 @@ class Starting:
         await program.ended()
         command.tell(self._upstream.start, program)
         return f"The server ended with {program.status}."
+
+    @property
+    def _ours(self) -> bool:
+        """Whether it is a program that was started here and can be ended here."""
+        return self._program is not None and self._program.status != 0
+
+    async def _meet(self, connection: Connection) -> Met:
+        met = await meeting.meet(connection, self._upstream)
+        self._met = True
+        return met
 
     def _may_come(self, error: EngineError) -> bool:
         # One that is busy is there. One that is not will not come by itself.

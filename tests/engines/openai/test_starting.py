@@ -12,12 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from engines.base import State
 from engines.errors import EngineError
 from engines.openai.engine import OpenAIEngine
 from engines.openai.upstream import Upstream
+from engines.pool import Pool
+from engines.seat import Place
 from tests.engines.asking import ask, chat
 from tests.engines.openai.fake import Fake, faking, told
 from tests.engines.openai.vllm_serve import free_port
+from tests.turning import Turned
 from tests.waiting import until
 
 SERVER = """
@@ -195,6 +199,29 @@ async def test_a_command_may_begin_the_server_and_end(fake: Fake, tmp_path: Path
         assert not stopped.exists()
         await mine.stop()
         assert stopped.exists()
+
+
+@pytest.mark.parametrize(
+    ("stop", "why"),
+    [
+        ((), "let go of: it still runs, and has no stop command"),
+        (
+            ("sh", "-c", "echo sk-secret; exit 4"),
+            "let go of: its stop command failed, and it may still run: "
+            "sh ended with 4; the server's log has its last words",
+        ),
+    ],
+)
+async def test_what_cannot_be_stopped_is_told_to_run_on(fake: Fake, stop: tuple[str, ...], why: str) -> None:
+    port = int(fake.url.split(":")[2].partition("/")[0])
+    async with engine(port, start=("false",), stop=stop) as mine:
+        pool = Pool([Place("demo", "demo", mine)], Turned())
+        pool.warm("demo")
+        seat = pool.seats["demo"]
+        await until(lambda: seat.state is State.WARM)
+        await pool.cool("demo")
+        assert (seat.state, seat.stage) == (State.COLD, why)
+        await pool.close()
 
 
 async def test_a_switch_elsewhere_is_posted_to_and_not_told_the_key(fake: Fake) -> None:

@@ -22,6 +22,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     messages: tuple[dict[str, JSON], ...] = ()
     texts: tuple[str | tuple[int, ...], ...] = ()
     parameters: dict[str, JSON] = {}
+    passing: dict[str, JSON] = {}
+    """Fields that change no answer, and are for a service that gives it: who asks, what for, how it is paid."""
 
     @property
     def is_chat(self) -> bool:

@@ -56,7 +56,7 @@ def answers(prompt: Prompt, manners: Manners) -> list[Job]:
     """The requests for a prompt's answers: one for a chat, one for each kind of texts."""
     parameters = prompt.parameters
     if prompt.is_chat:
-        body = {**parameters, "messages": prompt.messages}
+        body = {**prompt.passing, **parameters, "messages": prompt.messages}
         if manners.completion_limit and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")
         guess = _guess(msgspec.json.encode(prompt.messages))
@@ -66,7 +66,7 @@ def answers(prompt: Prompt, manners: Manners) -> list[Job]:
     return [
         Job(
             TEXT,
-            _streamed({**parameters, "prompt": _texts(prompt, indexes)}, manners),
+            _streamed({**prompt.passing, **parameters, "prompt": _texts(prompt, indexes)}, manners),
             tuple(index * n + answer for index in indexes for answer in range(n)),
             int(parameters.get("logprobs") or 0),
             sum(_guess(prompt.texts[index]) for index in indexes),
@@ -78,7 +78,7 @@ def answers(prompt: Prompt, manners: Manners) -> list[Job]:
 def vectors(prompt: Prompt, manners: Manners) -> list[Job]:
     """The requests for the vectors of a prompt's texts."""
     # The shortest way to write a vector, and the quickest to read.
-    body = {"encoding_format": "base64", **prompt.parameters, "model": manners.model}
+    body = {"encoding_format": "base64", **prompt.passing, **prompt.parameters, "model": manners.model}
     return [Job(EMBED, {**body, "input": _texts(prompt, indexes)}, tuple(indexes)) for indexes in _kinds(prompt.texts)]
 
 

@@ -67,6 +67,8 @@ class Extra(msgspec.Struct, frozen=True, array_like=True, gc=False, omit_default
     choice: dict[str, JSON] = {}
     answer: dict[str, JSON] = {}
     """In the chunk, beside `choices`; given again only when they change."""
+    usage: dict[str, JSON] = {}
+    """In the `usage`; given once, with the last delta."""
 
 
 class Delta(msgspec.Struct, frozen=True, array_like=True, tag="delta", gc=False, omit_defaults=True):

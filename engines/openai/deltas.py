@@ -42,6 +42,8 @@ class Deltas:
         """What stood beside the choices so far."""
         self._unsaid: dict[str, JSON] = {}
         """What of that goes with the next delta."""
+        self._beside_counts: dict[str, JSON] = {}
+        """What stood in the last `usage` beside them."""
 
     @property
     def ended(self) -> bool:
@@ -55,6 +57,7 @@ class Deltas:
             raise broken_off(chunk.error, self._host)
         if chunk.usage is not None:
             self._usage = chunk.usage
+            self._beside_counts = strangers.usage
         if self._accepted is None:
             yield self._accept(chunk.usage)
         if strangers.answer:
@@ -92,9 +95,10 @@ class Deltas:
 
     def _counted(self, last: Delta) -> Delta:
         """The last delta, with what came after it, and the tokens that no piece was seen of."""
-        if self._unsaid:
+        if self._unsaid or self._beside_counts:
             said = last.extra or Extra()
-            last = msgspec.structs.replace(last, extra=Extra(said.message, said.choice, said.answer | self._unsaid))
+            extra = Extra(said.message, said.choice, said.answer | self._unsaid, self._beside_counts)
+            last = msgspec.structs.replace(last, extra=extra)
         if self._told or self._usage is None or self._usage.completion_tokens is None:
             return last
         missing = max(0, min(self._usage.completion_tokens, self._job.most) - self._untold)

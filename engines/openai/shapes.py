@@ -43,6 +43,10 @@ class Usage(Struct):
         return min(max(told, 0), self.prompt)
 
 
+class _Usage(Usage, forbid_unknown_fields=True):
+    total_tokens: Any = None
+
+
 class Alternative(Struct):
     """A token that might have stood there."""
 
@@ -98,7 +102,7 @@ class Chunk(Struct, forbid_unknown_fields=True):
     created: Any = None
     model: Any = None
     choices: list[Choice] = []
-    usage: Usage | None = None
+    usage: _Usage | None = None
     error: JSON = None
     prompt_token_ids: list[int] | None = None
     prompt_text: Any = None
@@ -107,13 +111,14 @@ class Chunk(Struct, forbid_unknown_fields=True):
 
 
 class Strangers(NamedTuple):
-    """What has no name here: beside `choices`, and for each choice in its `delta` and beside that."""
+    """What has no name here: beside `choices`, in the `usage`, and for each choice in its `delta` and beside that."""
 
     answer: dict[str, JSON]
+    usage: dict[str, JSON]
     choices: Sequence[tuple[dict[str, JSON], dict[str, JSON]]]
 
 
-_NONE: Final = Strangers({}, ())
+_NONE: Final = Strangers({}, {}, ())
 _strict = msgspec.json.Decoder(Chunk).decode
 
 
@@ -132,11 +137,12 @@ def _with_strangers(data: bytes) -> tuple[Chunk, Strangers]:
         # It keeps numbers and depths within what others can write again.
         chunk = orjson.loads(data)
         answer = _part(chunk, Chunk)
+        usage = _part(chunk["usage"], _Usage) if chunk.get("usage") else {}
         choices = [
             (_part(choice["delta"], Piece) if choice.get("delta") else {}, _part(choice, Choice))
             for choice in chunk.get("choices") or ()
         ]
-        return msgspec.convert(chunk, Chunk), Strangers(answer, choices)
+        return msgspec.convert(chunk, Chunk), Strangers(answer, usage, choices)
     except (msgspec.ValidationError, orjson.JSONDecodeError, AttributeError, TypeError) as error:
         raise EngineError("engine_failed", f"The upstream sent what is no chunk of OpenAI's: {error}.") from None
 

@@ -147,6 +147,12 @@ def test_fields_without_a_name_are_kept_where_they_stood() -> None:
     ]
 
 
+def test_what_a_usage_says_beside_the_counts_is_kept() -> None:
+    beside = {"completion_tokens_details": {"reasoning_tokens": 2}, "cost": 0.5}
+    *_, last = read(event(said("a", "stop")), event(usage=usage(6, 3, queue_time=None, **beside)))
+    assert last == Delta(0, "a", (UNTOLD,) * 3, "stop", extra=Extra(usage=beside))
+
+
 def test_a_number_that_nobody_can_write_again_is_rounded() -> None:
     *_, last = read(event(said("a", "stop"), odd=10**30))
     assert isinstance(last, Delta) and last.extra == Extra({}, {}, {"odd": 1e30})

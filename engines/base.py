@@ -22,6 +22,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     messages: tuple[dict[str, JSON], ...] = ()
     texts: tuple[str | tuple[int, ...], ...] = ()
     parameters: dict[str, JSON] = {}
+    passing: dict[str, JSON] = {}
+    """Fields that change no answer, and are for a service that gives it: who asks, what for, how it is paid."""
 
     @property
     def is_chat(self) -> bool:
@@ -68,6 +70,8 @@ class Extra(msgspec.Struct, frozen=True, array_like=True, gc=False, omit_default
     choice: dict[str, JSON] = {}
     answer: dict[str, JSON] = {}
     """In the chunk, beside `choices`; given again only when they change."""
+    usage: dict[str, JSON] = {}
+    """In the `usage`; given once, with the last delta."""
 
 
 class Delta(msgspec.Struct, frozen=True, array_like=True, tag="delta", gc=False, omit_defaults=True):
@@ -166,13 +170,22 @@ class Engine(Protocol):
         """
 
     async def stop(self) -> None:
-        """End everything that `start` began, processes and memory included; harmless on an engine that never ran."""
+        """End everything that `start` began, processes and memory included; harmless on an engine that never ran.
 
-    async def leave(self) -> None:
-        """Let go of it here, where it died or another replica has the say over it; what is not ours goes on running."""
+        Raises EngineError `engine_failed` where it was only let go of, as it cannot be ended: why, for everybody.
+        """
+
+    async def leave(self, *, others: bool = False) -> None:
+        """Let go of it here, where it died or another replica has the say over it; what is not ours goes on running.
+
+        Where `others`, replicas elsewhere go on with it: nothing of it is ended, whoever started it.
+        """
 
     async def close(self) -> None:
-        """Leave it, and let go of what it kept for a next start. Called once, at the end."""
+        """Leave it, and let go of what it kept for a next start; what was left to others stays theirs.
+
+        Called once, at the end.
+        """
 
     async def died(self) -> str:
         """Wait until a started engine ends by itself; the reason in words. Never returns after `stop`."""

@@ -75,7 +75,10 @@ class Life:
         # From here on nobody interrupts it: half an end would leave processes behind.
         leave = self._ending.setdefault(life, True)
         try:
-            await (seat.engine.leave() if leave else seat.engine.stop())
+            await (seat.engine.leave(others=seat.warm_elsewhere) if leave else seat.engine.stop())
+        except EngineError as error:
+            told = error.message
+            _log.warning("%s: %s", seat.id, told)
         except Exception:  # noqa: BLE001
             # The same border: what it began may still be there, and there is no more to be done about it.
             _log.exception("%s did not end well", seat.id)
@@ -142,7 +145,7 @@ class Life:
                     return
             except Lost:
                 _log.warning("%s is started by another replica too, and left to it", seat.id)
-                await _whole(seat.engine.leave())
+                await _whole(seat.engine.leave(others=seat.warm_elsewhere))
 
     async def _start(self, seat: Seat) -> None:
         began = self._clock()

@@ -123,7 +123,7 @@ class ScriptedEngine:
     async def stop(self) -> None:
         self._crashed.set()
 
-    async def leave(self) -> None:
+    async def leave(self, *, others: bool = False) -> None:
         await self.stop()
 
     async def close(self) -> None:

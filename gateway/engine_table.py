@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from engines.openai.upstream import Upstream
 
@@ -15,7 +15,14 @@ def _words(written: Any) -> Any:
     return tuple(shlex.split(written)) if isinstance(written, str) else written
 
 
-Command = Annotated[tuple[str, ...], BeforeValidator(_words)]
+def _posts(words: tuple[str, ...]) -> tuple[str, ...]:
+    """A `POST` has a URL, and nothing else."""
+    if words[:1] == ("POST",) and (len(words) != 2 or not words[1].startswith(("http://", "https://"))):
+        raise ValueError("after POST there is one URL, as in POST http://10.0.0.1:9000/on")
+    return words
+
+
+Command = Annotated[tuple[str, ...], BeforeValidator(_words), AfterValidator(_posts)]
 
 
 class EngineTable(BaseModel):
@@ -33,11 +40,18 @@ class EngineTable(BaseModel):
         (), description="A command that starts it, run without a shell, or `POST URL`; none where it runs by itself."
     )
     stop: Command = Field(
-        (), description="Likewise, to stop it; without one only a program that `start` left running is."
+        (),
+        description="Likewise, to stop it; without one only a program that `start` left running is. "
+        "Needed where `start` is a program and there is a Redis.",
     )
     connect_s: float = Field(5.0, gt=0, description="Seconds a connection may take.")
     health_s: float = Field(10.0, gt=0, description="Seconds between two looks at whether it is well.")
     command_s: float = Field(60.0, gt=0, description="Seconds that `stop`, or a `POST`, may take.")
+
+    @property
+    def starts_what_others_cannot_stop(self) -> bool:
+        """Whether it is a program of the one replica that started it."""
+        return bool(self.start) and self.start[0] != "POST" and not self.stop
 
     @property
     def upstream(self) -> Upstream:

@@ -108,8 +108,9 @@ def name_of(owner: str, key: str) -> str:
 
 def digest(surface: str, model: str, prompt: Prompt) -> str:
     """The meaning of an ask: the same for two bodies exactly if the same is asked on the same surface."""
+    meant = msgspec.structs.replace(prompt, passing={})
     # The order of a JSON object's members means nothing.
-    return hashlib.sha256(msgspec.msgpack.encode((surface, model, prompt), order="deterministic")).hexdigest()
+    return hashlib.sha256(msgspec.msgpack.encode((surface, model, meant), order="deterministic")).hexdigest()
 
 
 def stands(log: Log) -> bool:

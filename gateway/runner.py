@@ -183,6 +183,7 @@ class Runner:
             await self._admission.close(None if terminal is None else Outcome(terminal, self._tally.busy_s))
             if terminal is not None:
                 await self._caching.ended(self._writer.log)
+                self._count()
 
     async def _outcome(self) -> Terminal | None:
         """Run to the end, whichever it is; None when another writer has the log, or is to have it."""
@@ -401,11 +402,16 @@ class Runner:
         except Fenced:
             _log.info("%s was taken over before its end was written", self.generation.id)
             return False
+        return True
+
+    def _count(self) -> None:
+        """Have it in the figures, once it is settled."""
         engine = self._source is None or self._tally.busy_s > 0
         prompt_tokens, tokens = (self._tally.prompt_tokens, self._tally.tokens) if engine else (0, 0)
         if self._counted or engine:
-            self._metrics.ended(self.generation.model, final, prompt_tokens, tokens, self._tally.elapsed)
-        return True
+            self._metrics.ended(
+                self.generation.model, self.generation.state, prompt_tokens, tokens, self._tally.elapsed
+            )
 
     def _leave_alone(self) -> None:
         self._abandonment.end()

@@ -197,7 +197,13 @@ class Settings(BaseSettings):
 
     @field_validator("engine")
     @classmethod
-    def _has_keys(cls, value: dict[str, EngineTable]) -> dict[str, EngineTable]:
+    def _has_keys(cls, value: dict[str, EngineTable], info: ValidationInfo) -> dict[str, EngineTable]:
+        for name, table in value.items():
+            if info.data.get("redis_url") is not None and table.starts_what_others_cannot_stop:
+                raise ValueError(
+                    f"[engine.{name}] has a start command and no stop: "
+                    "with redis_url another replica may have to stop it."
+                )
         return {name: table.model_copy(update={"key": _key(name, table.key)}) for name, table in value.items()}
 
     @field_validator("model")
@@ -302,12 +308,13 @@ def _origin(written: str) -> str:
 def _key(engine: str, written: SecretStr | None) -> SecretStr | None:
     """A key as it is sent: `$NAME` is one that the environment has. Raises ValueError where it has none."""
     key = written.get_secret_value() if written is not None else ""
-    if not _VARIABLE.fullmatch(key):
-        return written if key else None
-    found = os.environ.get(key[1:])
-    if not found:
-        raise ValueError(f"[engine.{engine}] names the key {key}, which the environment does not have.")
-    return SecretStr(found)
+    if _VARIABLE.fullmatch(key):
+        name, key = key, os.environ.get(key[1:], "")
+        if not key:
+            raise ValueError(f"[engine.{engine}] names the key {name}, which the environment does not have.")
+    if key and not _TOKEN.fullmatch(key):
+        raise ValueError(f"[engine.{engine}] has a key that is none: one is visible letters without blanks.")
+    return SecretStr(key) if key else None
 
 
 def _sentence(fault: Mapping[str, Any], overrides: Mapping[str, Any], path: Path) -> str:

@@ -49,7 +49,8 @@ class Tally:
 
     def took(self, accepted: Accepted) -> None:
         """An engine has said how long the prompt is."""
-        self.prompt_tokens, self.cached_tokens = accepted.prompt_tokens, accepted.cached_tokens
+        # What is billed and counted never shrinks, whatever an engine says.
+        self.prompt_tokens, self.cached_tokens = max(0, accepted.prompt_tokens), max(0, accepted.cached_tokens)
 
     def gave(self, delta: Delta, now: float) -> None:
         """A piece of the answer came."""

@@ -13,6 +13,8 @@ CHAT: Final = "/chat/completions"
 TEXT: Final = "/completions"
 EMBED: Final = "/embeddings"
 
+_MOST_TOKENS: Final = 1 << 18
+"""Of an answer, all its choices together: no model says more, whatever an upstream counts."""
 _BYTES_A_TOKEN: Final = 4
 """As English has it, roughly."""
 
@@ -39,6 +41,12 @@ class Job(NamedTuple):
     """Tokens that its prompt may have."""
 
     @property
+    def most(self) -> int:
+        """Tokens that its answer can have, all choices together."""
+        asked = self.body.get("max_completion_tokens") or self.body.get("max_tokens") or _MOST_TOKENS
+        return min(int(asked) * len(self.places), _MOST_TOKENS)
+
+    @property
     def too_long(self) -> str:
         """The field at fault where it does not fit."""
         return {CHAT: "messages", TEXT: "prompt", EMBED: "input"}[self.path]
@@ -48,7 +56,7 @@ def answers(prompt: Prompt, manners: Manners) -> list[Job]:
     """The requests for a prompt's answers: one for a chat, one for each kind of texts."""
     parameters = prompt.parameters
     if prompt.is_chat:
-        body = {**parameters, "messages": prompt.messages}
+        body = {**prompt.passing, **parameters, "messages": prompt.messages}
         if manners.completion_limit and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")
         guess = _guess(msgspec.json.encode(prompt.messages))
@@ -58,7 +66,7 @@ def answers(prompt: Prompt, manners: Manners) -> list[Job]:
     return [
         Job(
             TEXT,
-            _streamed({**parameters, "prompt": _texts(prompt, indexes)}, manners),
+            _streamed({**prompt.passing, **parameters, "prompt": _texts(prompt, indexes)}, manners),
             tuple(index * n + answer for index in indexes for answer in range(n)),
             int(parameters.get("logprobs") or 0),
             sum(_guess(prompt.texts[index]) for index in indexes),
@@ -70,7 +78,7 @@ def answers(prompt: Prompt, manners: Manners) -> list[Job]:
 def vectors(prompt: Prompt, manners: Manners) -> list[Job]:
     """The requests for the vectors of a prompt's texts."""
     # The shortest way to write a vector, and the quickest to read.
-    body = {"encoding_format": "base64", **prompt.parameters, "model": manners.model}
+    body = {"encoding_format": "base64", **prompt.passing, **prompt.parameters, "model": manners.model}
     return [Job(EMBED, {**body, "input": _texts(prompt, indexes)}, tuple(indexes)) for indexes in _kinds(prompt.texts)]
 
 

@@ -42,6 +42,8 @@ class Deltas:
         """What stood beside the choices so far."""
         self._unsaid: dict[str, JSON] = {}
         """What of that goes with the next delta."""
+        self._beside_counts: dict[str, JSON] = {}
+        """What stood in the last `usage` beside them."""
 
     @property
     def ended(self) -> bool:
@@ -55,6 +57,7 @@ class Deltas:
             raise broken_off(chunk.error, self._host)
         if chunk.usage is not None:
             self._usage = chunk.usage
+            self._beside_counts = strangers.usage
         if self._accepted is None:
             yield self._accept(chunk.usage)
         if strangers.answer:
@@ -77,27 +80,28 @@ class Deltas:
         """What was held back. Raises EngineError `engine_died` where the end never came."""
         if self._last is None:
             raise EngineError("engine_died", f"{self._host} ended before its answer did.")
-        if self._usage is not None:
-            counted = Accepted(self._usage.prompt_tokens, self._usage.cached_tokens)
+        if self._usage is not None and self._usage.prompt:
+            counted = Accepted(self._usage.prompt, self._usage.cached)
             if counted != self._accepted:
                 yield counted
         yield self._counted(self._last)
 
     def _accept(self, usage: shapes.Usage | None) -> Accepted:
-        if usage is not None and usage.prompt_tokens:
-            self._accepted = Accepted(usage.prompt_tokens, usage.cached_tokens)
+        if usage is not None and usage.prompt:
+            self._accepted = Accepted(usage.prompt, usage.cached)
         else:
             self._accepted = Accepted(self._job.guess)
         return self._accepted
 
     def _counted(self, last: Delta) -> Delta:
         """The last delta, with what came after it, and the tokens that no piece was seen of."""
-        if self._unsaid:
+        if self._unsaid or self._beside_counts:
             said = last.extra or Extra()
-            last = msgspec.structs.replace(last, extra=Extra(said.message, said.choice, said.answer | self._unsaid))
+            extra = Extra(said.message, said.choice, said.answer | self._unsaid, self._beside_counts)
+            last = msgspec.structs.replace(last, extra=extra)
         if self._told or self._usage is None or self._usage.completion_tokens is None:
             return last
-        missing = max(0, self._usage.completion_tokens - self._untold)
+        missing = max(0, min(self._usage.completion_tokens, self._job.most) - self._untold)
         return msgspec.structs.replace(last, tokens=(*last.tokens, *(UNTOLD,) * missing))
 
     def _delta(self, choice: shapes.Choice, message: dict[str, JSON], beside: dict[str, JSON]) -> Delta | None:

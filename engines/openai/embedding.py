@@ -32,7 +32,7 @@ def read(answer: bytes, job: Job, vectors: list[bytes]) -> int:
             vectors[job.places[position if item.index is None else item.index]] = _packed(item.embedding)
     except (msgspec.DecodeError, ValueError, IndexError, struct.error) as error:
         raise EngineError("engine_failed", f"The upstream sent what are no embeddings: {error}.") from None
-    return told.usage.prompt_tokens if told.usage else 0
+    return told.usage.prompt if told.usage else 0
 
 
 def _packed(embedding: str | list[float]) -> bytes:

@@ -55,18 +55,21 @@ class OpenAIEngine:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.break_off()
-            await self._starting.stop(connection)
-            await connection.close()
+            try:
+                await self._starting.stop(connection)
+            finally:
+                await connection.close()
 
-    async def leave(self) -> None:
+    async def leave(self, *, others: bool = False) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.break_off()
-            await self._starting.leave()
+            await self._starting.leave(others=others)
             await connection.close()
 
     async def close(self) -> None:
         await self.leave()
+        self._starting.close()
 
     async def died(self) -> str:
         connection, met = self._living()

@@ -19,17 +19,32 @@ class Details(Struct):
     cached_tokens: int | None = None
 
 
-class Usage(Struct):
-    """Tokens so far, or of the whole."""
+_MOST_COUNTED: Final = 1 << 24
+"""Tokens of a prompt: beyond that it is no count."""
 
-    prompt_tokens: int = 0
+
+class Usage(Struct):
+    """Tokens so far, or of the whole, as the upstream says."""
+
+    prompt_tokens: int | None = None
     completion_tokens: int | None = None
     prompt_tokens_details: Details | None = None
 
     @property
-    def cached_tokens(self) -> int:
+    def prompt(self) -> int:
+        """Tokens of the prompt; 0 where that is not said, or what is said cannot be."""
+        told = self.prompt_tokens or 0
+        return told if 0 < told <= _MOST_COUNTED else 0
+
+    @property
+    def cached(self) -> int:
         """Tokens of the prompt that need not be read again."""
-        return (self.prompt_tokens_details.cached_tokens or 0) if self.prompt_tokens_details else 0
+        told = (self.prompt_tokens_details.cached_tokens or 0) if self.prompt_tokens_details else 0
+        return min(max(told, 0), self.prompt)
+
+
+class _Usage(Usage, forbid_unknown_fields=True):
+    total_tokens: Any = None
 
 
 class Alternative(Struct):
@@ -87,7 +102,7 @@ class Chunk(Struct, forbid_unknown_fields=True):
     created: Any = None
     model: Any = None
     choices: list[Choice] = []
-    usage: Usage | None = None
+    usage: _Usage | None = None
     error: JSON = None
     prompt_token_ids: list[int] | None = None
     prompt_text: Any = None
@@ -96,13 +111,14 @@ class Chunk(Struct, forbid_unknown_fields=True):
 
 
 class Strangers(NamedTuple):
-    """What has no name here: beside `choices`, and for each choice in its `delta` and beside that."""
+    """What has no name here: beside `choices`, in the `usage`, and for each choice in its `delta` and beside that."""
 
     answer: dict[str, JSON]
+    usage: dict[str, JSON]
     choices: Sequence[tuple[dict[str, JSON], dict[str, JSON]]]
 
 
-_NONE: Final = Strangers({}, ())
+_NONE: Final = Strangers({}, {}, ())
 _strict = msgspec.json.Decoder(Chunk).decode
 
 
@@ -121,11 +137,12 @@ def _with_strangers(data: bytes) -> tuple[Chunk, Strangers]:
         # It keeps numbers and depths within what others can write again.
         chunk = orjson.loads(data)
         answer = _part(chunk, Chunk)
+        usage = _part(chunk["usage"], _Usage) if chunk.get("usage") else {}
         choices = [
             (_part(choice["delta"], Piece) if choice.get("delta") else {}, _part(choice, Choice))
             for choice in chunk.get("choices") or ()
         ]
-        return msgspec.convert(chunk, Chunk), Strangers(answer, choices)
+        return msgspec.convert(chunk, Chunk), Strangers(answer, usage, choices)
     except (msgspec.ValidationError, orjson.JSONDecodeError, AttributeError, TypeError) as error:
         raise EngineError("engine_failed", f"The upstream sent what is no chunk of OpenAI's: {error}.") from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from typing import Final
 
@@ -20,8 +19,6 @@ _LOOK_S: Final = 0.5
 """How often one that boots is looked for."""
 _NOT_YET: Final = ("engine_busy", "engine_unreachable")
 
-_log = logging.getLogger(__name__)
-
 
 class Starting:
     """Starts and stops one upstream."""
@@ -29,6 +26,8 @@ class Starting:
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
         self._program: Program | None = None
+        self._met = False
+        """Whether it was seen to run since it was last let go of."""
 
     async def start(self, connection: Connection, report: Report) -> Met:
         """Wait until a token comes. The start command is run where nothing is there yet.
@@ -39,37 +38,53 @@ class Starting:
             # Another replica may have started it, or this one before it was started anew itself.
             report(f"asking {connection.host}")
             with suppress(EngineError):
-                return await meeting.meet(connection, self._upstream)
+                return await self._meet(connection)
             report(f"starting {connection.host}")
             await self._begin(connection)
         told = f"waiting for {connection.host}"
         report(told)
         while True:
             try:
-                return await meeting.meet(connection, self._upstream)
+                return await self._meet(connection)
             except EngineError as error:
                 if not self._may_come(error):
                     raise EngineError("boot_failed", error.message) from error
                 if error.code == "engine_busy" and error.message != told:
                     report(told := error.message)
             if self._program is not None and self._program.failed:
-                story = await self._program.story()
-                raise EngineError("boot_failed", f"The start command of {connection.host} failed: {story}.")
+                told = command.tell(self._upstream.start, self._program)
+                raise EngineError("boot_failed", f"The start command of {connection.host} failed: {told}.")
             await asyncio.sleep(_LOOK_S)
 
     async def stop(self, connection: Connection) -> None:
-        """Stop it, by the stop command if there is one, and what was started here in any case."""
-        if self._upstream.stop:
-            trouble = await self._carry_out(connection, self._upstream.stop)
-            if trouble is not None:
-                _log.warning("the stop command of %s: %s", connection.host, trouble)
-        await self.leave()
+        """Stop it, by the stop command if there is one, and what was started here in any case.
 
-    async def leave(self) -> None:
-        """End the program that was started here, if one was."""
+        Raises EngineError `engine_failed` where it may run on.
+        """
+        trouble = None
+        if self._upstream.stop:
+            failed = await self._carry_out(connection, self._upstream.stop)
+            trouble = failed and f"its stop command failed, and it may still run: {failed}"
+        elif self._upstream.start and self._met and not self._ours:
+            trouble = "it still runs, and has no stop command"
+        await self.leave()
+        if trouble is not None:
+            raise EngineError("engine_failed", f"let go of: {trouble}")
+
+    async def leave(self, *, others: bool = False) -> None:
+        """End the program that was started here, if one was; where `others` go on with it, nothing is ended."""
+        self._met = False
+        if others:
+            return
         program, self._program = self._program, None
         if program is not None:
             await program.close()
+
+    def close(self) -> None:
+        """Let go of a program that was left to others: it outlives this process."""
+        program, self._program = self._program, None
+        if program is not None:
+            program.let_go()
 
     async def broke(self) -> str:
         """Wait until the server that was started here ends; why. For ever where it is no process of ours."""
@@ -78,9 +93,18 @@ class Starting:
             await asyncio.Event().wait()
             raise AssertionError
         await program.ended()
-        # Callers are told of a death, and what a server prints may be none of their business.
-        _log.warning("%s: %s", self._upstream.url, await program.story())
+        command.tell(self._upstream.start, program)
         return f"The server ended with {program.status}."
+
+    @property
+    def _ours(self) -> bool:
+        """Whether it is a program that was started here and can be ended here."""
+        return self._program is not None and self._program.status != 0
+
+    async def _meet(self, connection: Connection) -> Met:
+        met = await meeting.meet(connection, self._upstream)
+        self._met = True
+        return met
 
     def _may_come(self, error: EngineError) -> bool:
         # One that is busy is there. One that is not will not come by itself.
@@ -88,8 +112,10 @@ class Starting:
 
     async def _begin(self, connection: Connection) -> None:
         words = self._upstream.start
+        # One that was left to others, and answers nobody any more.
+        await self.leave()
         if words[0] != _POST:
-            self._program = await Program.start(words)
+            self._program = Program.start(words)
         elif (trouble := await self._carry_out(connection, words)) is not None:
             raise EngineError("boot_failed", f"The start command of {connection.host} failed: {trouble}.")
 

@@ -101,7 +101,7 @@ class ReplicateEngine:
         if life is not None:
             await self._part(life.platform)
 
-    async def leave(self) -> None:
+    async def leave(self, *, others: bool = False) -> None:
         await self.stop()
 
     async def close(self) -> None:

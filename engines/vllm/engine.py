@@ -127,7 +127,7 @@ class VllmEngine:
             await self._hosting.part(link)
             link.end("The engine was stopped.")
 
-    async def leave(self) -> None:
+    async def leave(self, *, others: bool = False) -> None:
         self._warm = self._asleep = False
         await self._end()
 

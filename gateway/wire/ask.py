@@ -8,24 +8,21 @@ from engines.base import JSON, Prompt
 from gateway.wire.cache_control import Control
 from gateway.wire.check import boolean, mapping, refuse, text
 
-TRANSPORT: Final = frozenset(
+PASSING: Final = frozenset(
     {
-        "cache",
         "metadata",
-        "model",
         "prompt_cache_key",
         "prompt_cache_options",
         "prompt_cache_retention",
-        "request_id",
         "safety_identifier",
         "service_tier",
-        "session_id",
         "store",
-        "stream",
-        "stream_options",
         "user",
     }
 )
+"""Fields that are for a service elsewhere, if one answers."""
+
+TRANSPORT: Final = PASSING | {"cache", "model", "request_id", "session_id", "stream", "stream_options"}
 """Fields that say who asks and how the answer travels. All others can change the answer."""
 
 
@@ -44,6 +41,11 @@ def model(body: dict[str, JSON]) -> str:
     if body.get("model") is None:
         raise refuse("model", "`model` must name the model to ask; GET /v1/models lists them.")
     return text("model", body["model"])
+
+
+def passing(body: dict[str, JSON]) -> dict[str, JSON]:
+    """What a service elsewhere is told with the prompt."""
+    return {name: value for name, value in body.items() if name in PASSING and value is not None}
 
 
 def travel(body: dict[str, JSON]) -> tuple[bool, bool]:

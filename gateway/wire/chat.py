@@ -17,5 +17,5 @@ def parse(body: dict[str, JSON]) -> Ask:
         raise refuse("prompt", "A chat has `messages`; send `prompt` to /v1/completions, without `messages`.")
     messages = conversation.read(body.get("messages"))
     stream, include_usage = ask.travel(body)
-    prompt = Prompt(messages=messages, parameters=parameters.read(body, chat=True))
+    prompt = Prompt(messages=messages, parameters=parameters.read(body, chat=True), passing=ask.passing(body))
     return Ask(model, prompt, stream, include_usage, of_body(body.get("cache")))

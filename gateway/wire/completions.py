@@ -27,7 +27,7 @@ def parse(body: dict[str, JSON]) -> Ask:
     stream, include_usage = ask.travel(body)
     asked = parameters.read(body, chat=False)
     asked.setdefault("max_tokens", max(DEFAULT_TOKENS, asked.get("min_tokens", 0)))
-    prompt = Prompt(texts=read, parameters=asked)
+    prompt = Prompt(texts=read, parameters=asked, passing=ask.passing(body))
     if prompt.choices > MOST_CHOICES:
         raise refuse("prompt", f"At most {MOST_CHOICES} answers may be asked for at once: texts times `n`.")
     return Ask(model, prompt, stream, include_usage, of_body(body.get("cache")))

@@ -53,7 +53,8 @@ def parse(body: dict[str, JSON]) -> EmbeddingAsk:
         # A name that is not in the table is passed on as it is; the engine says whether it takes it.
         parameters[name] = value if rule is None else rule(name, value)
     in_base64 = form is not None and _FORMAT("encoding_format", form) == "base64"
-    return EmbeddingAsk(model, Prompt(texts=read, parameters=parameters), in_base64)
+    prompt = Prompt(texts=read, parameters=parameters, passing=ask.passing(body))
+    return EmbeddingAsk(model, prompt, in_base64)
 
 
 def pieces(asked: EmbeddingAsk, made: Embeddings) -> Iterator[bytes]:

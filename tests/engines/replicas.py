@@ -20,9 +20,12 @@ class Shared(Puppet):
 
     left = 0
     """How often it was left."""
+    left_to_others = 0
+    """How often that was to replicas that go on with it."""
 
-    async def leave(self) -> None:
+    async def leave(self, *, others: bool = False) -> None:
         self.left += 1
+        self.left_to_others += others
 
 
 class Replica(NamedTuple):

@@ -35,3 +35,26 @@ async def test_an_engine_that_breaks_for_who_joins_it_has_not_failed_to_boot() -
     await until(lambda: two.seat.state is State.BROKEN)
     assert (one.seat.breaks, two.seat.breaks) == (0, 0)
     await closed(*both)
+
+
+async def test_who_goes_while_others_have_it_warm_leaves_it_to_them() -> None:
+    clock = Turned()
+    both = one, two = replicas(clock, "a", "b", shared="https://gpu")
+    await one.warm()
+    await turned(clock, *both)
+    await until(lambda: two.seat.state is State.WARM)
+    await turned(clock, *both)
+    await turned(clock, *both)
+    await closed(one)
+    assert (one.puppet.left, one.puppet.left_to_others) == (1, 1)
+    await closed(two)
+
+
+async def test_who_goes_last_leaves_it_to_nobody() -> None:
+    clock = Turned()
+    both = one, two = replicas(clock, "a", "b", shared="https://gpu")
+    await one.warm()
+    await turned(clock, one, one)
+    await closed(*both)
+    assert (one.puppet.left, one.puppet.left_to_others) == (1, 0)
+    assert two.puppet.left == 0

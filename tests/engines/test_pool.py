@@ -224,7 +224,8 @@ class Lasting(Puppet):
         await self.may_stop.wait()
         await super().stop()
 
-    leave = stop
+    async def leave(self, *, others: bool = False) -> None:
+        await self.stop()
 
     async def close(self) -> None:
         self.closed_at = self.stops
@@ -271,7 +272,8 @@ async def test_an_engine_that_does_not_end_well_is_cold_and_can_be_booted_again(
         async def stop(self) -> None:
             raise OSError("it clings to life")
 
-        leave = stop
+        async def leave(self, *, others: bool = False) -> None:
+            await self.stop()
 
     puppet = Clinging()
     pool, seat = a_pool(puppet)

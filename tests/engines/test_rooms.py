@@ -275,7 +275,8 @@ class Counted(Puppet):
         self.up = False
         await super().stop()
 
-    leave = stop
+    async def leave(self, *, others: bool = False) -> None:
+        await self.stop()
 
 
 MODELS = {"a": 0.5, "b": 0.5, "c": 0.3, "d": 1.0}

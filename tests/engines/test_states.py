@@ -38,7 +38,8 @@ class Moody(Puppet):
         await super().stop()
         await asyncio.sleep(0)
 
-    leave = stop
+    async def leave(self, *, others: bool = False) -> None:
+        await self.stop()
 
 
 EVENTS = ["warm", "cool", "rest", "leave", "die", "boot well", "boot badly", "boot never", "held", "let go", "tick"]

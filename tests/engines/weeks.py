@@ -109,7 +109,7 @@ class Line:
         if not self.cut:
             self.machine.stop()
 
-    async def leave(self) -> None:
+    async def leave(self, *, others: bool = False) -> None:
         if self.shared is None:
             self.machine.stop()
 

@@ -76,7 +76,7 @@ class Puppet:
     async def stop(self) -> None:
         self.stops += 1
 
-    async def leave(self) -> None:
+    async def leave(self, *, others: bool = False) -> None:
         self.stops += 1
 
     async def close(self) -> None: ...

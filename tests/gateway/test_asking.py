@@ -11,10 +11,11 @@ from hypothesis import strategies as some
 from cache.memory import MemoryCache
 from engines.base import Traits
 from gateway.caching import Bypass, Caching, Policy, Question
+from gateway.idempotency import digest
 from gateway.keys import LOCAL, Key
 from gateway.metrics import Metrics
 from gateway.wire import chat, completions
-from gateway.wire.ask import TRANSPORT
+from gateway.wire.ask import PASSING, TRANSPORT
 from gateway.wire.cache_control import PLAIN
 from gateway.wire.parameters import BOTH, CHAT, REFUSED, TEXT
 
@@ -128,6 +129,16 @@ def test_every_documented_parameter_is_here() -> None:
     known = {*BOTH, *CHAT, *TEXT} - REFUSED.keys() - {"modalities"}
     assert known <= {*FORMS, *TEXT_FORMS, *WHO_AND_HOW}
     assert TRANSPORT <= WHO_AND_HOW.keys() | {"stream_options"}
+
+
+@pytest.mark.parametrize("base", [HELLO, ONCE])
+def test_what_is_for_a_service_elsewhere_is_kept_apart(base: Body) -> None:
+    body = base | {field: first for field, (first, _) in WHO_AND_HOW.items()}
+    prompt = (chat if "messages" in body else completions).parse(body).prompt
+    assert prompt.passing == {field: body[field] for field in PASSING}
+    assert not PASSING & prompt.parameters.keys()
+    other = (chat if "messages" in body else completions).parse(body | {"user": "bob"}).prompt
+    assert digest("openai", "demo", prompt) == digest("openai", "demo", other)
 
 
 def taken(base: Body) -> list[str]:

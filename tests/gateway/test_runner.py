@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from engines.base import Delta, Prompt
+from engines.base import Accepted, Delta, Prompt
 from engines.errors import EngineError
 from gateway import abandonment
 from gateway.errors import HearthError
@@ -103,6 +103,16 @@ async def test_what_breaks_by_a_fault_of_ours_tells_none_of_it(caplog: pytest.Lo
         assert end.code == "internal_error"
         assert "secret" not in end.message
         assert "secret" in caplog.text
+
+
+async def test_an_engine_that_counts_below_nothing_is_billed_as_nothing() -> None:
+    async with staged() as stage:
+        call, log = await stage.ask()
+        stage.puppet.says(call.generation.id, Accepted(-7, -2), word("a"), LAST, None)
+        end = await ended(log)
+        assert isinstance(end, Finished)
+        assert end.usage == Usage(0, 2, 0)
+        await until(lambda: stage.gateway.running == 0)
 
 
 async def test_an_engine_that_ends_before_its_answer_did_has_failed() -> None:

@@ -174,11 +174,27 @@ def test_an_engine_elsewhere_is_a_table_of_the_file(monkeypatch: pytest.MonkeyPa
         ('start = "serve \'sk-secret"', "[engine.box] start = ***: value error, No closing quotation."),
         ('start = ["serve", {sk-secret = 3}]', "[engine.box] start.1 = ***: input should be a valid string."),
         ("key = [3]", "[engine.box] key = ***: input should be a valid string."),
+        ('key = "sk-secret\\n"', "[engine.box] has a key that is none: one is visible letters without blanks."),
+        (
+            'start = "POST sk-secret"',
+            "[engine.box] start = ***: value error, after POST there is one URL, as in POST http://10.0.0.1:9000/on.",
+        ),
     ],
 )
 def test_an_engine_elsewhere_that_cannot_be_is_told_and_no_secret_with_it(line: str, told: str) -> None:
     written('url = "http://box:1/v1"', line)
     assert refusal() == f"hearth.toml: {told}"
+
+
+@pytest.mark.parametrize("lines", [('start = "serve"', 'stop = "kill"'), ('start = "POST http://box:2/on"',), ()])
+def test_of_several_replicas_any_can_stop_an_engine_elsewhere(lines: tuple[str, ...]) -> None:
+    redis = {"redis_url": "redis://there"}
+    written('url = "http://box:1/v1"', *lines)
+    assert load(redis).engine["box"]
+    written('url = "http://box:1/v1"', 'start = "serve"')
+    told = "[engine.box] has a start command and no stop: with redis_url another replica may have to stop it."
+    assert refusal(redis) == f"hearth.toml: {told}"
+    assert load({}).engine["box"]
 
 
 def test_an_engine_elsewhere_needs_an_address() -> None:

@@ -25,6 +25,17 @@ def test_a_chat_is_asked_as_it_came_with_what_nobody_here_knows() -> None:
     }
 
 
+def test_a_service_is_told_what_is_for_it_alone() -> None:
+    passing = {"user": "ann", "service_tier": "flex", "metadata": {"a": "b"}}
+    asked = [
+        *answers(Prompt(messages=({"role": "user", "content": "hi"},), passing=passing), PLAIN),
+        *answers(Prompt(texts=("a",), passing=passing), PLAIN),
+        *vectors(Prompt(texts=("a",), passing=passing), PLAIN),
+    ]
+    for job in asked:
+        assert job.body | passing == job.body
+
+
 def test_vllm_is_asked_for_its_tokens_and_counts() -> None:
     [job] = answers(chat("hi"), VLLM)
     assert job.body["return_token_ids"] is True

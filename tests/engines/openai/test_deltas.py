@@ -60,6 +60,28 @@ def test_tokens_that_the_upstream_had_cached_are_told_with_the_count() -> None:
     assert Accepted(6, 4) in chunks
 
 
+@pytest.mark.parametrize("told", [-3, 0, None, 10**30])
+def test_a_count_of_the_prompt_that_cannot_be_is_none(told: Any) -> None:
+    chunks = read(event(said("a", "stop")), event(usage={"prompt_tokens": told, "completion_tokens": 1}))
+    assert [each for each in chunks if isinstance(each, Accepted)] == [Accepted(9)]
+
+
+@pytest.mark.parametrize(("cached", "taken"), [(-1, 0), (7, 6)])
+def test_no_more_of_a_prompt_is_cached_than_there_is(cached: int, taken: int) -> None:
+    told = usage(6, 1, prompt_tokens_details={"cached_tokens": cached})
+    assert Accepted(6, taken) in read(event(said("a", "stop")), event(usage=told))
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "counted"),
+    [(-5, {}, 1), (30_000_000, {}, 1 << 18), (9, {"max_tokens": 2}, 4), (9, {"max_completion_tokens": 3}, 6)],
+)
+def test_an_answer_has_no_more_tokens_than_it_can(told: int, asked: dict[str, int], counted: int) -> None:
+    job = Job(CHAT, asked, (0, 1))
+    chunks = read(event(said("a", "stop")), event(said("", "stop", 1)), event(usage=usage(6, told)), job=job)
+    assert sum(len(each.tokens) for each in chunks if isinstance(each, Delta)) == counted
+
+
 def test_every_choice_has_its_place_and_ends_once() -> None:
     job = Job(CHAT, {}, (4, 6))
     chunks = read(
@@ -123,6 +145,12 @@ def test_fields_without_a_name_are_kept_where_they_stood() -> None:
         None,
         Extra({}, {}, {"provider": "Q", "cost": 3}),
     ]
+
+
+def test_what_a_usage_says_beside_the_counts_is_kept() -> None:
+    beside = {"completion_tokens_details": {"reasoning_tokens": 2}, "cost": 0.5}
+    *_, last = read(event(said("a", "stop")), event(usage=usage(6, 3, queue_time=None, **beside)))
+    assert last == Delta(0, "a", (UNTOLD,) * 3, "stop", extra=Extra(usage=beside))
 
 
 def test_a_number_that_nobody_can_write_again_is_rounded() -> None:

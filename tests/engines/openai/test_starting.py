@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,12 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from engines.base import State
 from engines.errors import EngineError
 from engines.openai.engine import OpenAIEngine
 from engines.openai.upstream import Upstream
+from engines.pool import Pool
+from engines.seat import Place
 from tests.engines.asking import ask, chat
 from tests.engines.openai.fake import Fake, faking, told
 from tests.engines.openai.vllm_serve import free_port
+from tests.turning import Turned
 from tests.waiting import until
 
 SERVER = """
@@ -98,16 +104,66 @@ async def test_a_program_that_dies_is_told_and_its_last_words_are_logged(caplog:
             await ask(mine, chat("die"))
         reason = await asyncio.wait_for(death, 10)
     assert reason == "The server ended with 3."
-    assert "it ended with 3, after saying: up" in caplog.text
+    assert "ended with 3, after saying: up" in caplog.text
     assert "a last word" in caplog.text
 
 
-async def test_a_command_that_fails_fails_the_boot_with_what_it_said() -> None:
+async def test_what_a_command_that_fails_said_is_for_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
     async with engine(free_port(), start=("sh", "-c", "echo no room left; exit 3")) as mine:
         with pytest.raises(EngineError) as failed:
             await asyncio.wait_for(mine.start(lambda stage: None), 10)
     assert failed.value.code == "boot_failed"
-    assert "ended with 3, after saying: no room left" in failed.value.message
+    assert "sh ended with 3; the server's log has its last words" in failed.value.message
+    assert "no room left" not in failed.value.message
+    assert "sh ended with 3, after saying: no room left" in caplog.text
+
+
+LEAVING = """
+import asyncio, sys
+
+from engines.openai.engine import OpenAIEngine
+from engines.openai.upstream import Upstream
+
+async def main():
+    engine = OpenAIEngine(Upstream(url=sys.argv[1], start=tuple(sys.argv[2:])))
+    await engine.start(lambda stage: None)
+    print(engine._starting._program._process.pid)
+    await engine.leave(others=True)
+    await engine.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_program_that_is_left_to_others_outlives_the_process_that_started_it() -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/v1"
+    leaving = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-c", LEAVING, url, *server(port), stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(30):
+        told, _ = await leaving.communicate()
+    assert leaving.returncode == 0
+    try:
+        other = OpenAIEngine(Upstream(url=url))
+        async with asyncio.timeout(20):
+            await other.start(lambda stage: None)
+        # It writes its log as it answers.
+        await other.beat()
+        await other.close()
+    finally:
+        os.kill(int(told), signal.SIGKILL)
+
+
+async def test_a_program_that_was_left_to_others_is_still_known_when_it_is_to_be_stopped() -> None:
+    port = free_port()
+    async with engine(port, start=server(port)) as mine:
+        for leave in (True, False):
+            async with asyncio.timeout(20):
+                await mine.start(lambda stage: None)
+            await (mine.leave(others=True) if leave else mine.stop())
+        with pytest.raises(OSError):
+            await asyncio.open_connection("127.0.0.1", port)
 
 
 async def test_what_a_command_that_fails_has_begun_ends_with_it(tmp_path: Path) -> None:
@@ -139,9 +195,33 @@ async def test_a_command_may_begin_the_server_and_end(fake: Fake, tmp_path: Path
     fake.once("/v1/models", told(503, {}))
     async with engine(port, start=("touch", str(started)), stop=("touch", str(stopped))) as mine:
         await mine.start(lambda stage: None)
-        assert started.exists() and not stopped.exists()
+        await until(started.exists)
+        assert not stopped.exists()
         await mine.stop()
-    assert stopped.exists()
+        assert stopped.exists()
+
+
+@pytest.mark.parametrize(
+    ("stop", "why"),
+    [
+        ((), "let go of: it still runs, and has no stop command"),
+        (
+            ("sh", "-c", "echo sk-secret; exit 4"),
+            "let go of: its stop command failed, and it may still run: "
+            "sh ended with 4; the server's log has its last words",
+        ),
+    ],
+)
+async def test_what_cannot_be_stopped_is_told_to_run_on(fake: Fake, stop: tuple[str, ...], why: str) -> None:
+    port = int(fake.url.split(":")[2].partition("/")[0])
+    async with engine(port, start=("false",), stop=stop) as mine:
+        pool = Pool([Place("demo", "demo", mine)], Turned())
+        pool.warm("demo")
+        seat = pool.seats["demo"]
+        await until(lambda: seat.state is State.WARM)
+        await pool.cool("demo")
+        assert (seat.state, seat.stage) == (State.COLD, why)
+        await pool.close()
 
 
 async def test_a_switch_elsewhere_is_posted_to_and_not_told_the_key(fake: Fake) -> None:

@@ -53,7 +53,7 @@ class Way(Puppet):
         self._upstream.commands.append(f"{self._name} stops")
         self._upstream.runs = False
 
-    async def leave(self) -> None:
+    async def leave(self, *, others: bool = False) -> None:
         self.left += 1
 
 

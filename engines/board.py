@@ -61,7 +61,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     beat_s: float = 0.0
     """How long its heartbeats have taken in all."""
     alarm: str | None = None
-    """Why heartbeats fail; None while they do not."""
+    """Why heartbeats fail or, where it is to be warm, boots; None while they do not."""
     failures: int = 0
     """Boots and heartbeats that failed in a row, as far as this replica knows."""
     missed: int = 0

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from engines.base import State
 from engines.board import Away, Board
 from engines.errors import EngineError
-from engines.keeper import Act, Facts, Plan, Step, decide
+from engines.keeper import Act, Facts, Plan, Step, decide, is_kept
 from engines.learning import Learner
 from engines.pool import Pool
 from engines.pulse import Pulse
@@ -168,7 +168,14 @@ class Keeper:
             seat.trouble = Trouble(seat.trouble.failures + 1, 0, seat.since)
         seat.trouble = _trouble(seat, self._wall())
         if not seat.trouble.missed:
-            seat.alarm = None
+            seat.alarm = self._boot_alarm(seat)
+
+    def _boot_alarm(self, seat: Seat) -> str | None:
+        """Why an engine does not boot that is to be warm."""
+        facts, plan = self._facts(seat), self.plans.get(seat.model, _ALONE)
+        due = not facts.cooled_at and is_kept(self._wall(), plan, facts.boot_s)
+        warm = seat.state is State.WARM or _up_elsewhere(seat, State.WARM)
+        return seat.error.message if seat.error is not None and facts.failures and due and not warm else None
 
     def _do(self, seat: Seat, step: Step) -> None:
         if step.act is None:

@@ -23,6 +23,8 @@ _BUSY_S: Final = 1.0
 """How long an engine is left alone that is busy, and does not say for how long."""
 _JOIN_S: Final = 1.0
 """How long it takes to ask an engine that another replica has brought up."""
+_OLD_S: Final = 15.0
+"""Others may take so long to see, and to tell, that an engine is dead which they had up."""
 
 
 class Place(NamedTuple):
@@ -81,7 +83,7 @@ class Seat:
         self.beat_s = 0.0
         """How long they have taken in all."""
         self.alarm: str | None = None
-        """Why its heartbeats fail; None while they do not."""
+        """Why its heartbeats fail or, where it is to be warm, its boots; None while they do not."""
         self.trouble = Trouble()
         """What failed of late, in any replica, as far as this one knows."""
         self.next: tuple[float, str] = (math.inf, "")
@@ -94,6 +96,8 @@ class Seat:
         """Whether its boot was only to join it, because another replica had brought it up."""
         self.breaks = 0
         """How often it broke: a boot failed, or it died again and again."""
+        self._broke_joining = False
+        """Whether it broke lately as one that joins, which it was not if what others told was old."""
         self.boots_done = 0
         """How many of its boots went well."""
         self.held = 0
@@ -115,6 +119,7 @@ class Seat:
             self.since = self._wall()
             self.next = math.inf, ""
             self.breaks += state is State.BROKEN and not self.joins
+            self._broke_joining = state is State.BROKEN and self.joins
             if state is State.BOOTING:
                 self._booting_since = self._clock()
         self.state, self.stage = state, stage
@@ -228,6 +233,11 @@ class Seat:
     def see(self, elsewhere: Mapping[str, Sighting]) -> None:
         """Note what other replicas know of it."""
         self.elsewhere = elsewhere
+        if self._broke_joining and not self.warm_elsewhere:
+            # It was there to be joined no more: that boot was its own.
+            self.breaks += 1
+            self._broke_joining = False
+        self._broke_joining = self._broke_joining and self._wall() - self.since < _OLD_S
         if self.state is State.DRAINING:
             # Whoever drains it waits for them too.
             self.tell(self.state, self.stage)

@@ -33,7 +33,7 @@ class EngineMetrics:
         )
         self._alarm = Gauge(
             "hearth_engine_alarm",
-            "1 while the engine fails its heartbeats.",
+            "1 while the engine fails its heartbeats or, where it is to be warm, its boots.",
             engine,
             registry=registry,
             multiprocess_mode="livemax",

@@ -69,10 +69,12 @@ def _remarks(model: Mapping[str, Any], engines: Sequence[Mapping[str, Any]], now
         then = "" if change is None else f", {change['kind']} in {span(change['at'] - now)}"
         remarks.append(f"hours: {hours['why']}: {'open' if hours['open'] else 'closed'}{then}")
     for engine in engines:
-        if engine["state"] == "broken":
+        alarm = engine["heartbeats"]["alarm"]
+        if alarm is not None:
+            what = "no heartbeat" if engine["state"] == "warm" else "it does not boot"
+            remarks.append(f"ALARM {engine['id']}: {what}: {alarm}")
+        elif engine["state"] == "broken":
             remarks.append(f"BROKEN {engine['id']}: {engine['stage']}")
-        if (alarm := engine["heartbeats"]["alarm"]) is not None:
-            remarks.append(f"ALARM {engine['id']}: no heartbeat: {alarm}")
         if engine["breaker"] != "let through":
             remarks.append(f"ALARM {engine['id']}: it failed again and again: calls are {_kept(engine['breaker'])}")
     return [f"  {remark}" for remark in remarks]

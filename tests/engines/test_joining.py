@@ -58,3 +58,19 @@ async def test_who_goes_last_leaves_it_to_nobody() -> None:
     await closed(*both)
     assert (one.puppet.left, one.puppet.left_to_others) == (1, 0)
     assert two.puppet.left == 0
+
+
+async def test_a_boot_that_fails_where_nobody_had_it_up_any_more_has_failed() -> None:
+    clock = Turned()
+    both = one, two = replicas(clock, "a", "b", shared="https://gpu")
+    await one.warm()
+    await turned(clock, *both)
+    await until(lambda: two.seat.state is State.WARM)
+    one.puppet.boot_error = two.puppet.boot_error = RuntimeError("no weights")
+    for each in both:
+        each.puppet.dies.set()
+    await until(lambda: one.seat.state is two.seat.state is State.BROKEN)
+    await turned(clock, *both)
+    await turned(clock, *both)
+    assert (one.seat.breaks, two.seat.breaks) == (1, 1)
+    await closed(*both)

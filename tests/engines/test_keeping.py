@@ -260,6 +260,42 @@ async def test_boots_that_fail_are_tried_again_ever_later_and_cost_the_next_life
     await alone.close()
 
 
+async def test_boots_that_fail_in_its_hours_raise_an_alarm_until_one_does_not_or_the_hours_are_over() -> None:
+    alone = Replica(Turned())
+    alone.puppet.boot_error = EngineError("boot_failed", "No weights.")
+    await alone.round()
+    await alone.round()
+    assert (alone.seat.state, alone.seat.alarm) == (State.BROKEN, "No weights.")
+    alone.puppet.boots.clear()
+    await alone.round(after=5)
+    await alone.round()
+    assert (alone.seat.state, alone.seat.alarm) == (State.BOOTING, "No weights.")
+    alone.puppet.boots.set()
+    await rounds(alone, seconds=1)
+    assert alone.seat.state is State.BROKEN
+    alone.plans["demo"] = Plan(NEVER)
+    await alone.round()
+    assert alone.seat.alarm is None
+    alone.plans["demo"] = KEPT
+    await alone.round()
+    assert alone.seat.alarm == "No weights."
+    alone.puppet.boot_error = None
+    await rounds(alone, seconds=11)
+    assert (alone.seat.state, alone.seat.alarm) == (State.WARM, None)
+    await alone.close()
+
+
+async def test_what_somebody_had_stopped_raises_no_alarm_that_it_does_not_boot() -> None:
+    alone = Replica(Turned())
+    alone.puppet.boot_error = EngineError("boot_failed", "No weights.")
+    await alone.round()
+    await alone.round()
+    await alone.pool.cool("demo")
+    await alone.round()
+    assert (alone.seat.state, alone.seat.alarm) == (State.BROKEN, None)
+    await alone.close()
+
+
 async def test_an_idle_engine_goes_cold_outside_its_hours_and_no_heartbeat_keeps_it() -> None:
     alone = Replica(Turned(), plan=Plan(NEVER, 30, 300))
     alone.pool.warm("demo")

@@ -37,3 +37,21 @@ def test_the_soonest_of_what_comes_next_is_told_and_the_alarm_of_any() -> None:
     )
     assert (merged.next_at, merged.next_why, merged.alarm) == (9.0, "heartbeat", "no token")
     assert together({"a": told(next_why="stays warm")}).next_at is None
+
+
+def test_one_that_does_not_boot_is_not_cold_for_those_who_have_not_tried_or_have_left_it() -> None:
+    broken = told(State.BROKEN, since=20.0, stopped_at=19.0, alarm="no weights", failed_at=20.0)
+    merged = together({"a": broken, "b": told(State.COLD, since=25.0), "c": told(State.COLD, since=1.0)})
+    assert (merged.state, merged.since, merged.alarm) == (State.BROKEN, 20.0, "no weights")
+    again = together({"a": broken, "b": told(State.BOOTING, since=26.0)})
+    assert (again.state, again.alarm) == (State.BOOTING, "no weights")
+
+
+def test_one_that_was_stopped_since_it_broke_is_cold() -> None:
+    merged = together({"a": told(State.BROKEN, since=20.0), "b": told(State.COLD, since=30.0, stopped_at=29.0)})
+    assert merged.state is State.COLD
+
+
+def test_of_alarms_that_of_the_last_failure_is_told() -> None:
+    alarms = {"a": told(alarm="new", failed_at=9.0, beat_at=1.0), "b": told(alarm="old", failed_at=8.0, beat_at=2.0)}
+    assert together(alarms).alarm == "new"

@@ -113,6 +113,12 @@ def test_what_is_wrong_stands_under_it() -> None:
     assert "No heartbeat after 30 s." in lines[2] and "kept away" in lines[3] and "No room." in lines[4]
 
 
+def test_why_it_does_not_boot_in_its_hours_stands_under_it_while_it_boots_again() -> None:
+    beats = {"count": 0, "seconds": 0.0, "cost": "0", "last": None, "alarm": "No weights."}
+    for state in ("broken", "booting"):
+        assert table(engine(state=state, heartbeats=beats))[2:] == ["  ALARM r/demo: it does not boot: No weights."]
+
+
 def test_a_boot_is_counted_down() -> None:
     assert table(engine(state="booting", stage="loading", ready_seconds=12.0))[1].endswith("loading (about 12 s)")
 

@@ -35,6 +35,8 @@ NOT_THEIRS: Final = {
     "PUT /v1/streams/{id}": "creates",
     "OPTIONS /v1/streams/{id}": "says what the address takes, whatever is there",
     "GET /v1/models/{model}": "models belong to nobody",
+    "POST /admin/models/{model}/warm": "models belong to nobody",
+    "POST /admin/models/{model}/cool": "models belong to nobody",
     "GET /static/{path}": "files belong to nobody",
     "GET /admin/keys/{id}": "for admins, who may see all",
     "DELETE /admin/keys/{id}": "for admins, who may see all",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from starlette.requests import Request
 
 from gateway.call import Call
 from gateway.wire import prefer
 from gateway.wire.cache_control import Control, with_headers
 from gateway.wire.prefer import Patience
+
+_NO: Final = ("0", "false", "no")
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -22,9 +26,9 @@ def cache_control(request: Request, wishes: Control) -> Control:
 
 
 def patience(request: Request) -> Patience:
-    """What the caller wants where its model is not warm: by `Prefer`, and by `x-no-fallback: 1`."""
+    """What the caller wants where its model is not warm: by `Prefer`, and by `x-no-fallback`."""
     wait_s = prefer.wait_s(request.headers.getlist("prefer"))
-    return Patience(wait_s, request.headers.get("x-no-fallback") != "1")
+    return Patience(wait_s, request.headers.get("x-no-fallback", "no").strip().lower() in _NO)
 
 
 def whereabouts(call: Call) -> dict[str, str]:

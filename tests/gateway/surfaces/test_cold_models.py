@@ -227,6 +227,19 @@ async def test_who_wants_no_fallback_waits_for_the_model_itself(monkeypatch: pyt
         assert answer.json()["model"] == "big"
 
 
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [("1", True), ("true", True), ("yes", True), ("", True), ("0", False), ("False", False), ("no", False)],
+)
+async def test_any_value_but_a_no_refuses_the_fallback(
+    monkeypatch: pytest.MonkeyPatch, said: str, refused: bool
+) -> None:
+    async with hall(monkeypatch, ETERNAL, SMALL, model=TABLES["model"]) as served:
+        await served.warm("small")
+        answer = await served.post(prefer="wait=0", x_no_fallback=said)
+        assert answer.status_code == (503 if refused else 200)
+
+
 async def test_a_fallback_comes_before_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     async with hall(monkeypatch, ETERNAL, SMALL, ready_s={"big": 99}, **TABLES) as served:
         assert refused(await served.post(prefer="wait=0"), 99)

@@ -86,12 +86,12 @@ class Pool:
         """Begin to boot an engine that is cold or broken; one that is being stopped, when it is. Returns at once."""
         if self._closing:
             return
-        if not seat.lives:
-            seat.cooled_at = 0.0
-            self._life.begin(seat)
-        elif seat.state is State.DRAINING:
+        if seat.state is State.DRAINING:
             seat.cooled_at = 0.0
             self._again.add(seat)
+        elif not seat.lives:
+            seat.cooled_at = 0.0
+            self._life.begin(seat)
 
     def outlook(self, model: str) -> Outlook:
         """When the model will likely be warm."""

@@ -234,7 +234,7 @@ async def test_who_wants_no_fallback_waits_for_the_model_itself(monkeypatch: pyt
 async def test_any_value_but_a_no_refuses_the_fallback(
     monkeypatch: pytest.MonkeyPatch, said: str, refused: bool
 ) -> None:
-    async with hall(monkeypatch, ETERNAL, SMALL, **TABLES) as served:
+    async with hall(monkeypatch, ETERNAL, SMALL, model=TABLES["model"]) as served:
         await served.warm("small")
         answer = await served.post(prefer="wait=0", x_no_fallback=said)
         assert answer.status_code == (503 if refused else 200)

@@ -62,7 +62,7 @@ class Deltas:
             yield self._accept(chunk.usage)
         if strangers.answer:
             self._remember(strangers.answer)
-        for position, choice in enumerate(chunk.choices):
+        for position, choice in enumerate(chunk.choices or ()):
             if choice.index in self._finished:
                 continue
             message, beside = strangers.choices[position] if strangers.choices else ({}, {})
@@ -107,7 +107,7 @@ class Deltas:
     def _delta(self, choice: shapes.Choice, message: dict[str, JSON], beside: dict[str, JSON]) -> Delta | None:
         """None for a piece that says nothing, as the first one of a chat does."""
         piece = choice.delta
-        text = (choice.text if piece is None else piece.content) or ""
+        text = (choice.text or "") if piece is None else piece.text
         reasoning = (piece.reasoning_content or piece.reasoning or "") if piece else ""
         calls = tuple(piece.tool_calls or ()) if piece else ()
         if choice.token_ids:

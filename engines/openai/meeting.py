@@ -122,7 +122,7 @@ async def _first_token(connection: Connection, manners: Manners) -> Job:
             await ask(connection, job)
             return job
         except EngineError as error:
-            if error.code in ("engine_busy", "engine_unreachable"):
+            if error.code in ("engine_busy", "engine_unreachable", "upstream_budget"):
                 raise
             refused = refused or error
     assert refused is not None

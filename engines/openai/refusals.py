@@ -32,6 +32,8 @@ def refusal(
     if status in (401, 403):
         # In its own words there may be a part of the key.
         return EngineError("engine_failed", f"{host} refuses the key that is set for it ({status}).")
+    if status == 402 or code == "insufficient_quota":
+        return EngineError("upstream_budget", f"{host} answers no more for what is paid: {message or status}")
     if status in (429, 503):
         retry = _retry_after(headers, now)
         return EngineError("engine_busy", f"{host} has too much to do: {message or status}", retry_after_s=retry)

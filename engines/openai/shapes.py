@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -71,14 +71,27 @@ class Logprobs(Struct):
     top_logprobs: list[dict[str, float] | None] | None = None
 
 
+class Part(Struct):
+    """A part of a message: Mistral's."""
+
+    text: str | None = None
+
+
 class Piece(Struct, forbid_unknown_fields=True):
     """A chat's `delta`. vLLM, OpenAI and DeepSeek name the reasoning in two ways."""
 
     role: str | None = None
-    content: str | None = None
+    content: str | list[Part] | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
     tool_calls: list[dict[str, JSON]] | None = None
+
+    @property
+    def text(self) -> str:
+        """What it says of the answer."""
+        if isinstance(self.content, list):
+            return "".join(part.text or "" for part in self.content)
+        return self.content or ""
 
 
 class Choice(Struct, forbid_unknown_fields=True):
@@ -101,7 +114,7 @@ class Chunk(Struct, forbid_unknown_fields=True):
     object: Any = None
     created: Any = None
     model: Any = None
-    choices: list[Choice] = []
+    choices: list[Choice] | None = None
     usage: _Usage | None = None
     error: JSON = None
     prompt_token_ids: list[int] | None = None
@@ -118,6 +131,8 @@ class Strangers(NamedTuple):
     choices: Sequence[tuple[dict[str, JSON], dict[str, JSON]]]
 
 
+_DEEPEST: Final = 128
+"""Levels of a chunk: what is deeper, others cannot write again."""
 _NONE: Final = Strangers({}, {}, ())
 _strict = msgspec.json.Decoder(Chunk).decode
 
@@ -125,16 +140,17 @@ _strict = msgspec.json.Decoder(Chunk).decode
 def read(data: bytes) -> tuple[Chunk, Strangers]:
     """A chunk, and what of it has no name here. Raises EngineError `engine_failed` on anything else."""
     try:
+        _shallow(data)
         return _strict(data), _NONE
     except msgspec.ValidationError:
         return _with_strangers(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, orjson.JSONDecodeError, UnicodeDecodeError):
         raise EngineError("engine_failed", "The upstream sent what is no JSON.") from None
 
 
 def _with_strangers(data: bytes) -> tuple[Chunk, Strangers]:
     try:
-        # It keeps numbers and depths within what others can write again.
+        # It keeps numbers within what others can write again.
         chunk = orjson.loads(data)
         answer = _part(chunk, Chunk)
         usage = _part(chunk["usage"], _Usage) if chunk.get("usage") else {}
@@ -145,6 +161,22 @@ def _with_strangers(data: bytes) -> tuple[Chunk, Strangers]:
         return msgspec.convert(chunk, Chunk), Strangers(answer, usage, choices)
     except (msgspec.ValidationError, orjson.JSONDecodeError, AttributeError, TypeError) as error:
         raise EngineError("engine_failed", f"The upstream sent what is no chunk of OpenAI's: {error}.") from None
+
+
+def _shallow(data: bytes) -> None:
+    if data.count(b"{") + data.count(b"[") <= _DEEPEST:
+        return
+    level: list[JSON] = [orjson.loads(data)]
+    for _ in range(_DEEPEST):
+        level = [below for each in level for below in _inside(each)]
+        if not level:
+            return
+    raise EngineError("engine_failed", f"The upstream sent a chunk that is nested deeper than {_DEEPEST} levels.")
+
+
+def _inside(value: JSON) -> Iterable[JSON]:
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [each for each in below if isinstance(each, dict | list)]
 
 
 def _part(found: dict[str, JSON], known: type[Struct]) -> dict[str, JSON]:

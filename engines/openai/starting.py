@@ -32,7 +32,7 @@ class Starting:
     async def start(self, connection: Connection, report: Report) -> Met:
         """Wait until a token comes. The start command is run where nothing is there yet.
 
-        Raises EngineError `boot_failed`.
+        Raises EngineError `boot_failed`, `upstream_budget`.
         """
         if self._upstream.start:
             # Another replica may have started it, or this one before it was started anew itself.
@@ -47,6 +47,8 @@ class Starting:
             try:
                 return await self._meet(connection)
             except EngineError as error:
+                if error.code == "upstream_budget":
+                    raise
                 if not self._may_come(error):
                     raise EngineError("boot_failed", error.message) from error
                 if error.code == "engine_busy" and error.message != told:

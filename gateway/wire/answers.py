@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -25,7 +25,7 @@ class Choice:
         self.logprobs: list[TokenLogprob] = []
         self.finish: str | None = None
         self.stop: str | int | None = None
-        self.extra = Extra({}, {}, {})
+        self.extra = Extra({}, {}, {}, {})
         """What an upstream says beside all that."""
 
     def add(self, piece: Delta) -> None:
@@ -51,6 +51,7 @@ class Choice:
             mine.message[name] = before + value if joins else value
         mine.choice.update(extra.choice)
         mine.answer.update(extra.answer)
+        mine.usage.update(extra.usage)
 
     def _call(self, fragment: dict[str, Any]) -> None:
         """Join a fragment to its call: the name comes once, the arguments in pieces."""
@@ -94,7 +95,7 @@ class Answer:
                 "created": int(self._call.created),
                 "model": self._call.generation.model,
                 "system_fingerprint": None,
-                **{name: value for choice in self._choices for name, value in choice.extra.answer.items()},
+                **_together(choice.extra.answer for choice in self._choices),
                 "choices": [
                     {
                         "index": index,
@@ -105,12 +106,16 @@ class Answer:
                     }
                     for index, choice in enumerate(self._choices)
                 ],
-                "usage": usage(self._end.usage),
+                "usage": usage(self._end.usage, _together(choice.extra.usage for choice in self._choices)),
             }
         )
 
     def _said(self, choice: Choice) -> dict[str, Any]:
         raise NotImplementedError
+
+
+def _together(said: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: value for each in said for name, value in each.items()}
 
 
 class ChatAnswer(Answer):

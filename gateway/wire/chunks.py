@@ -38,6 +38,7 @@ class Chunks:
         # What another one's run said is said again as that was: in pieces.
         self._piecewise = call.how != "run"
         self._include_usage = ask.include_usage
+        self._beside_counts: dict[str, Any] = {}
         self._epoch = b""
         self._said_to = 0
         head = {
@@ -68,6 +69,8 @@ class Chunks:
 
     def _say(self, offset: int, event: Event) -> bytes:
         if type(event) is Delta:
+            if event.extra is not None:
+                self._beside_counts |= event.extra.usage
             return self._delta(offset, event)
         if isinstance(event, Progress):
             return _comment(event, self._model)
@@ -84,7 +87,7 @@ class Chunks:
         done = self._at(offset) + b"data: [DONE]\n\n"
         if not self._include_usage:
             return done
-        told = b'],"usage":' + orjson.dumps(usage(end.usage)) + b"}\n\n"
+        told = b'],"usage":' + orjson.dumps(usage(end.usage, self._beside_counts)) + b"}\n\n"
         return self._at(self._said_to) + self._head + told + done
 
     def _at(self, offset: int) -> bytes:

@@ -147,6 +147,13 @@ def test_fields_without_a_name_are_kept_where_they_stood() -> None:
     ]
 
 
+def test_no_choices_and_a_text_in_parts_are_an_answer_too() -> None:
+    parts = {"index": 0, "delta": {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}}
+    nothing = b'data: {"choices": null}'
+    chunks = read(nothing, event(parts), nothing, event(said(None, "stop")))
+    assert chunks[1:] == [Delta(0, "ab", (UNTOLD,)), Delta(0, "", (), "stop")]
+
+
 def test_what_a_usage_says_beside_the_counts_is_kept() -> None:
     beside = {"completion_tokens_details": {"reasoning_tokens": 2}, "cost": 0.5}
     *_, last = read(event(said("a", "stop")), event(usage=usage(6, 3, queue_time=None, **beside)))
@@ -177,6 +184,11 @@ def test_ends_are_known_by_all_their_names(told: str, finish: str) -> None:
         ([b'data: {"choices": [{"delta": "a", "index": 0}]}'], "engine_failed"),
         ([b'data: {"choices": [[]]}'], "engine_failed"),
         ([b'data: {"odd": ' + b"[" * 5000 + b"]" * 5000 + b"}"], "engine_failed"),
+        ([b'data: {"odd": ' + b"[" * 900 + b"]" * 900 + b"}"], "engine_failed"),
+        (
+            [b'data: {"choices": [{"delta": {"tool_calls": [{"a": ' + b"[" * 900 + b"]" * 900 + b"}]}}]}"],
+            "engine_failed",
+        ),
         ([b"data: \xff\xfe"], "engine_failed"),
         ([b'data: {"choices": [{"delta": {"content": "\xff"}}]}'], "engine_failed"),
     ],

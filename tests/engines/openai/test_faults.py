@@ -200,6 +200,15 @@ async def test_one_that_answers_no_prompt_is_not_warm(fake: Fake) -> None:
     assert "no weights" in failed.value.message
 
 
+async def test_one_that_is_paid_no_more_is_told_as_such_at_the_boot(fake: Fake) -> None:
+    fake.paths["/v1/chat/completions"] = told(402, {"error": {"message": "Insufficient credits"}})
+    mine = OpenAIEngine(Upstream(url=fake.url))
+    with pytest.raises(EngineError) as failed:
+        await mine.start(lambda stage: None)
+    await mine.close()
+    assert failed.value.code == "upstream_budget"
+
+
 async def test_one_that_loads_is_waited_for(fake: Fake) -> None:
     looks = fake.once("/v1/models", told(503, {"error": {"message": "Loading model"}}))
     async with asking(fake) as engine:

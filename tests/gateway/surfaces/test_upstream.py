@@ -102,6 +102,35 @@ async def test_what_nobody_here_knows_is_asked_as_it_came(fake: Fake, http: http
     assert fake.asked[-1].body["mirostat"] == 2
 
 
+async def test_what_is_for_the_upstream_alone_reaches_it_and_hearths_own_controls_do_not(
+    fake: Fake, http: httpx.AsyncClient
+) -> None:
+    first = await http.post(PATH, json={**CHAT, "user": "ann", "service_tier": "flex", "cache": {"ttl": 5}})
+    again = await http.post(PATH, json={**CHAT, "user": "bob"})
+    assert {"user": "ann", "service_tier": "flex"}.items() <= fake.asked[-1].body.items()
+    assert "cache" not in fake.asked[-1].body
+    assert (first.headers["x-cache"], again.headers["x-cache"]) == ("MISS", "HIT")
+
+
+async def test_what_a_usage_says_beside_the_counts_is_told(fake: Fake, http: httpx.AsyncClient) -> None:
+    beside = {"completion_tokens_details": {"reasoning_tokens": 3}, "cost": 0.25}
+    fake.answer = Answer([event(said("One", "stop")), event(usage={**USAGE, **beside}), DONE])
+    assert (await http.post(PATH, json=CHAT)).json()["usage"] == {**TOLD, **beside}
+    assert (await streamed(http))[-1]["usage"] == {**TOLD, **beside}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_value_nested_without_end_is_a_failure_of_the_upstream(
+    fake: Fake, http: httpx.AsyncClient, stream: bool
+) -> None:
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    fake.answer = Answer([event(said("One", "stop"), odd=deep), DONE])
+    answer = await http.post(PATH, json={**CHAT, "stream": stream, "temperature": 1})
+    assert answer.json()["error"]["code"] == "engine_failed"
+
+
 async def test_an_upstream_that_is_busy_is_a_503_that_says_when_to_come_back(
     fake: Fake, http: httpx.AsyncClient
 ) -> None:

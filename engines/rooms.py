@@ -8,6 +8,7 @@ throw each other out and answer nobody. Who boots waits for those, in the order 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, NamedTuple
@@ -22,6 +23,8 @@ _LOOK_S: Final = 0.5
 """How often it is looked whether time alone has changed anything."""
 _CRUMB: Final = 1e-6
 """Shares are written as decimals, and need not add up to the last bit."""
+
+_log = logging.getLogger(__name__)
 
 
 class Tenant(NamedTuple):
@@ -91,7 +94,7 @@ class Rooms:
             while (going := leaving(seat.share, [self._tenant(each) for each in tenants])) != []:
                 self._check(seat, seat.device)
                 for at in going or ():
-                    self._stop(tenants[at])
+                    self._stop(tenants[at], seat)
                 seat.tell(State.BOOTING, f"waiting for room on {seat.device}")
                 await self._change()
             tenants.append(seat)
@@ -124,10 +127,16 @@ class Rooms:
             used_at=max(seat.since, seat.last_asked),
         )
 
-    def _stop(self, seat: Seat) -> None:
+    def _stop(self, seat: Seat, newcomer: Seat) -> None:
         if seat.state is State.WARM and seat not in self._stops:
-            task = self._stops[seat] = asyncio.create_task(self._rest(seat), name=f"make room of {seat.id}")
+            task = self._stops[seat] = asyncio.create_task(self._evict(seat, newcomer), name=f"make room of {seat.id}")
             task.add_done_callback(lambda task: self._stops.pop(seat))
+
+    async def _evict(self, seat: Seat, newcomer: Seat) -> None:
+        _log.info("%s is stopped: it makes room on %s for %s", seat.id, seat.device, newcomer.id)
+        await self._rest(seat)
+        if seat.state is State.COLD:
+            seat.tell(State.COLD, f"made room on {seat.device} for {newcomer.model}")
 
     async def _change(self) -> None:
         self._left.clear()

@@ -134,6 +134,17 @@ async def test_the_one_that_makes_room_ends_its_answers_first() -> None:
         assert told.states() == "a:cold b:warm"
 
 
+async def test_who_made_room_and_for_whom_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "engines.rooms")
+    async with house(a=1.0, b=1.0) as told:
+        await told.warm("a", "b")
+        await until(lambda: told.seat("a").stage == "made room on gpu0 for b")
+        assert "a is stopped: it makes room on gpu0 for b" in caplog.text
+        await told.warm("a")
+        await until(lambda: told.seat("b").stage == "made room on gpu0 for a")
+        assert told.seat("a").stage == "ready"
+
+
 async def test_one_in_its_hours_never_goes_and_who_wants_in_is_told_of_whom() -> None:
     async with house(a=0.5, b=0.4, c=0.5) as told:
         await told.warm("a", "b")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from engines.base import State
@@ -63,6 +64,23 @@ def leaving(wanted: float, tenants: Sequence[Tenant]) -> list[int] | None:
     return chosen
 
 
+def acquaint(seats: Iterable[Seat]) -> None:
+    """Have each engine know who else is on its device: it cannot tell when it is warm while they leave it no room."""
+    devices = defaultdict[str, list[Seat]](list)
+    for seat in seats:
+        if seat.device is not None:
+            devices[seat.device].append(seat)
+            seat.is_crowded_out = partial(_is_crowded_out, seat, devices[seat.device])
+
+
+def _is_crowded_out(seat: Seat, others: Sequence[Seat]) -> bool:
+    """Whether somebody has to go before it has room, or comes before it."""
+    if seat.has_room:
+        return False
+    waiting = any(each.state is State.BOOTING and not each.has_room for each in others if each is not seat)
+    return waiting or seat.share + sum(each.share for each in others if each.has_room) > 1.0 + _CRUMB
+
+
 class Rooms:
     """Who has room on which device. Owns the stops of those who have to make room.
 
@@ -98,11 +116,13 @@ class Rooms:
                 seat.tell(State.BOOTING, f"waiting for room on {seat.device}")
                 await self._change()
             tenants.append(seat)
+            seat.move_in()
 
     def leave(self, seat: Seat) -> None:
         """Give an engine's share back; harmless on one that has none."""
         if seat.device is not None and seat in self._tenants[seat.device]:
             self._tenants[seat.device].remove(seat)
+            seat.has_room = False
             self._left.set()
 
     async def close(self) -> None:

@@ -8,8 +8,10 @@ throw each other out and answer nobody. Who boots waits for those, in the order 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from engines.base import State
@@ -22,6 +24,8 @@ _LOOK_S: Final = 0.5
 """How often it is looked whether time alone has changed anything."""
 _CRUMB: Final = 1e-6
 """Shares are written as decimals, and need not add up to the last bit."""
+
+_log = logging.getLogger(__name__)
 
 
 class Tenant(NamedTuple):
@@ -60,6 +64,23 @@ def leaving(wanted: float, tenants: Sequence[Tenant]) -> list[int] | None:
     return chosen
 
 
+def acquaint(seats: Iterable[Seat]) -> None:
+    """Have each engine know who else is on its device: it cannot tell when it is warm while they leave it no room."""
+    devices = defaultdict[str, list[Seat]](list)
+    for seat in seats:
+        if seat.device is not None:
+            devices[seat.device].append(seat)
+            seat.is_crowded_out = partial(_is_crowded_out, seat, devices[seat.device])
+
+
+def _is_crowded_out(seat: Seat, others: Sequence[Seat]) -> bool:
+    """Whether somebody has to go before it has room, or comes before it."""
+    if seat.has_room:
+        return False
+    waiting = any(each.state is State.BOOTING and not each.has_room for each in others if each is not seat)
+    return waiting or seat.share + sum(each.share for each in others if each.has_room) > 1.0 + _CRUMB
+
+
 class Rooms:
     """Who has room on which device. Owns the stops of those who have to make room.
 
@@ -91,15 +112,17 @@ class Rooms:
             while (going := leaving(seat.share, [self._tenant(each) for each in tenants])) != []:
                 self._check(seat, seat.device)
                 for at in going or ():
-                    self._stop(tenants[at])
+                    self._stop(tenants[at], seat)
                 seat.tell(State.BOOTING, f"waiting for room on {seat.device}")
                 await self._change()
             tenants.append(seat)
+            seat.move_in()
 
     def leave(self, seat: Seat) -> None:
         """Give an engine's share back; harmless on one that has none."""
         if seat.device is not None and seat in self._tenants[seat.device]:
             self._tenants[seat.device].remove(seat)
+            seat.has_room = False
             self._left.set()
 
     async def close(self) -> None:
@@ -124,10 +147,16 @@ class Rooms:
             used_at=max(seat.since, seat.last_asked),
         )
 
-    def _stop(self, seat: Seat) -> None:
+    def _stop(self, seat: Seat, newcomer: Seat) -> None:
         if seat.state is State.WARM and seat not in self._stops:
-            task = self._stops[seat] = asyncio.create_task(self._rest(seat), name=f"make room of {seat.id}")
+            task = self._stops[seat] = asyncio.create_task(self._evict(seat, newcomer), name=f"make room of {seat.id}")
             task.add_done_callback(lambda task: self._stops.pop(seat))
+
+    async def _evict(self, seat: Seat, newcomer: Seat) -> None:
+        _log.info("%s is stopped: it makes room on %s for %s", seat.id, seat.device, newcomer.id)
+        await self._rest(seat)
+        if seat.state is State.COLD:
+            seat.tell(State.COLD, f"made room on {seat.device} for {newcomer.model}")
 
     async def _change(self) -> None:
         self._left.clear()

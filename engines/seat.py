@@ -108,6 +108,10 @@ class Seat:
         """What other replicas know of it, where it is shared."""
         self.signs = Signs()
         """What they told of its life."""
+        self.has_room = False
+        """Whether it has its share of its device."""
+        self.is_crowded_out: Callable[[], bool] = lambda: False
+        """Whether others leave it no room there now."""
         self.alone = True
         """Whether no other engine is behind its model name."""
         self._changed = asyncio.Event()
@@ -135,6 +139,11 @@ class Seat:
     async def change(self) -> None:
         """Wait for the next change."""
         await self._changed.wait()
+
+    def move_in(self) -> None:
+        """Note that it got its share of its device: only now its boot begins."""
+        self.has_room = True
+        self._booting_since = self._clock()
 
     @property
     def lives(self) -> bool:
@@ -168,7 +177,12 @@ class Seat:
 
     @property
     def outlook(self) -> Outlook:
-        """When it will likely be warm, if it is booted now or is booting."""
+        """When it will likely be warm, if it is booted now or is booting.
+
+        How long others take to make room for it is not known.
+        """
+        if self.state in (State.COLD, State.BOOTING) and self.is_crowded_out():
+            return Outlook(self.state, None)
         if self.state is State.COLD and self.warm_elsewhere:
             return Outlook(self.state, _JOIN_S)
         return outlook(self.state, self.boot_estimate_s, self._clock() - self._booting_since)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Final
 
-from engines.habits import Bounds
 from engines.hours import ActiveHours
 from engines.keeper import Plan
 from engines.learning import Wish
@@ -28,13 +26,4 @@ def wish(table: ModelTable, prices: Mapping[str, float]) -> Wish | None:
     if table.active_hours != "auto":
         return None
     bare = ActiveHours.parse((), table.time_zone, table.left_out)
-    per_second = table.price_per_second
-    if per_second is None:
-        per_second = prices.get(table.hardware, 0.0) if table.hardware is not None else 0.0
-    bounds = Bounds(
-        floor_hours=table.auto_floor_hours,
-        ceiling_hours=table.auto_ceiling_hours,
-        budget_per_day=math.inf if table.auto_budget_per_day is None else table.auto_budget_per_day,
-        cost_per_hour=3600 * per_second,
-    )
-    return Wish(bare.zone, bare.left_out, bounds)
+    return Wish(bare.zone, bare.left_out, table.bounds(prices))

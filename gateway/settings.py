@@ -25,7 +25,7 @@ from gateway.engine_table import EngineTable
 from gateway.keys import Sharing
 from gateway.redis.address import Address
 from gateway.suggest import nearest
-from gateway.tables import ModelTable, check_devices, check_fallbacks
+from gateway.tables import ModelTable, check_budgets, check_devices, check_fallbacks
 
 FILE: Final = Path("hearth.toml")
 """Read where the server is started, if it is there."""
@@ -221,8 +221,10 @@ class Settings(BaseSettings):
     @field_validator("model")
     @classmethod
     def _fits_the_others(cls, value: dict[str, ModelTable], info: ValidationInfo) -> dict[str, ModelTable]:
-        check_fallbacks(value, [written.partition("=")[0] for written in info.data.get("models", ())])
-        check_devices(value, info.data.get("workers", 1))
+        models = info.data.get("models", ())
+        check_fallbacks(value, [written.partition("=")[0] for written in models])
+        check_devices(value, models, info.data.get("workers", 1), replicated=bool(info.data.get("redis_url")))
+        check_budgets(value, info.data.get("hardware", {}))
         return value
 
     @property
@@ -351,8 +353,10 @@ def _sentence_of_table(fault: Mapping[str, Any], path: Path) -> str:
         return f"{path}: {where} has no line {line!r}{nearest(line, fields)}."
     # A command or a key may be told to nobody.
     given = "***" if table[0] == "engine" else repr(fault["input"])
-    return f"{path}: {where} {line} = {given}: {_told(fault)}."
+    return f"{path}: {where} {line} = {given}: {_told(fault).removesuffix('.')}."
 
 
 def _told(fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
     return f"{fault['msg'][:1].lower()}{fault['msg'][1:]}"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from engines.habits import Bounds
-from engines.hours import ActiveHours
+from engines.hours import ActiveHours, zone_named
+from engines.windows import Window, dates
 from gateway.keys import Sharing
 from gateway.suggest import nearest
+
+_ELSEWHERE: Final = ("openai:", "replicate:")
+"""How sources begin whose engines are no processes of this server."""
 
 
 class ModelTable(BaseModel):
@@ -64,19 +69,61 @@ class ModelTable(BaseModel):
     @field_validator("active_hours", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) and value != "auto" else value
+        if isinstance(value, str):
+            return value if value == "auto" else (value,)
+        if not (isinstance(value, list | tuple) and all(isinstance(window, str) for window in value)):
+            raise ValueError('These are no windows; they read ["Mon-Fri 08:00-20:00"], or "auto".')
+        return value
 
-    @model_validator(mode="after")
-    def _hours_can_be(self) -> Self:
-        self.hours()
-        Bounds(floor_hours=self.auto_floor_hours, ceiling_hours=self.auto_ceiling_hours)
-        return self
+    @field_validator("active_hours")
+    @classmethod
+    def _are_windows(cls, value: tuple[str, ...] | Literal["auto"]) -> tuple[str, ...] | Literal["auto"]:
+        for written in () if value == "auto" else value:
+            Window.parse(written)
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        zone_named(value)
+        return value
+
+    @field_validator("left_out")
+    @classmethod
+    def _are_dates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for written in value:
+            dates(written)
+        return value
+
+    @field_validator("auto_ceiling_hours")
+    @classmethod
+    def _is_above_the_floor(cls, value: float, info: ValidationInfo) -> float:
+        Bounds(floor_hours=info.data.get("auto_floor_hours", 0.0), ceiling_hours=value)
+        return value
 
     def hours(self) -> ActiveHours | None:
-        """The hours as they are written; None where none are, or where they are learned. Raises ValueError."""
+        """The hours as they are written; None where none are, or where they are learned."""
         windows = () if self.active_hours == "auto" else self.active_hours
         written = ActiveHours.parse(windows, self.time_zone, self.left_out)
         return written if windows else None
+
+    def second(self, prices: Mapping[str, float]) -> float | None:
+        """What a second of compute costs, by the `prices` of hardware; None where that is not said."""
+        if self.price_per_second is not None or self.hardware is None:
+            return self.price_per_second
+        return prices.get(self.hardware)
+
+    def bounds(self, prices: Mapping[str, float]) -> Bounds:
+        """What `auto` keeps to. Raises ValueError where its budget cannot be kept, or bounds nothing."""
+        second, budget = self.second(prices), self.auto_budget_per_day
+        if budget is not None and second is None:
+            raise ValueError("An auto_budget_per_day needs a price: set price_per_second, or hardware.")
+        return Bounds(
+            floor_hours=self.auto_floor_hours,
+            ceiling_hours=self.auto_ceiling_hours,
+            budget_per_day=math.inf if budget is None else budget,
+            cost_per_hour=3600 * (second or 0.0),
+        )
 
 
 def check_fallbacks(tables: Mapping[str, ModelTable], served: Collection[str]) -> None:
@@ -95,8 +142,29 @@ def check_fallbacks(tables: Mapping[str, ModelTable], served: Collection[str]) -
             path.append(after)
 
 
-def check_devices(tables: Mapping[str, ModelTable], workers: int) -> None:
-    """Raise ValueError where a model's device would be shared out by several processes, of which none knows enough."""
+def check_budgets(tables: Mapping[str, ModelTable], prices: Mapping[str, float]) -> None:
+    """Raise ValueError where learned hours could not keep to what they may cost, by the `prices` of hardware."""
     for name, table in tables.items():
-        if table.device is not None and workers > 1:
+        if table.active_hours == "auto":
+            try:
+                table.bounds(prices)
+            except ValueError as error:
+                raise ValueError(f"[model.{name}] {error}") from None
+
+
+def check_devices(tables: Mapping[str, ModelTable], models: Collection[str], workers: int, *, replicated: bool) -> None:
+    """Raise ValueError where a model's device would be shared out by several processes, of which none knows enough.
+
+    `models` are as they are written; with `replicated` other servers may share their engines elsewhere.
+    """
+    elsewhere = {name for name, _, rest in (each.partition("=") for each in models) if rest.startswith(_ELSEWHERE)}
+    for name, table in tables.items():
+        if table.device is None:
+            continue
+        if workers > 1:
             raise ValueError(f"[model.{name}] names a device, which {workers} workers cannot share out: use one.")
+        if replicated and name in elsewhere:
+            raise ValueError(
+                f"[model.{name}] names a device and has engines elsewhere, which the servers of one redis_url cannot"
+                " share out: leave the device out, or the redis_url."
+            )

@@ -260,28 +260,32 @@ async def test_boots_that_fail_are_tried_again_ever_later_and_cost_the_next_life
     await alone.close()
 
 
+def alarm(replica: Replica) -> tuple[State, str | None]:
+    """What its engine is, and what is said to be wrong with it."""
+    return replica.seat.state, replica.seat.alarm
+
+
 async def test_boots_that_fail_in_its_hours_raise_an_alarm_until_one_does_not_or_the_hours_are_over() -> None:
     alone = Replica(Turned())
     alone.puppet.boot_error = EngineError("boot_failed", "No weights.")
     await alone.round()
     await alone.round()
-    assert (alone.seat.state, alone.seat.alarm) == (State.BROKEN, "No weights.")
+    assert alarm(alone) == (State.BROKEN, "No weights.")
     alone.puppet.boots.clear()
     await alone.round(after=5)
     await alone.round()
-    assert (str(alone.seat.state), alone.seat.alarm) == ("booting", "No weights.")
+    assert alarm(alone) == (State.BOOTING, "No weights.")
     alone.puppet.boots.set()
     await rounds(alone, seconds=1)
-    assert str(alone.seat.state) == "broken"
     alone.plans["demo"] = Plan(NEVER)
     await alone.round()
-    assert alone.seat.alarm is None
+    assert alarm(alone) == (State.BROKEN, None)
     alone.plans["demo"] = KEPT
     await alone.round()
-    assert alone.seat.alarm == "No weights."
+    assert alarm(alone) == (State.BROKEN, "No weights.")
     alone.puppet.boot_error = None
     await rounds(alone, seconds=11)
-    assert (alone.seat.state, alone.seat.alarm) == (State.WARM, None)
+    assert alarm(alone) == (State.WARM, None)
     await alone.close()
 
 
@@ -292,7 +296,7 @@ async def test_what_somebody_had_stopped_raises_no_alarm_that_it_does_not_boot()
     await alone.round()
     await alone.pool.cool("demo")
     await alone.round()
-    assert (alone.seat.state, alone.seat.alarm) == (State.BROKEN, None)
+    assert alarm(alone) == (State.BROKEN, None)
     await alone.close()
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engines.base import Report, State
 from engines.errors import EngineError
 from engines.pool import Pool
-from engines.rooms import Tenant, leaving
+from engines.rooms import Tenant, acquaint, leaving
 from engines.seat import Hold, Place, Seat
 from tests.gateway.puppet import Puppet
 from tests.turning import Turned
@@ -104,6 +104,7 @@ async def house(**shares: float) -> AsyncIterator[House]:
     puppets = {model: Puppet() for model in shares}
     places = [Place(model, model, puppets[model], device="gpu0", share=share) for model, share in shares.items()]
     pool = Pool(places, clock, 60, wall=clock, kept=lambda seat: seat.model in kept)
+    acquaint(pool.seats.values())
     try:
         yield House(pool, puppets, kept, clock)
     finally:
@@ -132,6 +133,38 @@ async def test_the_one_that_makes_room_ends_its_answers_first() -> None:
             assert (told.puppets["a"].stops, told.puppets["b"].starts) == (0, 0)
         await waiting
         assert told.states() == "a:cold b:warm"
+
+
+async def test_who_made_room_and_for_whom_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "engines.rooms")
+    async with house(a=1.0, b=1.0) as told:
+        await told.warm("a", "b")
+        await until(lambda: told.seat("a").stage == "made room on gpu0 for b")
+        assert "a is stopped: it makes room on gpu0 for b" in caplog.text
+        await told.warm("a")
+        await until(lambda: told.seat("b").stage == "made room on gpu0 for a")
+        assert told.seat("a").stage == "ready"
+
+
+async def test_while_others_leave_it_no_room_nobody_knows_when_it_is_warm(look: None) -> None:
+    async with house(a=0.6, b=0.6, c=0.4) as told:
+        for seat in told.pool.seats.values():
+            seat.remember([12.0])
+        assert told.pool.outlook("b") == (State.COLD, 12)
+        told.pool.warm("a")
+        await until(lambda: told.seat("a").state is State.WARM)
+        told.puppets["b"].boots.clear()
+        assert (told.pool.outlook("b"), told.pool.outlook("c")) == ((State.COLD, None), (State.COLD, 12))
+        told.pool.warm("b")
+        await pause()
+        told.clock.turn(10)
+        assert told.pool.outlook("b") == (State.BOOTING, None)
+        assert told.pool.outlook("c") == (State.COLD, None), "b comes first"
+        told.clock.turn(15)
+        await until(lambda: told.puppets["b"].starts == 1)
+        assert told.pool.outlook("b") == (State.BOOTING, 12), "its boot begins when it has room"
+        told.clock.turn(5)
+        assert told.pool.outlook("b") == (State.BOOTING, 7)
 
 
 async def test_one_in_its_hours_never_goes_and_who_wants_in_is_told_of_whom() -> None:

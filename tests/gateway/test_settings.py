@@ -171,7 +171,7 @@ def test_an_engine_elsewhere_is_a_table_of_the_file(monkeypatch: pytest.MonkeyPa
         ('key = "$NOT_THERE"', "[engine.box] names the key $NOT_THERE, which the environment does not have."),
         ('uri = "x"', "[engine.box] has no line 'uri' (did you mean 'url'?)."),
         ("connect_s = 0", "[engine.box] connect_s = ***: input should be greater than 0."),
-        ('start = "serve \'sk-secret"', "[engine.box] start = ***: value error, No closing quotation."),
+        ('start = "serve \'sk-secret"', "[engine.box] start = ***: No closing quotation."),
         ('start = ["serve", {sk-secret = 3}]', "[engine.box] start.1 = ***: input should be a valid string."),
         ("key = [3]", "[engine.box] key = ***: input should be a valid string."),
         ('key = "sk-secret\\n"', "[engine.box] has a key that is none: one is visible letters without blanks."),
@@ -206,6 +206,60 @@ def test_a_device_is_shared_out_by_one_process() -> None:
     Path("hearth.toml").write_text('workers = 2\n[model.demo]\ndevice = "gpu0"')
     assert refusal() == "hearth.toml: [model.demo] names a device, which 2 workers cannot share out: use one."
     assert load({"workers": 1}).model["demo"].device == "gpu0"
+
+
+@pytest.mark.parametrize("source", ["openai:http://box:1/v1", "replicate:owner/name"])
+def test_a_device_of_engines_elsewhere_is_shared_out_by_one_server(source: str) -> None:
+    Path("hearth.toml").write_text(f'models = ["demo={source}", "own=vllm:x"]\n[model.demo]\ndevice = "gpu0"')
+    told = "hearth.toml: [model.demo] names a device and has engines elsewhere, which the servers of one redis_url"
+    assert refusal({"redis_url": "redis://box:6379"}).startswith(told)
+    assert load({}).model["demo"].device == "gpu0"
+    Path("hearth.toml").write_text(f'models = ["demo={source}", "own=vllm:x"]\n[model.own]\ndevice = "gpu0"')
+    assert load({"redis_url": "redis://box:6379"}).model["own"].device == "gpu0", "each server has its own gpu0"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            "active_hours = 'Mon 25:00-26:00'",
+            "active_hours = 'Mon 25:00-26:00': 'Mon 25:00-26:00' has a time that no clock shows;"
+            " they go from 00:00 to 23:59, and 24:00 ends a day.",
+        ),
+        (
+            "active_hours = [3]",
+            'active_hours = [3]: These are no windows; they read ["Mon-Fri 08:00-20:00"], or "auto".',
+        ),
+        (
+            "time_zone = 'Mars'",
+            "time_zone = 'Mars': 'Mars' is no time zone; one reads Europe/Berlin, America/New_York or UTC.",
+        ),
+        (
+            "left_out = ['noon']",
+            "left_out = ['noon']: 'noon' is no date; one reads 2026-12-24, and several 2026-12-24..2027-01-02.",
+        ),
+        (
+            "auto_floor_hours = 3\nauto_ceiling_hours = 2",
+            "auto_ceiling_hours = 2: A floor of 3 hours a day and a ceiling of 2 are no bounds:"
+            " 0 <= floor <= ceiling <= 24.",
+        ),
+    ],
+)
+def test_hours_that_cannot_be_are_told_in_one_sentence(line: str, told: str) -> None:
+    Path("hearth.toml").write_text(f"[model.demo]\n{line}")
+    assert refusal() == f"hearth.toml: [model.demo] {told}"
+
+
+def test_a_budget_that_bounds_nothing_or_cannot_be_kept_is_refused() -> None:
+    auto = '[model.demo]\nactive_hours = "auto"\nauto_floor_hours = 2\nauto_budget_per_day = 5'
+    Path("hearth.toml").write_text(auto)
+    told = "An auto_budget_per_day needs a price: set price_per_second, or hardware."
+    assert refusal() == f"hearth.toml: [model.demo] {told}"
+    Path("hearth.toml").write_text(f'[hardware]\nh100 = 0.001\n{auto}\nhardware = "h100"')
+    told = "A floor of 2 hours a day costs 7.2, more than the budget of 5: lower the floor or raise the budget."
+    assert refusal() == f"hearth.toml: [model.demo] {told}"
+    Path("hearth.toml").write_text(f"{auto}\nprice_per_second = 0.0001")
+    assert load({}).model["demo"].auto_budget_per_day == 5
 
 
 def test_a_file_that_is_no_toml_or_not_there_is_refused() -> None:

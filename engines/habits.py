@@ -63,6 +63,8 @@ class Bounds:
                 f"A floor of {self.floor_hours:g} hours a day and a ceiling of {self.ceiling_hours:g} are no bounds:"
                 " 0 <= floor <= ceiling <= 24."
             )
+        if not self.budget_per_day >= 0:
+            raise ValueError(f"A budget of {self.budget_per_day:g} a day is none: it is 0 or more.")
         if (least := self.floor_hours * self.cost_per_hour) > self.budget_per_day:
             raise ValueError(
                 f"A floor of {self.floor_hours:g} hours a day costs {least:g}, more than the budget of"

@@ -13,7 +13,7 @@ from typing import Final
 from engines.habits import Bounds
 from engines.hours import zone_named
 from loadtest.plan import PlanError
-from loadtest.warmth.judging import Judged, Stage, first_day, judge, text
+from loadtest.warmth.judging import Judged, Stage, check_length, first_day, judge, text
 from loadtest.warmth.plot import svg
 from loadtest.warmth.weeks import TOWNS, monday, recorded
 
@@ -43,8 +43,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument("--ceiling", type=float, default=24.0, help="hours a day that they have at most")
     one.add_argument("--budget", type=float, default=math.inf, help="that they may cost a day")
     one.add_argument("--seed", type=int, default=0)
-    one.add_argument("--svg", type=Path, help="draw all of it into this file")
-    one.add_argument("--json", type=Path, help="write all figures to this file")
+    one.add_argument("--svg", type=_file, help="draw all of it into this file")
+    one.add_argument("--json", type=_file, help="write all figures to this file")
 
 
 def _warmth(arguments: argparse.Namespace) -> int:
@@ -66,6 +66,7 @@ def _judged(arguments: argparse.Namespace, stage: Stage) -> Iterator[Judged]:
     if arguments.recorded:
         arrivals = recorded(_read(arguments.recorded))
         windows = arguments.fixed or _OFFICE
+        check_length(arrivals, stage)
         yield judge(arguments.recorded.stem, arrivals, windows, first_day(arrivals, stage.zone), stage)
         return
     for name in arguments.towns:
@@ -90,6 +91,14 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"{file} cannot be read: {error}") from None
+
+
+def _file(text: str) -> Path:
+    """One to be written: known to have a folder before anything is computed for it."""
+    file = Path(text)
+    if not file.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {file.parent}")
+    return file
 
 
 def _towns(text: str) -> list[str]:

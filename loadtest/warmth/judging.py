@@ -146,3 +146,16 @@ def text(results: Sequence[Judged], source: str) -> str:
 def first_day(arrivals: Sequence[float], zone: ZoneInfo) -> date:
     """The local day of the first arrival."""
     return datetime.fromtimestamp(arrivals[0], zone).date()
+
+
+def check_length(arrivals: Sequence[float], stage: Stage) -> None:
+    """Raise PlanError where a record ends before the last judged week begins, which nobody would come in."""
+    first, last = first_day(arrivals, stage.zone), datetime.fromtimestamp(arrivals[-1], stage.zone).date()
+    begin = stage.weeks(first)[-1][0]
+    if arrivals[-1] < begin:
+        weeks = (monday(last) - monday(first)).days // 7 + 1
+        raise PlanError(
+            f"The record goes from {first} to {last}, which is {weeks} weeks, and {stage.history_weeks} of history and"
+            f" {stage.judged_weeks} that are judged are {stage.history_weeks + stage.judged_weeks}:"
+            " lower --history or --weeks."
+        )

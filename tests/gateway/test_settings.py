@@ -177,7 +177,7 @@ def test_an_engine_elsewhere_is_a_table_of_the_file(monkeypatch: pytest.MonkeyPa
         ('key = "sk-secret\\n"', "[engine.box] has a key that is none: one is visible letters without blanks."),
         (
             'start = "POST sk-secret"',
-            "[engine.box] start = ***: value error, after POST there is one URL, as in POST http://10.0.0.1:9000/on.",
+            "[engine.box] start = ***: after POST there is one URL, as in POST http://10.0.0.1:9000/on.",
         ),
     ],
 )

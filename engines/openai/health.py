@@ -11,6 +11,7 @@ from engines.openai.connection import Connection
 from engines.samples import labelled
 
 _ANSWER_S: Final = 10.0
+_LOOK_S: Final = 0.1
 _AGAIN_S: Final = 1.0
 """One miss may be chance; the next look comes soon."""
 
@@ -28,6 +29,19 @@ async def until_gone(connection: Connection, url: str, every_s: float, suspected
         why = await _miss(connection, url)
         if why is not None:
             return why
+
+
+async def until_silent(connection: Connection, seconds: float) -> bool:
+    """Whether nobody answers there any more, or does not after so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    await connection.get(connection.root, seconds)
+                except EngineError:
+                    return True
+                await asyncio.sleep(_LOOK_S)
+    return False
 
 
 async def metrics(connection: Connection) -> str:

@@ -11,10 +11,13 @@ from engines.errors import EngineError
 from engines.openai import command, meeting
 from engines.openai.command import Program
 from engines.openai.connection import Connection
+from engines.openai.health import until_silent
 from engines.openai.meeting import Met
 from engines.openai.upstream import Upstream
 
 _POST: Final = "POST"
+_GONE_S: Final = 10.0
+"""How long it may take to end after its stop command has."""
 _LOOK_S: Final = 0.5
 """How often one that boots is looked for."""
 _NOT_YET: Final = ("engine_busy", "engine_unreachable")
@@ -70,6 +73,10 @@ class Starting:
         elif self._upstream.start and self._met and not self._ours:
             trouble = "it still runs, and has no stop command"
         await self.leave()
+        # A command may end before the server has: whoever came meanwhile would join one that dies.
+        ends = self._upstream.stop and self._upstream.stop[0] != _POST
+        if trouble is None and ends and not await until_silent(connection, _GONE_S):
+            trouble = "its stop command has ended, and it still answers"
         if trouble is not None:
             raise EngineError("engine_failed", f"let go of: {trouble}")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -189,7 +190,9 @@ async def test_a_command_that_is_not_there_fails_the_boot() -> None:
     assert "/no/such/program cannot be run" in failed.value.message
 
 
-async def test_a_command_may_begin_the_server_and_end(fake: Fake, tmp_path: Path) -> None:
+async def test_a_command_may_begin_the_server_and_end(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started, stopped = tmp_path / "started", tmp_path / "stopped"
     port = int(fake.url.split(":")[2].partition("/")[0])
     fake.once("/v1/models", told(503, {}))
@@ -197,7 +200,9 @@ async def test_a_command_may_begin_the_server_and_end(fake: Fake, tmp_path: Path
         await mine.start(lambda stage: None)
         await until(started.exists)
         assert not stopped.exists()
-        await mine.stop()
+        monkeypatch.setattr("engines.openai.starting._GONE_S", 0.3)
+        with pytest.raises(EngineError, match="its stop command has ended, and it still answers"):
+            await mine.stop()
         assert stopped.exists()
 
 
@@ -264,3 +269,37 @@ async def test_a_boot_that_is_called_off_leaves_nothing_behind() -> None:
         await asyncio.wait([boot])
         async with asyncio.timeout(10):
             await mine.stop()
+
+
+@pytest.fixture
+def running() -> Iterator[tuple[int, int]]:
+    """A server that somebody else has started: its port and its process."""
+    port = free_port()
+    process = subprocess.Popen(server(port), stdout=subprocess.DEVNULL)
+    yield port, process.pid
+    process.kill()
+    process.wait()
+
+
+async def test_a_server_that_takes_a_while_to_end_after_its_stop_command_is_waited_for(
+    running: tuple[int, int],
+) -> None:
+    port, pid = running
+    stop = ("sh", "-c", f"(sleep 0.5; kill {pid}) > /dev/null 2>&1 &")
+    async with asyncio.timeout(20), engine(port, start=("false",), stop=stop) as mine:
+        await until_it_listens(port)
+        await mine.start(lambda stage: None)
+        await mine.stop()
+        with pytest.raises(OSError):
+            await asyncio.open_connection("127.0.0.1", port)
+
+
+async def until_it_listens(port: int) -> None:
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0)
+        else:
+            writer.close()
+            return

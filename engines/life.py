@@ -140,7 +140,7 @@ class Life:
         while True:
             try:
                 async with lease.held(lambda: seat.tell(State.BOOTING, "another replica starts it")):
-                    seat.joins = lease.waited or seat.up_elsewhere
+                    seat.joins = lease.waited or seat.warm_elsewhere
                     await self._start(seat)
                     return
             except Lost:

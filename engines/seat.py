@@ -150,11 +150,6 @@ class Seat:
         """Whether something boots it, runs it, or stops it."""
         return self.task is not None and not self.task.done()
 
-    @property
-    def up_elsewhere(self) -> bool:
-        """Whether another replica has it up, or brings it up: then it is only to be joined."""
-        return any(each.state in (State.BOOTING, State.WARM) for each in self.elsewhere.values())
-
     def booted(self, seconds: float) -> None:
         """Note how long a boot took; to join one that is up tells nothing of that."""
         if self.joins:

@@ -6,16 +6,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from replicate.client import Client
+from replicate.exceptions import ModelError, ReplicateError
 
 from tests.engines.replicate.published import CHAT, JUDGE, LLAMA, WHOLE
 from tests.engines.replicate.stand_in import TOKEN, StandIn, problem
 
-replicate = pytest.importorskip("replicate", reason="Replicate's client is not installed")
-
 
 @pytest.fixture
 async def client(platform: StandIn) -> AsyncIterator[Any]:
-    client = replicate.Client(TOKEN, base_url=platform.url)
+    client = Client(TOKEN, base_url=platform.url)
     yield client
     # It has no way of its own to let go of its connections.
     await client._async_client.aclose()
@@ -62,13 +62,13 @@ async def test_the_client_reads_models_and_deployments(client: Any) -> None:
 
 
 async def test_the_client_reads_its_errors(client: Any, platform: StandIn) -> None:
-    with pytest.raises(replicate.exceptions.ReplicateError) as refused:
+    with pytest.raises(ReplicateError) as refused:
         await client.predictions.async_create("9" * 64, {"prompt": "a fox"})
     assert (refused.value.status, refused.value.title) == (422, "Invalid version or not permitted")
     platform.refusals.append(problem(402, "Insufficient credit", "You have insufficient credit to run this model."))
-    with pytest.raises(replicate.exceptions.ReplicateError) as refused:
+    with pytest.raises(ReplicateError) as refused:
         await client.models.async_get(LLAMA)
     assert refused.value.status == 402
     platform.failure = "out of memory"
-    with pytest.raises(replicate.exceptions.ModelError):
+    with pytest.raises(ModelError):
         await client.async_run(f"{WHOLE}:{'3' * 64}", {"prompt": "x"})

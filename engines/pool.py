@@ -22,7 +22,7 @@ from engines.lease import Lease, Lost
 from engines.life import Life
 from engines.model import Model
 from engines.outlook import Outlook
-from engines.rooms import Rooms
+from engines.rooms import Rooms, acquaint
 from engines.seat import Place, Seat
 
 _NOTICE_S: Final = 5.0
@@ -70,6 +70,7 @@ class Pool:
         self._clock = clock
         self._wall = wall
         self._boot_deadline_s = boot_deadline_s
+        acquaint(seats)
         self._rooms = Rooms(kept, self.rest, wall)
         self._board = board or MemoryBoard("here")
         self._life = Life(self._board, self._rooms, clock, boot_deadline_s)

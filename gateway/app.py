@@ -22,7 +22,6 @@ from engines.learning import Learner
 from engines.pool import Pool
 from engines.pulse import Pulse
 from engines.registry import ModelSource
-from engines.rooms import acquaint
 from engines.seat import Place
 from engines.vllm.hosting import Hosting
 from gateway.admission import Gates
@@ -111,7 +110,6 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         roaming=[name for name, table in tables.items() if not table.affinity],
         kept=lambda seat: is_kept(clock.wall(), plans[seat.model], max(seat.boot_times, default=None)),
     )
-    acquaint(pool.seats.values())
     logs, claims = _stores(settings, shared, clock)
     # Keys outlive the server, and a Redis of its own does not.
     keyring = open_keyring(lasting, settings.state_file, clock.steady)

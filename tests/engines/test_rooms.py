@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engines.base import Report, State
 from engines.errors import EngineError
 from engines.pool import Pool
-from engines.rooms import Tenant, acquaint, leaving
+from engines.rooms import Tenant, leaving
 from engines.seat import Hold, Place, Seat
 from tests.gateway.puppet import Puppet
 from tests.turning import Turned
@@ -104,7 +104,6 @@ async def house(**shares: float) -> AsyncIterator[House]:
     puppets = {model: Puppet() for model in shares}
     places = [Place(model, model, puppets[model], device="gpu0", share=share) for model, share in shares.items()]
     pool = Pool(places, clock, 60, wall=clock, kept=lambda seat: seat.model in kept)
-    acquaint(pool.seats.values())
     try:
         yield House(pool, puppets, kept, clock)
     finally:

@@ -17,6 +17,7 @@ from tests.gateway.puppet import Puppet, ended, events, staged
 LENGTH = 12
 WHOLE = "".join(f"{at} " for at in range(LENGTH))
 FAULT = st.sampled_from(sorted(FAULTS))
+GONE = ("engine_died", "engine_unreachable")
 
 
 class Frail(Puppet):
@@ -32,7 +33,8 @@ class Frail(Puppet):
         if self._faults and self._count > self._faults[0][0]:
             self._count = 0
             _, code = self._faults.popleft()
-            if code == "engine_died":
+            if code in GONE:
+                # Whoever watches it sees that it is not there.
                 self.dies.set()
             raise EngineError(code, "It was to be.", retry_after_s=5 if code == "engine_busy" else None)
 
@@ -57,7 +59,7 @@ def test_every_answer_is_whole_or_has_failed_for_a_reason(faults: list[list[tupl
 
 async def crowd(faults: list[list[tuple[int, Code]]], runs: int) -> None:
     first, *others = map(Frail, faults)
-    deaths = sum(code == "engine_died" for each in faults for _, code in each)
+    deaths = sum(code in GONE for each in faults for _, code in each)
     sound = [] in faults and deaths <= 2
     """Whether one engine never fails, and none is taken for what kills them."""
     async with staged(first, others=others) as stage:

@@ -12,16 +12,30 @@ JSON = Any
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """A file that the server keeps: what its owner gave to a model, or a model to its owner."""
+
+    id: str
+    name: str
+    content_type: str
+    size: int
+
+
 class Prompt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is asked of a model, in no surface's shape.
 
-    Either `messages` (a chat, each message in OpenAI's shape) or `texts` (raw prompts, each a string or token ids).
+    Either `messages` (a chat, each message in OpenAI's shape), or `texts` (raw prompts, each a string or token ids), or
+    the `inputs` of a predictor.
     `parameters` holds all that can change the answer, under OpenAI's names and vLLM's names for its extensions.
     """
 
     messages: tuple[dict[str, JSON], ...] = ()
     texts: tuple[str | tuple[int, ...], ...] = ()
     parameters: dict[str, JSON] = {}
+    inputs: dict[str, JSON] | None = None
+    """What a predictor is given, by the names of its own inputs; then there are neither messages nor texts."""
+    files: dict[str, Kept] = {}
+    """Which strings in `inputs` stand for files that the server keeps."""
     passing: dict[str, JSON] = {}
     """Fields that change no answer, and are for a service that gives it: who asks, what for, how it is paid."""
 
@@ -92,7 +106,28 @@ class Delta(msgspec.Struct, frozen=True, array_like=True, tag="delta", gc=False,
     """What an upstream says beside all that; passed on as it came."""
 
 
-Chunk = Accepted | Delta
+class Output(msgspec.Struct, frozen=True, array_like=True, tag="output"):
+    """Any JSON value that a model gives beside or instead of text."""
+
+    value: JSON
+    files: dict[str, Kept] = {}
+    """Which strings in the value stand for files that the server keeps. What a model writes itself is never one."""
+
+
+class LogLine(msgspec.Struct, frozen=True, array_like=True, tag="log", gc=False):
+    """What the model's program printed, line ends included."""
+
+    text: str
+
+
+class Measured(msgspec.Struct, frozen=True, array_like=True, tag="measured"):
+    """A figure that the model's program gave a name to; the last one of a name counts."""
+
+    name: str
+    value: JSON
+
+
+Chunk = Accepted | Delta | Output | LogLine | Measured
 
 
 class Embeddings(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -140,6 +175,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """What determines its answers (weights, tokenizer, template, settings), as one name; None while not known."""
     goes_cold: bool = False
     """Whether it goes cold by itself when nobody asks: where it `died`, it need not be booted before somebody does."""
+    schema: dict[str, JSON] | None = None
+    """Of a predictor: the OpenAPI document whose `Input` and `Output` say what it takes and gives, as Cog writes it."""
     chat_defaults: dict[str, JSON] = {}
     """What it puts for parameters that are not sent with `messages`."""
     text_defaults: dict[str, JSON] = {}
@@ -192,6 +229,9 @@ class Engine(Protocol):
 
     def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
         """One `Accepted`, then deltas until every choice has a `finish`; more of `Accepted` may come before the last.
+
+        A prompt with `inputs` is answered by `Output`s in one choice: its one delta is the finish. `LogLine`s and
+        `Measured`s may come wherever the program gives them.
 
         With `said`, one for each choice, it goes on from there. What was said and what follows read as one answer that
         nothing disturbed, to the character, and under greedy decoding it is that answer. `max_tokens`, `min_tokens`,

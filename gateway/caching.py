@@ -54,6 +54,9 @@ def decide(sharing: Sharing, key: Key, prompt: Prompt, defaults: Mapping[str, An
     """
     if control.no_store:
         return "no-store"
+    if prompt.inputs is not None:
+        # What it gives are files as often as not, which go with their owner's prediction.
+        return "predictor"
     if "off" in (sharing, key.cache):
         return "off"
     if control.use or (key.cache or sharing) == "all":

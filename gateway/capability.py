@@ -16,9 +16,12 @@ def check(model: str, traits: Traits, prompt: Prompt) -> None:
             f"{model} makes embeddings, and answers nothing; use /v1/embeddings.",
             parameter="model",
         )
+    if (prompt.inputs is not None) != (traits.schema is not None) and not (prompt.inputs is None and traits.chat):
+        where = "/v1/chat/completions" if traits.schema is None else "/replicate/v1/predictions"
+        raise HearthError("invalid_request", f"{model} is not asked like that; use {where}.", parameter="model")
     if prompt.is_chat and not traits.chat:
         raise HearthError("invalid_request", f"{model} answers no chats; use /v1/completions.", parameter="messages")
-    if traits.parameters is None:
+    if traits.parameters is None or prompt.inputs is not None:
         return
     for name in prompt.parameters:
         if name not in traits.parameters:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from engines.base import Prompt
 from engines.model import Model
@@ -63,6 +63,17 @@ class Deadlines(NamedTuple):
     """Generations at once."""
     retell_s: float = 15.0
     """Whoever waits for a boot is told so often how long it will likely take."""
+
+
+class Terms(NamedTuple):
+    """On what terms a generation is begun, beside those that most have; see Generation."""
+
+    asked: dict[str, Any] | None = None
+    kept_s: float | None = None
+    deadline: float | None = None
+
+
+USUAL: Final = Terms()
 
 
 class Started(NamedTuple):
@@ -139,12 +150,13 @@ class Gateway:
         idempotency_key: str | None = None,
         control: Control = cache_control.PLAIN,
         patience: Patience = PATIENT,
+        terms: Terms = USUAL,
     ) -> Started:
         """Begin to answer a prompt, or find the log that answers it: an earlier call's, a kept one, another one's.
 
         `grace` is for how many seconds it goes on with nobody reading (None: to its end). A call that is `addressed`
         by its id later (to resume, to stop) has a log of its own, whoever answers. One that wants the `whole` answer
-        is told nothing of it before its end. Its `patience` is for a model that is not warm.
+        is told nothing of it before its end. Its `patience` is for a model that is not warm; see Terms for `terms`.
         Raises HearthError `unknown_model`, `invalid_request`, `overloaded`, `draining`, what the gate raises,
         `model_cold` and `not_cached`; with an idempotency key `idempotency_mismatch`, `expired`, `log_unavailable` too.
         """
@@ -164,6 +176,9 @@ class Gateway:
             grace=grace,
             surface=surface,
             key=key.id,
+            asked=terms.asked,
+            kept_s=terms.kept_s,
+            deadline=terms.deadline,
         )
         async with self._idempotency.claimed(idempotency_key, generation, surface) as earlier:
             if earlier is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
-from engines.base import Accepted, Delta
+from engines.base import Accepted, Delta, LogLine, Measured, Output
 
 __all__ = [
     "Accepted",
@@ -16,6 +16,7 @@ __all__ = [
     "Failed",
     "Finished",
     "LogLine",
+    "Measured",
     "Note",
     "Opened",
     "Output",
@@ -52,18 +53,6 @@ class Opened(msgspec.Struct, frozen=True, array_like=True, tag="opened", gc=Fals
     generation: str
     model: str
     created: float
-
-
-class Output(msgspec.Struct, frozen=True, array_like=True, tag="output"):
-    """Any JSON value that a model gives beside or instead of text."""
-
-    value: Any
-
-
-class LogLine(msgspec.Struct, frozen=True, array_like=True, tag="log", gc=False):
-    """A line that the model's program printed."""
-
-    text: str
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True, tag="progress", gc=False):
@@ -103,14 +92,14 @@ class Failed(msgspec.Struct, frozen=True, array_like=True, tag="failed", gc=Fals
 
 
 class Canceled(msgspec.Struct, frozen=True, array_like=True, tag="canceled", gc=False):
-    """Somebody stopped it (`caller`), nobody read it any more (`abandoned`), or the server went down (`shutdown`)."""
+    """Somebody stopped it (`caller`, `abandoned` by its readers), or its `deadline` or the server's `shutdown` did."""
 
-    by: Literal["caller", "abandoned", "shutdown"]
+    by: Literal["caller", "abandoned", "deadline", "shutdown"]
     usage: Usage
     timings: Timings
 
 
-Event = Opened | Accepted | Delta | Output | LogLine | Progress | Note | Finished | Failed | Canceled
+Event = Opened | Accepted | Delta | Output | LogLine | Measured | Progress | Note | Finished | Failed | Canceled
 Terminal = Finished | Failed | Canceled
 
 _TERMINAL: Final = (Finished, Failed, Canceled)

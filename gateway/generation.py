@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -82,6 +82,12 @@ class Generation(msgspec.Struct, kw_only=True):
     """Set on a run that others may follow, or be given the answer of."""
     remote: bool = False
     """Whether it is written over HTTP by its owner, and by no engine."""
+    asked: dict[str, Any] | None = None
+    """What its caller wrote, for a surface that shows it again."""
+    kept_s: float | None = None
+    """Seconds that its log is kept after its end; None: as all are."""
+    deadline: float | None = None
+    """When it is stopped at the latest (unix seconds)."""
     state: State = State.QUEUED
 
     def move(self, to: State) -> None:

@@ -30,6 +30,9 @@ class Measure(NamedTuple):
 
 def measure(prompt: Prompt, context_length: int | None) -> Measure:
     """The bounds of a run. Where the model's context is not known, `output_most` is what was asked for, or 0."""
+    if prompt.inputs is not None:
+        # A predictor counts no tokens.
+        return Measure(0, 0, 0)
     texts = max(1, len(prompt.texts))
     bytes = _bytes(prompt)
     most = bytes + _FRAME

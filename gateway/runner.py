@@ -38,7 +38,7 @@ from gateway.retelling import retold
 from gateway.takeover import so_far
 from gateway.tally import Stopwatch, Tally
 
-Reason = Literal["caller", "abandoned", "shutdown"]
+Reason = Literal["caller", "abandoned", "deadline", "shutdown"]
 
 _LONG: Final = 2048
 """Tokens that an answer is taken to have at most, when engines are weighed against each other."""
@@ -135,6 +135,8 @@ class Runner:
 
     def check(self, now: float, first_token_s: float, silence_s: float, total_s: float | None) -> None:
         """Look whether it has waited for too long (steady clock): for its engine, or for its end."""
+        if self.generation.deadline is not None and self._clock.wall() >= self.generation.deadline:
+            self.stop("deadline")
         if total_s is not None and now - self._began > total_s:
             self.fail(HearthError("deadline_exceeded"))
         limit = silence_s if self._speaking else first_token_s
@@ -306,9 +308,11 @@ class Runner:
             self._metrics.engines.waited(model, self._clock.steady() - began)
 
     def _add_up(self) -> tuple[Said, ...]:
-        """Count what the log holds; what an engine has to know of it."""
+        """Count what the log holds; what an engine has to know of it. Raises EngineError `cannot_continue`."""
         tally = self._tally
-        said, accepted, tally.tokens, tally.reason = so_far(self._writer.log)
+        said, accepted, tally.tokens, tally.reason, outputs = so_far(self._writer.log)
+        if outputs and not all(choice.finished for choice in said):
+            raise EngineError("cannot_continue", "What a predictor gave cannot be taken back, nor gone on from.")
         tally.choices_left = sum(not choice.finished for choice in said)
         if accepted is not None:
             tally.took(accepted)
@@ -351,12 +355,16 @@ class Runner:
                         hold.heard(now, len(chunk.tokens))
                         self._tally.gave(chunk, now)
                         stage(chunk)
-                    else:
+                    elif isinstance(chunk, Accepted):
                         hold.heard(now, 0)
                         late, accepted = accepted, True
                         if self._accept(chunk, now, late=late):
                             stage(chunk)
                         stopwatch.took(chunk)
+                    else:
+                        self._heard_at, self._speaking = now, True
+                        hold.heard(now, 0)
+                        stage(chunk)
         finally:
             self._tally.busy_s += stopwatch.seconds
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engines.base import Accepted, Delta, Said
+from engines.base import Accepted, Delta, Output, Said
 from gateway.log.local import Log
 
 
@@ -15,6 +15,8 @@ class SoFar(NamedTuple):
     accepted: Accepted | None
     tokens: int
     reason: str
+    outputs: int = 0
+    """How many outputs a predictor has given."""
 
     @property
     def begun(self) -> bool:
@@ -30,7 +32,7 @@ class SoFar(NamedTuple):
 def so_far(log: Log) -> SoFar:
     """Add up what a log holds."""
     sums = [_Sum() for _ in range(log.generation.prompt.choices)]
-    accepted, reason = None, "stop"
+    accepted, reason, outputs = None, "stop", 0
     for event in log.between(log.first, log.tail + 1):
         if isinstance(event, Delta):
             sums[event.choice].add(event)
@@ -38,7 +40,10 @@ def so_far(log: Log) -> SoFar:
                 reason = event.finish
         elif isinstance(event, Accepted):
             accepted = event
-    return SoFar(tuple(each.said() for each in sums), accepted, sum(len(each.tokens) for each in sums), reason)
+        elif isinstance(event, Output):
+            outputs += 1
+    tokens = sum(len(each.tokens) for each in sums)
+    return SoFar(tuple(each.said() for each in sums), accepted, tokens, reason, outputs)
 
 
 class _Sum:

@@ -52,6 +52,10 @@ class Retention(NamedTuple):
     log_bytes: int = 8 << 20
     total_bytes: int = 512 << 20
 
+    def kept_s(self, generation: Generation) -> float:
+        """How long that one is kept after its end."""
+        return self.ended_s if generation.kept_s is None else generation.kept_s
+
 
 class Writer(Protocol):
     """The one who may append to a log."""

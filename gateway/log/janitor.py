@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gateway.log.base import Retention
 from gateway.log.records import Keys
 from gateway.redis.link import Link
 
 _MOST: Final = 1000
+
+
+class Ended(NamedTuple):
+    """A log that has ended: its bytes, and for how many seconds it is kept."""
+
+    size: int
+    kept_s: float
 
 
 class Janitor:
@@ -30,13 +37,13 @@ class Janitor:
         if ids:
             await self._link.run(self._link.client.zrem(self._keys.running, *ids))
 
-    async def ended(self, sizes: Mapping[str, int], now_ms: int) -> None:
-        """These have ended, with so many bytes. Raises Away."""
-        if sizes:
+    async def ended(self, logs: Mapping[str, Ended], now_ms: int) -> None:
+        """These have ended. Raises Away."""
+        if logs:
             pipe = self._link.client.pipeline(transaction=False)
-            pipe.zrem(self._keys.running, *sizes)
-            pipe.zadd(self._keys.ended, dict.fromkeys(sizes, now_ms))
-            pipe.hset(self._keys.sizes, mapping=dict(sizes))
+            pipe.zrem(self._keys.running, *logs)
+            pipe.zadd(self._keys.ended, {id: now_ms + round(log.kept_s * 1000) for id, log in logs.items()})
+            pipe.hset(self._keys.sizes, mapping={id: log.size for id, log in logs.items()})
             await self._link.run(pipe.execute())
 
     async def silent(self, before_ms: int) -> list[str]:
@@ -58,9 +65,7 @@ class Janitor:
     async def _keep_to_budget(self, now_ms: int) -> None:
         """Let go of the oldest ended logs. Raises Away."""
         client = self._link.client
-        gone = await self._link.run(
-            client.zrangebyscore(self._keys.ended, "-inf", now_ms - round(self._retention.ended_s * 1000))
-        )
+        gone = await self._link.run(client.zrangebyscore(self._keys.ended, "-inf", now_ms))
         sizes: dict[bytes, bytes] = await self._link.run(client.hgetall(self._keys.sizes))
         for id in gone:
             sizes.pop(id, None)

@@ -114,10 +114,9 @@ class MemoryLogs:
         for id in list(self._ended):
             log = self._logs[id]
             assert log.ended_at is not None
-            if now - log.ended_at < self._retention.ended_s and size <= self._retention.total_bytes:
-                break
-            size -= log.size
-            self._expire(log, now)
+            if now - log.ended_at >= self._retention.kept_s(log.generation) or size > self._retention.total_bytes:
+                size -= log.size
+                self._expire(log, now)
         while self._gone:
             id, tombstone = next(iter(self._gone.items()))
             if tombstone.until > now:

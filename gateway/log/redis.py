@@ -15,7 +15,7 @@ from gateway.errors import HearthError
 from gateway.events import Event
 from gateway.generation import Generation
 from gateway.log.base import Fenced, Position, Retention, Writer, new_epoch
-from gateway.log.janitor import Janitor
+from gateway.log.janitor import Ended, Janitor
 from gateway.log.local import Log
 from gateway.log.mirror import Mirror
 from gateway.log.mirrors import Mirrors
@@ -78,8 +78,8 @@ class RedisLogs:
         self._begun: list[str] = []
         """Running logs that the index does not know yet."""
         self._indexing = asyncio.Event()
-        self._finished: dict[str, int] = {}
-        """Sizes of ended logs that the index does not know yet."""
+        self._finished: dict[str, Ended] = {}
+        """Ended logs that the index does not know yet."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._succession = Succession(
             Parts(
@@ -263,10 +263,9 @@ class RedisLogs:
         size = sum(log.size for log in self._ended.values())
         for id, log in list(self._ended.items()):
             assert log.ended_at is not None
-            if now - log.ended_at < self._retention.ended_s and size <= self._retention.total_bytes:
-                break
-            size -= log.size
-            del self._ended[id]
+            if now - log.ended_at >= self._retention.kept_s(log.generation) or size > self._retention.total_bytes:
+                size -= log.size
+                del self._ended[id]
         self._last_break()
         try:
             if not self._scribe.run_id:
@@ -299,7 +298,7 @@ class RedisLogs:
         log = writer.log
         if log.ended and not writer.waiting:
             id = log.generation.id
-            self._finished[id] = log.size
+            self._finished[id] = Ended(log.size, self._retention.kept_s(log.generation))
             if log.generation.remote:
                 return
             self._running.pop(id, None)

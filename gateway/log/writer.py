@@ -127,7 +127,7 @@ class RedisWriter:
             len(events),
             message,
             packing.pack_generation(log.generation) if self.whole else b"",
-            round(self._retention.ended_s * 1000) if ends else b"",
+            round(self._retention.kept_s(log.generation) * 1000) if ends else b"",
             log.generation.owner,
             round(self._retention.remembered_s * 1000),
             packing.pack(Message(log.epoch, first, first + len(events) - 1, None)) if large else b"",

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import orjson
 
 from gateway.errors import TABLE
@@ -17,6 +18,7 @@ from gateway.events import (
     Failed,
     Finished,
     LogLine,
+    Measured,
     Note,
     Opened,
     Output,
@@ -109,8 +111,11 @@ def _said(event: Event) -> tuple[str, dict[str, Any]]:
             return "note", {"kind": kind, "message": message}
         case Output(bytes(value)):
             return "output", {"bytes": base64.b64encode(value).decode()}
-        case Output(value):
-            return "output", {"value": value}
+        case Output(value, files):
+            kept = {written: msgspec.structs.asdict(file) for written, file in files.items()}
+            return "output", {"value": value, **({"files": kept} if kept else {})}
+        case Measured(name, value):
+            return "measured", {"name": name, "value": value}
         case LogLine(text):
             return "log", {"text": text}
         case Finished() | Failed() | Canceled():

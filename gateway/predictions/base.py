@@ -1,0 +1,98 @@
+"""The history of predictions, and who attends to which: what a store of that promises."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from gateway.predictions.record import Ending, Happening, Record
+
+
+class Query(NamedTuple):
+    """Which of an owner's predictions are wanted, newest first; times are unix seconds."""
+
+    before: tuple[float, str] | None = None
+    """Older than the one created then, with that id; with `backwards`, newer."""
+    backwards: bool = False
+    created_after: float | None = None
+    created_before: float | None = None
+    source: str | None = None
+    model: str | None = None
+    limit: int = 100
+
+
+class Page(NamedTuple):
+    """Newest first, whichever way it was asked for."""
+
+    records: list[Record]
+    newer: bool
+    """Whether there are newer ones than these."""
+    older: bool
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One try to tell somebody (unix seconds); `status` is what they answered, `error` why they did not."""
+
+    at: float
+    happening: Happening
+    message: str
+    """The webhook-id: the same for every try of one message."""
+    attempt: int = 1
+    status: int | None = None
+    error: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def arrived(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Predictions(Protocol):
+    """The store of all records, for as long as `remembered_s`. A record that is not yet `told` has an attendant: one
+    replica, which tells whoever wants to hear of it, and writes down how it ended. It is that for a lease.
+
+    Every call raises HearthError `state_unavailable` when the store cannot be reached.
+    """
+
+    async def add(self, record: Record, attendant: str, lease_s: float) -> None:
+        """Keep a new record, which that replica attends to."""
+
+    async def get(self, id: str, owner: str | None = None) -> Record | None:
+        """The record of that id; with an `owner`, if it is theirs."""
+
+    async def page(self, owner: str, query: Query) -> Page:
+        """An owner's records."""
+
+    async def count(self, owner: str | None, model: str) -> int:
+        """How many records of a model there are."""
+
+    async def ended(self, id: str, ending: Ending) -> Record | None:
+        """Write down how it ended. The first that says so is right; the record as it is then."""
+
+    async def told(self, id: str) -> None:
+        """Nobody has to attend to it any more."""
+
+    async def renew(self, attendant: str, ids: list[str], lease_s: float) -> set[str]:
+        """Go on attending to these; which of them it still does."""
+
+    async def take(self, attendant: str, lease_s: float, most: int) -> list[Record]:
+        """Records whose attendant is gone: of several replicas that ask, one gets each."""
+
+    async def let_go(self, attendant: str, ids: list[str]) -> None:
+        """Have others take these at once."""
+
+    async def delivered(self, id: str, delivery: Delivery) -> None:
+        """Note one try; the last hundred of a prediction are kept."""
+
+    async def deliveries(self, id: str) -> list[Delivery]:
+        """All tries, the first one first."""
+
+    async def undelivered(self, owner: str | None, since: float, limit: int) -> list[Record]:
+        """Ended predictions since then whose end was never heard, newest first; of all owners for None."""
+
+    async def sweep(self) -> None:
+        """Forget what is older than is remembered; called every few seconds."""
+
+    async def close(self) -> None:
+        """Let go of whatever the store holds."""

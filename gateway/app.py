@@ -139,6 +139,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
             engine_silence_s=settings.engine_silence_s,
             first_token_s=settings.first_token_s,
             total_s=settings.generation_s,
+            predictor_s=settings.prediction_s,
             reader_stall_s=settings.reader_stall_s,
             reader_lag_bytes=settings.reader_lag_bytes,
             retry_s=settings.abandon_after_s,

@@ -29,7 +29,7 @@ from gateway.log.base import Logs, Position
 from gateway.log.local import Log, Reader
 from gateway.metrics import Metrics
 from gateway.readers import Readers
-from gateway.runner import Parts
+from gateway.runner import Limits, Parts
 from gateway.runs import Runs
 from gateway.sharing import Found, Sharing
 from gateway.suggest import nearest, shown
@@ -49,6 +49,8 @@ class Deadlines(NamedTuple):
     """No token for so long from an engine that was asked: the same."""
     total_s: float | None = None
     """A generation may take so long in all."""
+    predictor_s: float = 1800.0
+    """A predictor may run for so long; it may be silent all the while."""
     reader_stall_s: float = 30.0
     """One write under way for so long: the reader is cut."""
     reader_lag_bytes: int = 1 << 20
@@ -349,7 +351,8 @@ class Gateway:
             try:
                 self._readers.cut_stalled()
                 waits = self._deadlines
-                self._runs.check(self._clock.steady(), waits.first_token_s, waits.engine_silence_s, waits.total_s)
+                limits = Limits(waits.first_token_s, waits.engine_silence_s, waits.total_s, waits.predictor_s)
+                self._runs.check(self._clock.steady(), limits)
                 await self._logs.sweep()
                 await self._runs.sweep()
                 await self._idempotency.sweep()

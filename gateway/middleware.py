@@ -143,7 +143,14 @@ def _needs_none(scope: Scope) -> bool:
     """Whether this is for everybody: the page, what watches over the server, and what a browser asks beforehand."""
     if scope["type"] == "http" and scope["method"] == "OPTIONS":
         return "access-control-request-method" in Headers(scope=scope)
-    return scope["path"] in _OPEN or scope["path"].startswith("/static/")
+    path = str(scope["path"])
+    return path in _OPEN or path.startswith("/static/") or _lets_in(scope["type"], scope.get("method"), path)
+
+
+def _lets_in(kind: str, method: str | None, path: str) -> bool:
+    """Whether the address itself is the key: it is signed, and its surface looks at that."""
+    below = path.removeprefix("/replicate").removeprefix("/v1").removeprefix("/v1")
+    return kind == "http" and method in ("GET", "HEAD") and path != below and below.startswith("/streams/")
 
 
 def _is_read(scope: Scope) -> bool:

@@ -62,6 +62,18 @@ class Parts(NamedTuple):
     """How often a reader is told anew for how long a boot will likely take."""
 
 
+class Limits(NamedTuple):
+    """Seconds that a run may wait for a first token, for the next one, and for its end; and that a predictor may run.
+
+    A predictor says nothing for as long as it computes.
+    """
+
+    first_token_s: float
+    silence_s: float
+    total_s: float | None
+    predictor_s: float
+
+
 class Source(NamedTuple):
     """What another run says, and how to follow that no longer."""
 
@@ -133,13 +145,18 @@ class Runner:
         """End the generation as failed; harmless when it has ended."""
         self._end(error)
 
-    def check(self, now: float, first_token_s: float, silence_s: float, total_s: float | None) -> None:
+    def check(self, now: float, limits: Limits) -> None:
         """Look whether it has waited for too long (steady clock): for its engine, or for its end."""
         if self.generation.deadline is not None and self._clock.wall() >= self.generation.deadline:
             self.stop("deadline")
-        if total_s is not None and now - self._began > total_s:
+        if limits.total_s is not None and now - self._began > limits.total_s:
             self.fail(HearthError("deadline_exceeded"))
-        limit = silence_s if self._speaking else first_token_s
+        if self.generation.prompt.inputs is not None:
+            started = self._tally.started
+            if started is not None and now - started > limits.predictor_s:
+                self.fail(HearthError("deadline_exceeded", "The prediction ran for longer than `prediction_s` allows."))
+            return
+        limit = limits.silence_s if self._speaking else limits.first_token_s
         if self._heard_at is not None and self._patience is not None and now - self._heard_at > limit:
             self._heard_at = None
             self._patience.reschedule(asyncio.get_running_loop().time())

@@ -15,7 +15,7 @@ from gateway.keys import Key
 from gateway.log.base import Retention, Writer
 from gateway.log.local import Log
 from gateway.log.memory import MemoryLogs
-from gateway.runner import Parts, Runner, Source
+from gateway.runner import Limits, Parts, Runner, Source
 
 _PAUSE_S: Final = 1.0
 """After a failure to take what others left, before the next try."""
@@ -119,10 +119,10 @@ class Runs:
         self._runners[id].stop("caller")
         await asyncio.wait([self._tasks[id]])
 
-    def check(self, now: float, first_token_s: float, silence_s: float, total_s: float | None) -> None:
-        """Let no run wait for longer than that: for a first token, for the next one, for its end (steady clock)."""
+    def check(self, now: float, limits: Limits) -> None:
+        """Let no run wait for longer than that (steady clock)."""
         for runner in list(self._runners.values()):
-            runner.check(now, first_token_s, silence_s, total_s)
+            runner.check(now, limits)
 
     async def settle(self, seconds: float) -> None:
         """Begin no more, and let what runs end within that time."""

@@ -7,6 +7,7 @@ import pickle
 import re
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -39,6 +40,7 @@ TABLES: Final = ("hardware", "engine", "model")
 """Settings that are tables of the file, and no options."""
 
 _ORIGIN: Final = re.compile(r"\*|([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
+_PUBLIC: Final = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[!-~]*)?", re.ASCII)
 _PORTS: Final = {"http": "80", "https": "443"}
 
 _VARIABLE: Final = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -92,11 +94,15 @@ class Settings(BaseSettings):
         120.0, gt=0, description="Seconds between two tokens after which an engine counts as stalled."
     )
     generation_s: float | None = Field(None, gt=0, description="Seconds a generation may take in all; none: any time.")
+    prediction_s: float = Field(1800.0, gt=0, description="Seconds a predictor may run, however silent it is.")
     reader_stall_s: float = Field(30.0, gt=0, description="Seconds one write may take before its reader is cut.")
     reader_lag_bytes: int = Field(1 << 20, gt=0, description="Bytes a stalled reader may fall behind before it is cut.")
     drain_s: float = Field(20.0, ge=0, description="Seconds that running generations get to end when the server stops.")
     max_running: int = Field(4096, gt=0, description="Generations at once; more are refused with 503.")
     max_body_bytes: int = Field(4 << 20, gt=0, description="Largest request body.")
+    prediction_bytes: int = Field(
+        64 << 20, gt=0, description="Largest request body of a prediction: small files may stand in it."
+    )
     body_deadline_s: float = Field(20.0, gt=0, description="Seconds a request's headers or body may take to arrive.")
     keep_ended_s: float = Field(600.0, ge=0, description="Seconds an ended generation can still be read.")
     keep_bytes: int = Field(512 << 20, gt=0, description="Bytes of generations held; the oldest ended ones go first.")
@@ -121,6 +127,12 @@ class Settings(BaseSettings):
     origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Web pages of other sites that may ask, as https://chat.example.com; * for all."
     )
+    public_url: str | None = Field(
+        None, description="How the server is called from outside, as https://gw.example.com; none: as each caller did."
+    )
+    private_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Private networks that webhooks and inputs may lead to, as 10.0.0.0/8; else none may."
+    )
     ticket_s: float = Field(60.0, gt=0, le=3600, description="Seconds a ticket is good for.")
     state_file: Path = Field(
         Path("hearth.db"), description="Where keys and usage are kept when there is no Redis; made when first needed."
@@ -130,6 +142,10 @@ class Settings(BaseSettings):
         description="The key that `hearth chat` and the other commands send. The list of processes shows it: "
         "use HEARTH_KEY.",
     )
+    files: str = Field(
+        "hearth-files", description="Where files are kept: a folder, or s3://BUCKET/PREFIX, gs://..., az://..."
+    )
+    file_bytes: int = Field(100_000_000, gt=0, description="Largest file.")
     cache: Sharing = Field("deterministic", description="Which answers may be given again: off, deterministic or all.")
     cache_ttl_s: float = Field(3600.0, gt=0, description="Seconds an answer may be given again.")
     cache_bytes: int = Field(256 << 20, ge=0, description="Bytes of answers kept to be given again.")
@@ -151,7 +167,7 @@ class Settings(BaseSettings):
         "info", description="How much is logged: debug, info, warning or error."
     )
 
-    @field_validator("models", "origins", mode="before")
+    @field_validator("models", "origins", "private_networks", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         # In an environment variable several models are separated by blanks: commas may stand in knobs.
@@ -162,6 +178,7 @@ class Settings(BaseSettings):
         "admin_key",
         "key",
         "generation_s",
+        "public_url",
         "replicate_api_token",
         "requests_per_minute",
         "tokens_per_minute",
@@ -188,6 +205,20 @@ class Settings(BaseSettings):
     def _is_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not _TOKEN.fullmatch(value.get_secret_value()):
             raise ValueError("A token is visible letters without blanks; this one holds others")
+        return value
+
+    @field_validator("private_networks")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for written in value:
+            ip_network(written)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None and not _PUBLIC.fullmatch(value):
+            raise ValueError("An address reads https://gw.example.com, with no query")
         return value
 
     @field_validator("origins")

@@ -23,8 +23,9 @@ from gateway.suggest import nearest
 
 GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "what it serves": ("models", "preload", "keep_vllm", "boot_deadline_s", "durable_writes", "replicate_api_token"),
-    "where it listens": ("host", "port"),
+    "where it listens": ("host", "port", "public_url"),
     "who may ask": ("admin_key", "open_access", "origins", "ticket_s", "state_file", "key"),
+    "what it sends and fetches": ("private_networks",),
     "what each key may use": ("requests_per_minute", "tokens_per_minute", "concurrent"),
     "what it gives again": ("cache", "cache_ttl_s", "cache_bytes"),
     "how long it waits": (
@@ -33,6 +34,7 @@ GROUPS: Final[Mapping[str, Sequence[str]]] = {
         "first_token_s",
         "engine_silence_s",
         "generation_s",
+        "prediction_s",
         "reader_stall_s",
         "body_deadline_s",
         "drain_s",
@@ -40,6 +42,9 @@ GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "how much it holds": (
         "max_running",
         "max_body_bytes",
+        "prediction_bytes",
+        "files",
+        "file_bytes",
         "reader_lag_bytes",
         "generation_bytes",
         "keep_bytes",

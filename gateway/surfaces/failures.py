@@ -16,9 +16,13 @@ from starlette.websockets import WebSocket
 from gateway.errors import HearthError
 from gateway.surfaces.presence import ClientLeft
 from gateway.wire.failure import body
+from gateway.wire.replicate import problem
 
 TELL: Final = "hearth.headers"
 """In a request's scope: headers that its answer carries whatever becomes of it."""
+
+_REPLICATE: Final = "/replicate/"
+"""Where Replicate's clients ask, which read errors in a shape of their own."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +39,8 @@ def answer(error: HearthError, scope: Scope | None = None) -> Response:
         # What is left of the body is not going to be read; or nobody is going to, and a proxy that kept the connection
         # might send its next request into the end of it.
         headers["connection"] = "close"
+    if (scope or {}).get("path", "").startswith(_REPLICATE):
+        return Response(orjson.dumps(problem.body(error)), error.row.status, headers, "application/problem+json")
     return Response(orjson.dumps(body(error)), error.row.status, headers, "application/json")
 
 
@@ -56,7 +62,7 @@ async def routed(request: Request, error: Exception) -> Response:
     """For Starlette: the answer where no route fits."""
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
-    response = answer(HearthError(code))
+    response = answer(HearthError(code), request.scope)
     response.headers.update(error.headers or {})
     return response
 

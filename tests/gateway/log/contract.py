@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 
 from engines.base import Prompt, TokenLogprob
@@ -346,6 +347,21 @@ class LogContract:
             if not writer.log.ended:
                 await writer.append(FINISHED)
                 await pass_time(logs, 11)
+
+    async def test_a_log_that_is_to_be_kept_for_longer_outlives_the_others(self, bench: MakeBench) -> None:
+        logs = await bench(Retention(ended_s=10, remembered_s=100))
+        lasting = msgspec.structs.replace(a_generation(), kept_s=40.0)
+        for generation in (lasting, short := a_generation()):
+            writer = await logs.here.create(generation, *SAID)
+            await writer.append(FINISHED)
+        await pass_time(logs, 30)
+        for side in (logs.here, logs.elsewhere):
+            with pytest.raises(HearthError, match="expired"):
+                await side.open(short.id, "ann")
+            assert (await side.open(lasting.id, "ann")).ended
+        await pass_time(logs, 20)
+        with pytest.raises(HearthError, match="expired"):
+            await logs.elsewhere.open(lasting.id, "ann")
 
     async def test_a_log_is_kept_then_expired_then_unknown(self, bench: MakeBench) -> None:
         logs = await bench(Retention(ended_s=10, remembered_s=100))

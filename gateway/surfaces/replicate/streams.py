@@ -1,0 +1,74 @@
+"""/streams/{pass}: what a prediction says, as server-sent events, for whoever has its address."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.core import Gateway
+from gateway.errors import TABLE, HearthError
+from gateway.log.local import Log, Reader
+from gateway.predictions.base import Predictions
+from gateway.predictions.record import Record
+from gateway.predictions.showing import Showing
+from gateway.surfaces.event_stream import Dialect, EventStream, follow
+from gateway.surfaces.identity import identify
+from gateway.wire.replicate.stream import Stream
+
+_KEEP_ALIVE_S: Final = 10.0
+"""Python's client gives up after thirty seconds of silence."""
+_HEADERS: Final = {"cache-control": "no-store", "access-control-allow-origin": "*"}
+"""Whoever has the address may read it from any page."""
+
+
+def routes(gateway: Gateway, predictions: Predictions, showing: Showing, keep_alive_s: float) -> list[Route]:
+    """The route, without a prefix."""
+
+    async def get(request: Request) -> Response:
+        headers = identify(request)
+        await showing.begin()
+        id = showing.whose_stream(request.path_params["written"])
+        record = None if id is None else await predictions.get(id)
+        if record is None:
+            raise HearthError("unknown_prediction")
+        log = await gateway.open(record.generation, record.owner)
+        speaker = Speaker(record, log, showing, request)
+        return EventStream(_frames(log, speaker, request), {**_HEADERS, **headers})
+
+    async def _frames(log: Log, speaker: Speaker, request: Request) -> AsyncGenerator[bytes]:
+        with gateway.reading(log) as reader:
+            reader.next = speaker.stream.first
+            frames = follow(gateway, reader, speaker, request.scope, min(keep_alive_s, _KEEP_ALIVE_S), b": open\n\n")
+            async with aclosing(frames):
+                async for frame in frames:
+                    yield frame
+
+    return [Route("/streams/{written}", get, methods=["GET"])]
+
+
+class Speaker(Dialect):
+    """Says a log in Replicate's events."""
+
+    def __init__(self, record: Record, log: Log, showing: Showing, request: Request) -> None:
+        # Its line reader loses what stands behind some breaks within a line.
+        exact = not request.headers.get("user-agent", "").startswith("replicate-python/")
+        self.stream = Stream(
+            log,
+            lambda kept: showing.file_address(record, kept),
+            after=request.headers.get("last-event-id"),
+            exact=exact,
+        )
+
+    def frames(self, reader: Reader) -> bytes:
+        start, stop = reader.next, reader.log.tail + 1
+        reader.next = stop
+        return self.stream.frames(start, stop)
+
+    def cut(self, code: str) -> bytes:
+        # A stream that just ends is taken for a whole one.
+        return self.stream.broken(TABLE[code].sentence)

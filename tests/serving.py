@@ -42,9 +42,8 @@ class Process(NamedTuple):
 async def serving(*models: str, **settings: Any) -> AsyncIterator[Served]:
     """The whole server on a real socket, in this loop. `models` are named as on the command line."""
     with tempfile.TemporaryDirectory() as folder:
-        chosen = Settings(
-            models=models or ("demo=scripted:",), port=0, **{"state_file": Path(folder) / "hearth.db", **settings}
-        )
+        own = {"state_file": Path(folder) / "hearth.db", "files": str(Path(folder) / "files")}
+        chosen = Settings(models=models or ("demo=scripted:",), port=0, **{**own, **settings})
         async with _serving(chosen) as served:
             yield served
 
@@ -80,7 +79,12 @@ def process(*arguments: str, ready: bool = True, deadline_s: float = 90.0) -> It
             [sys.executable, "-m", "gateway", "serve", "--port", "0", *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={"HEARTH_STATE_FILE": f"{folder}/hearth.db", **os.environ, "PYTHONUNBUFFERED": "1"},
+            env={
+                "HEARTH_STATE_FILE": f"{folder}/hearth.db",
+                "HEARTH_FILES": f"{folder}/files",
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+            },
         )
         try:
             url = _wait_for_url(child, output, deadline_s)

@@ -1,0 +1,254 @@
+"""/predictions on real sockets: begin, look, wait, stop, list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway.surfaces.raw import engine_of
+from tests.serving import Served, serving
+from tests.waiting import until
+
+QUICK = "demo=scripted:?token_ms=1&tokens=5"
+SLOW = "slow=scripted:?token_ms=20&tokens=10000"
+BOOTING = "cold=scripted:?boot_ms=3000"
+PROMPT = {"input": {"prompt": "once"}}
+ENDED = ("succeeded", "failed", "canceled")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Served]:
+    async with serving(QUICK, SLOW) as served:
+        yield served
+
+
+@pytest.fixture
+async def client(server: Served) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=f"{server.url}/replicate/v1") as client:
+        yield client
+
+
+async def create(client: httpx.AsyncClient, model: str = "hearth/demo", **headers: str) -> httpx.Response:
+    return await client.post(f"/models/{model}/predictions", json=PROMPT, headers=headers)
+
+
+async def end_of(client: httpx.AsyncClient, id: str) -> dict[str, Any]:
+    """The prediction once it has ended."""
+    async with asyncio.timeout(10):
+        while (seen := (await client.get(f"/predictions/{id}")).json())["status"] not in ENDED:
+            continue
+    return seen
+
+
+# Beginning
+
+
+@pytest.mark.parametrize("prefix", ["/replicate/v1", "/replicate", "/replicate/v1/v1"])
+async def test_whatever_base_a_client_has_its_prediction_begins(server: Served, prefix: str) -> None:
+    async with httpx.AsyncClient(base_url=server.url + prefix) as client:
+        answer = await create(client)
+        assert answer.status_code == 201, answer.text
+        told = answer.json()
+        assert told["urls"]["get"] == f"{server.url}/replicate/v1/predictions/{told['id']}"
+        assert answer.headers["location"] == told["urls"]["get"]
+        assert (await client.get(told["urls"]["get"])).json()["id"] == told["id"]
+
+
+async def test_a_reply_that_did_not_wait_says_nothing_of_the_output(client: httpx.AsyncClient) -> None:
+    told = (await create(client)).json()
+    assert (told["status"], told["output"], told["logs"], told["started_at"]) == ("starting", None, "", None)
+    assert (len(told["id"]), told["model"], len(told["version"]), told["input"]) == (
+        26,
+        "hearth/demo",
+        64,
+        PROMPT["input"],
+    )
+    assert told["error"] is None and told["source"] == "api" and told["data_removed"] is False
+
+
+async def test_who_waits_for_a_short_answer_has_all_of_it(client: httpx.AsyncClient) -> None:
+    answer = await create(client, prefer="wait")
+    told = answer.json()
+    assert (answer.status_code, told["status"]) == (201, "succeeded")
+    assert len(told["output"]) == 5
+    assert told["metrics"]["output_token_count"] == 5
+    assert told["metrics"]["total_time"] >= told["metrics"]["predict_time"] > 0
+    assert told["completed_at"] >= told["started_at"] >= told["created_at"]
+
+
+@pytest.mark.parametrize("seconds", [1, 2])
+async def test_who_waits_in_vain_is_answered_before_its_time_is_over(client: httpx.AsyncClient, seconds: int) -> None:
+    began = asyncio.get_running_loop().time()
+    answer = await create(client, "hearth/slow", prefer=f"wait={seconds}")
+    assert asyncio.get_running_loop().time() - began < seconds
+    told = answer.json()
+    assert (answer.status_code, told["status"], told["output"]) == (202, "starting", None)
+    await client.post(f"/predictions/{told['id']}/cancel")
+
+
+async def test_a_version_is_asked_by_its_number_or_by_name(client: httpx.AsyncClient) -> None:
+    version = (await create(client)).json()["version"]
+    for written in (version, f"hearth/demo:{version}", "hearth/demo", "hearth/demo:latest"):
+        answer = await client.post("/predictions", json={"version": written, **PROMPT}, headers={"prefer": "wait"})
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["version"] == version
+
+
+async def test_what_no_one_reads_goes_on(server: Served, client: httpx.AsyncClient) -> None:
+    answer = await create(client)
+    assert (await end_of(client, answer.json()["id"]))["status"] == "succeeded"
+
+
+async def test_who_leaves_while_it_waits_leaves_its_prediction_going(server: Served, client: httpx.AsyncClient) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        await client.post(
+            "/models/hearth/slow/predictions",
+            json=PROMPT,
+            headers={"prefer": "wait"},
+            timeout=httpx.Timeout(5, read=0.3),
+        )
+    [running] = (await client.get("/predictions")).json()["results"]
+    assert running["status"] == "processing"
+    await client.post(f"/predictions/{running['id']}/cancel")
+
+
+async def test_a_call_that_is_repeated_gets_what_it_began(client: httpx.AsyncClient) -> None:
+    first = (await create(client, "hearth/slow")).json()
+    again = (await create(client, "hearth/slow", **{"x-stainless-retry-count": "1"})).json()
+    other = (await create(client, "hearth/slow")).json()
+    assert again["id"] == first["id"] != other["id"]
+    for id in (first["id"], other["id"]):
+        await client.post(f"/predictions/{id}/cancel")
+
+
+async def test_the_same_words_at_once_after_their_caller_left_are_one_prediction(client: httpx.AsyncClient) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        await client.post(
+            "/models/hearth/slow/predictions",
+            json=PROMPT,
+            headers={"prefer": "wait"},
+            timeout=httpx.Timeout(5, read=0.3),
+        )
+    await until(lambda: True)
+    again = (await create(client, "hearth/slow")).json()
+    listed = (await client.get("/predictions")).json()["results"]
+    assert [each["id"] for each in listed] == [again["id"]]
+    await client.post(f"/predictions/{again['id']}/cancel")
+
+
+# Refusing
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "said"),
+    [
+        ("/models/hearth/none/predictions", PROMPT, 404, "hearth/none"),
+        ("/predictions", PROMPT, 400, "version"),
+        ("/predictions", {"version": "0" * 64, **PROMPT}, 422, "version"),
+        ("/models/hearth/demo/predictions", {"input": {}}, 422, "prompt"),
+        ("/models/hearth/demo/predictions", {"input": {"prompt": "a", "temperature": "hot"}}, 422, "temperature"),
+        ("/models/hearth/demo/predictions", {"input": []}, 422, "input"),
+        ("/models/hearth/demo/predictions", {**PROMPT, "webhook": "ftp://a.b"}, 422, "webhook"),
+        ("/predictions/aaaaaaaaaaaaaaaaaaaaaaaaaa/cancel", {}, 404, "prediction"),
+        ("/nothing", {}, 404, ""),
+    ],
+)
+async def test_what_cannot_be_is_refused_in_replicates_shape(
+    client: httpx.AsyncClient, path: str, body: dict[str, Any], status: int, said: str
+) -> None:
+    answer = await client.post(path, json=body)
+    told = answer.json()
+    assert answer.status_code in (status, 400) and told["status"] == answer.status_code, answer.text
+    assert said in told["detail"] and isinstance(told["title"], str)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_body_that_is_no_json_is_told_so(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/predictions", content=b"{")
+    assert (answer.status_code, answer.json()["status"]) == (400, 400)
+
+
+async def test_without_a_key_where_one_is_wanted_the_clients_read_why() -> None:
+    async with (
+        serving(QUICK, admin_key="a-long-enough-secret") as served,
+        httpx.AsyncClient(base_url=f"{served.url}/replicate/v1") as client,
+    ):
+        answer = await create(client)
+        assert (answer.status_code, answer.json()["title"]) == (401, "Unauthenticated")
+        for scheme in ("Bearer", "Token", "bearer"):
+            answer = await create(client, authorization=f"{scheme} a-long-enough-secret")
+            assert answer.status_code == 201
+
+
+# Looking
+
+
+async def test_output_only_grows_while_it_is_polled(client: httpx.AsyncClient) -> None:
+    id = (await create(client, "hearth/slow")).json()["id"]
+    seen: list[str] = []
+    async with asyncio.timeout(10):
+        while len(seen) < 5:
+            told = (await client.get(f"/predictions/{id}")).json()
+            output = told["output"] or []
+            assert output[: len(seen)] == seen
+            seen = output
+    told = (await client.post(f"/predictions/{id}/cancel")).json()
+    assert told["status"] == "canceled" and told["output"][: len(seen)] == seen
+    assert told["completed_at"] is not None
+
+
+async def test_what_is_stopped_frees_its_engine_and_stays_stopped(server: Served, client: httpx.AsyncClient) -> None:
+    id = (await create(client, "hearth/slow")).json()["id"]
+    await until(lambda: engine_of(server, "slow").running == 1)
+    for _ in range(2):
+        answer = await client.post(f"/predictions/{id}/cancel", headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
+    await until(lambda: engine_of(server, "slow").running == 0)
+
+
+async def test_a_deadline_stops_what_runs_and_aborts_what_has_not_begun() -> None:
+    async with (
+        serving(SLOW, BOOTING, preload=False) as served,
+        httpx.AsyncClient(base_url=f"{served.url}/replicate/v1") as client,
+    ):
+        answer = await create(client, "hearth/slow", **{"cancel-after": "4"})
+        assert answer.status_code in (400, 422)
+        answer = await create(client, "hearth/slow", **{"cancel-after": "5s"})
+        assert "deadline" in answer.json()
+
+
+async def test_all_are_listed_newest_first_page_by_page(client: httpx.AsyncClient) -> None:
+    made = [(await create(client, prefer="wait")).json()["id"] for _ in range(3)]
+    page = (await client.get("/predictions")).json()
+    assert [each["id"] for each in page["results"]] == made[::-1]
+    assert (page["next"], page["previous"]) == (None, None)
+
+
+async def test_nobody_sees_anothers() -> None:
+    async with (
+        serving(QUICK, admin_key="a-long-enough-secret") as served,
+        httpx.AsyncClient(base_url=served.url) as client,
+    ):
+        admin = {"authorization": "Bearer a-long-enough-secret"}
+        keys = [
+            (await client.post("/admin/keys", json={"name": name}, headers=admin)).json()["secret"]
+            for name in ("ann", "bob")
+        ]
+        ann, bob = ({"authorization": f"Bearer {key}"} for key in keys)
+        told = (await client.post("/replicate/v1/models/hearth/demo/predictions", json=PROMPT, headers=ann)).json()
+        for path in ("", "/cancel"):
+            url = f"/replicate/v1/predictions/{told['id']}{path}"
+            answer = await (client.post if path else client.get)(url, headers=bob)
+            assert answer.status_code == 404
+        assert (await client.get("/replicate/v1/predictions", headers=bob)).json()["results"] == []
+        assert (await client.get(told["urls"]["get"], headers=ann)).status_code == 200
+
+
+async def test_what_the_same_person_asked_elsewhere_is_no_prediction(server: Served, client: httpx.AsyncClient) -> None:
+    chat = {"model": "demo", "messages": [{"role": "user", "content": "hi"}]}
+    assert (await httpx.AsyncClient().post(f"{server.url}/v1/chat/completions", json=chat)).status_code == 200
+    assert (await client.get("/predictions")).json()["results"] == []

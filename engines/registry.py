@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
+from engines import contents
 from engines.base import Engine, Knobs
 from engines.errors import EngineError
 from engines.seat import Place
@@ -89,12 +90,15 @@ def build(
         made = make(model, id, shared)
         if made.address is not None and made.address in (place.shared for place in places):
             raise EngineError("bad_model_source", f"{made.address} stands twice.")
-        places.append(Place(id, model.name, made.engine, made.address, remembered=made.remembered))
+        place = Place(id, model.name, made.engine, made.address, remembered=made.remembered, identity=made.identity)
+        places.append(place)
     return places
 
 
 class _Made(NamedTuple):
     engine: Engine
+    identity: Callable[[], str]
+    """What determines its answers; see Place."""
     address: str | None = None
     """What it is called by all replicas, where it is no process of this one."""
     remembered: str | None = None
@@ -132,23 +136,25 @@ def _scripted(model: ModelSource, id: str, shared: _Shared) -> _Made:
 
     if model.source:
         raise EngineError("bad_model_source", f"{model.name}=scripted: takes no source, only knobs after a `?`.")
-    return _Made(ScriptedEngine(parse_script(model.knobs)))
+    return _Made(ScriptedEngine(parse_script(model.knobs)), _as_written(model.engine, model.knobs))
 
 
 def _vllm(model: ModelSource, id: str, shared: _Shared) -> _Made:
     from engines.vllm.engine import VllmEngine
-    from engines.vllm.hosting import OwnHost
+    from engines.vllm.hosting import BUNDLED, OwnHost
     from engines.vllm.resting import split
+    from engines.vllm.version import identity_of
 
     if not model.source:
         raise EngineError("bad_model_source", f"{model.name}=vllm: wants a folder, a model's name, or `bundled`.")
     level, knobs = split(model.name, model.knobs)
+    identity = partial(identity_of, str(BUNDLED) if model.source == "bundled" else model.source, knobs)
     if shared.elsewhere is not None:
         # Whether it sleeps is the business of whoever keeps the host.
         server, hosting = shared.elsewhere
-        return _Made(VllmEngine(hosting(id)), f"{server}/{id}", id)
+        return _Made(VllmEngine(hosting(id)), identity, f"{server}/{id}", id)
     host = OwnHost(shared.nest, model.name, model.source, knobs, sleeps=level is not None)
-    return _Made(VllmEngine(host, level))
+    return _Made(VllmEngine(host, level), identity)
 
 
 def _openai(model: ModelSource, id: str, shared: _Shared) -> _Made:
@@ -156,7 +162,9 @@ def _openai(model: ModelSource, id: str, shared: _Shared) -> _Made:
     from engines.openai.upstream import find
 
     upstream = find(model.name, model.source, model.knobs, shared.upstreams)
-    return _Made(OpenAIEngine(upstream), f"{model.name}=openai:{upstream.url}?model={upstream.model or model.name}")
+    asked = upstream.model or model.name
+    identity = _as_written(model.engine, upstream.url, asked)
+    return _Made(OpenAIEngine(upstream), identity, f"{model.name}=openai:{upstream.url}?model={asked}")
 
 
 def _replicate(model: ModelSource, id: str, shared: _Shared) -> _Made:
@@ -164,7 +172,13 @@ def _replicate(model: ModelSource, id: str, shared: _Shared) -> _Made:
     from engines.replicate.source import parse as parse_source
 
     engine = ReplicateEngine(parse_source(model.source, model.knobs), shared.replicate_token)
-    return _Made(engine, f"{model.name}=replicate:{model.source}")
+    identity = _as_written(model.engine, model.source, model.knobs)
+    return _Made(engine, identity, f"{model.name}=replicate:{model.source}")
+
+
+def _as_written(*words: Any) -> Callable[[], str]:
+    """The identity of what is known by its settings alone, as all is that runs elsewhere."""
+    return partial(contents.digest, *words)
 
 
 _MAKERS: Final[Mapping[str, Callable[[ModelSource, str, _Shared], _Made]]] = {

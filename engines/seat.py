@@ -42,14 +42,23 @@ class Place(NamedTuple):
     """How much of that it takes."""
     remembered: str | None = None
     """What its boots are remembered by, where that is another name."""
+    identity: Callable[[], str] | None = None
+    """What determines its answers, as 64 hexadecimal digits that every replica finds, also while it is cold.
+
+    It may read files, so a thread calls it. Where it cannot be found, its name stands for it.
+    """
+    predictor: bool = False
+    """Whether it takes the `inputs` of a prompt, and neither messages nor texts."""
 
 
 class Seat:
     """An engine's place in the pool. `clock` gives steady seconds, `wall` unix seconds."""
 
     def __init__(self, place: Place, clock: Callable[[], float], wall: Callable[[], float]) -> None:
-        self.id, self.model, self.engine, self.shared, self.device, self.share, remembered = place
-        self.remembered = remembered or self.shared or self.id
+        self.id, self.model, self.engine = place.id, place.model, place.engine
+        self.shared, self.device, self.share = place.shared, place.device, place.share
+        self.identity, self.predictor = place.identity, place.predictor
+        self.remembered = place.remembered or self.shared or self.id
         self.name = self.id
         self._clock = clock
         self._wall = wall

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
 
@@ -13,6 +14,9 @@ from engines.hours import ActiveHours, zone_named
 from engines.windows import Window, dates
 from gateway.keys import Sharing
 from gateway.suggest import nearest
+
+OWNER_AND_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+", re.ASCII)
+"""What Replicate's clients call a model: letters that they put into addresses as they are."""
 
 _ELSEWHERE: Final = ("openai:", "replicate:")
 """How sources begin whose engines are no processes of this server."""
@@ -26,6 +30,9 @@ class ModelTable(BaseModel):
     cache: Sharing | None = Field(None, description="Which answers may be given again: off, deterministic or all.")
     cache_ttl_s: float | None = Field(None, gt=0, description="Seconds an answer may be given again.")
     fallback: str | None = Field(None, description="The served model that answers while this one is not warm.")
+    replicate: str | None = Field(
+        None, description="Its owner/name to Replicate's clients; models of one name are versions, the last the newest."
+    )
     semantic_model: str | None = Field(None, description="The served model whose embeddings find like questions.")
     semantic_threshold: float = Field(0.95, gt=0, le=1, description="Cosine similarity from which questions are alike.")
     semantic_careful: bool = Field(
@@ -80,6 +87,13 @@ class ModelTable(BaseModel):
     def _are_windows(cls, value: tuple[str, ...] | Literal["auto"]) -> tuple[str, ...] | Literal["auto"]:
         for written in () if value == "auto" else value:
             Window.parse(written)
+        return value
+
+    @field_validator("replicate")
+    @classmethod
+    def _is_owner_and_name(cls, value: str | None) -> str | None:
+        if value is not None and not OWNER_AND_NAME.fullmatch(value):
+            raise ValueError("These are no owner and name; they read acme/llama-3, in letters, digits and ._- alone.")
         return value
 
     @field_validator("time_zone")

@@ -53,3 +53,29 @@ def test_what_cannot_be_built_is_told(named: list[str]) -> None:
 def test_engines_of_one_name_stand_behind_it_together() -> None:
     places = registry.build([registry.parse(written) for written in ("a=scripted:", "b=scripted:", "a=scripted:")])
     assert [(place.id, place.model) for place in places] == [("a", "a"), ("b", "b"), ("a 2", "a")]
+
+
+def identities(*named: str) -> list[str]:
+    places = registry.build([registry.parse(written) for written in named], replicate_token="r8_token")
+    return [place.identity() for place in places if place.identity]
+
+
+def test_what_determines_the_answers_is_known_of_every_engine_before_it_boots() -> None:
+    named = [
+        "a=vllm:bundled",
+        "a=scripted:",
+        "a=scripted:?answer=Yes",
+        "a=openai:http://10.0.0.1/v1?model=one",
+        "a=openai:http://10.0.0.1/v1?model=two",
+        "a=replicate:meta/llama-3",
+    ]
+    found = identities(*named)
+    assert found == identities(*named)
+    assert len({*found}) == len(named)
+    assert all(len(each) == 64 for each in found)
+
+
+def test_how_an_engine_rests_and_how_it_is_watched_changes_no_answer() -> None:
+    assert identities("a=vllm:bundled") == identities("a=vllm:bundled?rest=sleep")
+    url = "openai:http://10.0.0.1/v1?model=one"
+    assert identities(f"a={url}") == identities(f"a={url}&health_s=5")

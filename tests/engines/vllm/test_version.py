@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engines.vllm.hosting import BUNDLED
-from engines.vllm.version import version_of
+from engines.vllm.version import identity_of, version_of
 
 
 @pytest.fixture
@@ -92,3 +92,30 @@ def test_a_model_of_a_hub_is_known_by_its_commit() -> None:
 
 def test_the_bundled_model_has_one_name() -> None:
     assert version_of(str(BUNDLED), None, {}, ()) == version_of(str(BUNDLED), None, {}, ())
+
+
+def test_a_model_is_known_before_it_was_ever_booted(model: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(model, tmp_path / "copy"))
+    before = identity_of(str(model), {"max-model-len": "512"})
+    assert len(before) == 64
+    assert identity_of(str(copy), {"max_model_len": "512"}) == before
+    (model / "config.json").write_text('{"hidden_size": 16}')
+    assert before != identity_of(str(model), {"max_model_len": "512"}) != identity_of(str(model), {})
+
+
+def test_of_a_hubs_model_the_commit_counts_that_this_machine_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = {"main": "/hub/models--acme--one/snapshots/abc123/config.json"}
+    monkeypatch.setattr(
+        "huggingface_hub.try_to_load_from_cache", lambda name, file, revision=None: cached.get(revision or "main")
+    )
+    loaded = identity_of("acme/one", {})
+    assert loaded == identity_of("acme/one", {})
+    assert loaded != identity_of("acme/one", {"revision": "v2"})
+    cached["main"] = "/hub/models--acme--one/snapshots/def456/config.json"
+    assert loaded != identity_of("acme/one", {})
+
+
+def test_a_source_that_is_neither_a_folder_nor_a_hubs_model_has_a_name_of_its_own() -> None:
+    assert identity_of("not a name / at all", {}) != identity_of("another / one / here", {})

@@ -15,8 +15,7 @@ async function ask(replicate, model, input) {
   } catch (error) {
     const status = error.response?.status;
     if (!(status in remedies)) throw error;
-    const { detail } = await error.response.json();
-    return `${status}: ${remedies[status]} (${detail.trim()})`;
+    return `${status}: ${remedies[status]} (${error.message})`;
   }
 }
 

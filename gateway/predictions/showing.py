@@ -20,18 +20,15 @@ FileAddress = Callable[[Record, Kept, bytes], str]
 
 
 class Showing:
-    """Knows all that the object has beside record and log. `now` gives unix seconds.
+    """Knows all that the object has beside record and log.
 
     `begin` has to have succeeded once before anything is shown.
     """
 
-    def __init__(
-        self, schema: Schema, seal: Callable[[], Awaitable[bytes]], file_address: FileAddress, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, schema: Schema, seal: Callable[[], Awaitable[bytes]], file_address: FileAddress) -> None:
         self._schema = schema
         self._ask_for_seal = seal
         self._file_address = file_address
-        self._now = now
         self._seal = b""
 
     async def begin(self) -> None:
@@ -55,7 +52,6 @@ class Showing:
             self._schema(record.version),
             lambda kept: self.file_address(record, kept),
             self._stream(record),
-            self._now(),
             modern=modern,
         )
 

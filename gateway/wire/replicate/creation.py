@@ -1,0 +1,103 @@
+"""What is asked with a new prediction: its body and its headers, as Replicate's clients write them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NamedTuple, get_args
+from urllib.parse import urlsplit
+from urllib.request import parse_http_list
+
+from engines.base import JSON
+from gateway.errors import HearthError
+from gateway.predictions.record import ALL, Happening, Hook
+from gateway.wire.check import mapping, one_of, refuse, several, shallow, text, wrong
+
+MOST_HOLD_S: Final = 60
+"""No client may have its request held for longer."""
+MARGIN_S: Final = 1.0
+"""An answer is begun so long before its client gives up."""
+LEAST_HOLD_S: Final = 0.5
+CANCEL_AFTER_S: Final = (5, 24 * 3600)
+
+_LONGEST: Final = 4096
+"""Letters of a header that are read."""
+_SECONDS: Final = re.compile(r"\d{1,9}", re.ASCII)
+_DURATION: Final = re.compile(r"(?=.)(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s?)?", re.ASCII)
+_HAPPENINGS: Final = several(one_of(*get_args(Happening)), "events")
+_CLIENT: Final = frozenset({"auth", "baseUrl", "userAgent"})
+_SPILLED: Final = (
+    "`input` is the client object itself, with its token, and not what was to be asked: a fault of the Node client's "
+    'fileEncodingStrategy "data-uri". Leave that option out, and make a new token, for this one was sent.'
+)
+
+
+class Creation(NamedTuple):
+    """What the body of a create says; whatever else stands in it is passed over."""
+
+    version: str | None
+    input: dict[str, Any]
+    hook: Hook | None
+
+
+def parse(body: dict[str, JSON]) -> Creation:
+    """The creation in a body. Raises HearthError `invalid_request`, naming the field, or `invalid_inputs`.
+
+    No error says what stands in `input`.
+    """
+    shallow(body)
+    if body.get("input") is None:
+        raise refuse("input", "`input` is missing: an object with the model's inputs.")
+    input = mapping("input", body["input"])
+    if input.keys() >= _CLIENT:
+        raise HearthError("invalid_inputs", _SPILLED, parameter="input")
+    version = None if body.get("version") is None else text("version", body["version"])
+    return Creation(version, input, _hook(body))
+
+
+def _hook(body: dict[str, JSON]) -> Hook | None:
+    wanted = body.get("webhook_events_filter")
+    named = set(_HAPPENINGS("webhook_events_filter", wanted)) if wanted is not None else set()
+    if body.get("webhook") is not None:
+        happenings = tuple(each for each in ALL if each in named) or ALL
+        return Hook(_url("webhook", body["webhook"]), happenings)
+    if body.get("webhook_completed") is not None:
+        return Hook(_url("webhook_completed", body["webhook_completed"]), ("completed",))
+    return None
+
+
+def _url(where: str, value: JSON) -> str:
+    written = text(where, value)
+    try:
+        url = urlsplit(written)
+        sound = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        sound = False
+    if not sound or not written.isascii() or not written.isprintable() or " " in written:
+        raise wrong(where, "an http(s) URL", value)
+    return written
+
+
+def hold_s(prefer: str | None) -> float:
+    """For how many seconds `Prefer` lets the answer wait for the end; 0 where it does not ask for that.
+
+    Always less than the client waits. The first `wait` counts, if it makes sense.
+    """
+    for preference in parse_http_list((prefer or "")[:_LONGEST]):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "wait":
+            written = value.strip().strip('"') or str(MOST_HOLD_S)
+            seconds = int(written) if _SECONDS.fullmatch(written) else 0
+            return max(LEAST_HOLD_S, min(seconds, MOST_HOLD_S) - MARGIN_S) if seconds else 0.0
+    return 0.0
+
+
+def cancel_after_s(header: str | None) -> float | None:
+    """The seconds of `Cancel-After`: `90`, `1h30m45s`. Raises HearthError `invalid_request`."""
+    if header is None:
+        return None
+    match = _DURATION.fullmatch(header.strip().lower()[:_LONGEST])
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    after, (least, most) = hours * 3600 + minutes * 60 + seconds, CANCEL_AFTER_S
+    if not least <= after <= most:
+        raise refuse("Cancel-After", "`Cancel-After` is 5 seconds to 24 hours: `90`, `90s` or `1h30m45s`.")
+    return float(after)

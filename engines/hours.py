@@ -116,6 +116,20 @@ class ActiveHours(Hours):
         return datetime.fromtimestamp(now, self.zone).date()
 
 
+class Always(Hours):
+    """Every hour of every day."""
+
+    @property
+    def why(self) -> str:
+        return "always"
+
+    def at(self, now: float) -> bool:
+        return True
+
+    def next_change(self, now: float) -> Change | None:
+        return None
+
+
 def zone_named(name: str) -> ZoneInfo:
     """The time zone of that name. Raises ValueError."""
     try:

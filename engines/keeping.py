@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from engines.base import State
 from engines.board import Away, Board
 from engines.errors import EngineError
+from engines.hours import Always
 from engines.keeper import Act, Facts, Plan, Step, decide, is_kept
 from engines.learning import Learner
 from engines.pool import Pool
@@ -125,9 +126,16 @@ class Keeper:
             await asyncio.sleep(_ROUND_S)
 
     def _decide(self, seat: Seat) -> Step:
-        step = decide(self._wall(), self.plans.get(seat.model, _ALONE), self._facts(seat))
+        step = decide(self._wall(), self._plan(seat), self._facts(seat))
         seat.next = step.at, step.why
         return step
+
+    def _plan(self, seat: Seat) -> Plan:
+        """How it is to be kept, where its model's deployments may want more engines than the model, or fewer."""
+        plan = self.plans.get(seat.model, _ALONE)
+        if seat.is_barred:
+            return plan._replace(hours=None, idle_s=0.0)
+        return plan._replace(hours=Always()) if seat.is_pinned else plan
 
     async def _leads(self, seat: Seat, act: Act) -> bool:
         """Whether it is for this replica to do something."""
@@ -172,7 +180,7 @@ class Keeper:
 
     def _boot_alarm(self, seat: Seat) -> str | None:
         """Why an engine does not boot that is to be warm."""
-        facts, plan = self._facts(seat), self.plans.get(seat.model, _ALONE)
+        facts, plan = self._facts(seat), self._plan(seat)
         due = not facts.cooled_at and is_kept(self._wall(), plan, facts.boot_s)
         warm = seat.state is State.WARM or _up_elsewhere(seat, State.WARM)
         return seat.error.message if seat.error is not None and facts.failures and due and not warm else None
@@ -215,7 +223,7 @@ class Keeper:
             seat.trouble, seat.alarm = Trouble(), None
             self._told.beat(seat.model, self._clock() - began, passed=True)
             if seat.shared is not None:
-                await self._lead(seat.shared, self.plans.get(seat.model, _ALONE).beat_s)
+                await self._lead(seat.shared, self._plan(seat).beat_s)
 
     def _miss(self, seat: Seat, why: str) -> None:
         failures, missed, _ = seat.trouble

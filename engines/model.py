@@ -24,13 +24,20 @@ class Model:
 
     def __init__(self, name: str, seats: Sequence[Seat]) -> None:
         self.name = name
-        self.seats = tuple(seats)
+        self.seats: tuple[Seat, ...] = ()
         self.waiting = 0
         """How many wait here for one of its engines."""
         self._changed = asyncio.Event()
-        for seat in self.seats:
-            seat.on_change = self._tell
-            seat.alone = len(self.seats) == 1
+        for seat in seats:
+            self.add(seat)
+
+    def add(self, seat: Seat) -> None:
+        """One more engine that answers for it."""
+        seat.on_change = self._tell
+        self.seats += (seat,)
+        for each in self.seats:
+            each.alone = len(self.seats) == 1
+        self._tell()
 
     def _tell(self) -> None:
         self._changed.set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
@@ -24,17 +23,13 @@ from engines.model import Model
 from engines.outlook import Outlook
 from engines.rooms import Rooms, acquaint
 from engines.seat import Place, Seat
+from engines.waiting import Avoid, Waiting, able
 
 _NOTICE_S: Final = 5.0
 """How long it may take to see that an engine is dead after it was said to be."""
-_PROBE_S: Final = 10.0
-"""How long callers wait for the one who finds out whether an engine is well again."""
 _BEAT_S: Final = 30.0
 _DRAIN_S: Final = 30.0
 """How long what an engine still answers may keep it from being stopped."""
-
-Avoid = Mapping[Seat, int]
-"""Engines that failed a caller, each with its boot that did: that one is not asked again."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +61,7 @@ class Pool:
         """In the order in which they were named."""
         self.arrivals: Counter[tuple[str, int]] = Counter()
         """Who came since that was last taken down: by model, and by the start of the quarter hour (unix seconds)."""
+        # Both are replaced as a whole when they grow: whoever goes through one may be interrupted.
         self._roaming = frozenset(roaming)
         self._clock = clock
         self._wall = wall
@@ -85,7 +81,7 @@ class Pool:
 
     def boot(self, seat: Seat) -> None:
         """Begin to boot an engine that is cold or broken; one that is being stopped, when it is. Returns at once."""
-        if self._closing:
+        if self._closing or seat.is_barred or seat.id not in self.seats:
             return
         if seat.state is State.DRAINING:
             seat.cooled_at = 0.0
@@ -93,6 +89,45 @@ class Pool:
         elif not seat.lives:
             seat.cooled_at = 0.0
             self._life.begin(seat)
+
+    def add(self, place: Place) -> Seat:
+        """Serve one more engine, which is cold. Raises ValueError where there is one of that name."""
+        if place.id in self.seats:
+            raise ValueError(f"There is an engine {place.id} already.")
+        seat = Seat(place, self._clock, self._wall)
+        self.seats = {**self.seats, seat.id: seat}
+        if seat.model in self.models:
+            self.models[seat.model].add(seat)
+        else:
+            self.models = {**self.models, seat.model: Model(seat.model, [seat])}
+        acquaint(self.seats.values())
+        return seat
+
+    async def remove(self, model: str, drain_s: float = _DRAIN_S) -> None:
+        """Serve a model no more, and wait until its engines are gone; harmless where it is not served.
+
+        What they answer may end within that time.
+        """
+        gone = self.models.get(model)
+        if gone is None:
+            return
+        self.models = {name: each for name, each in self.models.items() if name != model}
+        self.seats = {id: seat for id, seat in self.seats.items() if seat.model != model}
+        acquaint(self.seats.values())
+        await asyncio.gather(*(self.rest(seat, drain_s) for seat in gone.seats))
+        await asyncio.gather(*(seat.engine.close() for seat in gone.seats))
+
+    def bound(self, model: str, least: int, most: int | None) -> None:
+        """Have so many engines of a model kept warm, and no more than so many booted (None: all)."""
+        for index, seat in enumerate(self.models[model].seats):
+            seat.is_pinned, seat.is_barred = index < least, most is not None and index >= most
+
+    def served(self, model: str) -> Model:
+        """The model of that name. Raises EngineError `boot_failed` where it is served no more."""
+        served = self.models.get(model)
+        if served is None:
+            raise EngineError("boot_failed", f"{model} is served no more.")
+        return served
 
     def outlook(self, model: str) -> Outlook:
         """When the model will likely be warm."""
@@ -169,7 +204,7 @@ class Pool:
         """
         if self.is_up(model, avoid):
             return
-        waiting = _Waiting(self.models[model], avoid or {})
+        waiting = Waiting(self.served(model), avoid or {})
         waiting.model.waiting += 1
         try:
             async with aclosing(self._wait(waiting)) as stages:
@@ -178,7 +213,7 @@ class Pool:
         finally:
             waiting.model.waiting -= 1
 
-    async def _wait(self, waiting: _Waiting) -> AsyncGenerator[str]:
+    async def _wait(self, waiting: Waiting) -> AsyncGenerator[str]:
         model = waiting.model.name
         deadline = asyncio.get_running_loop().time() + self._boot_deadline_s
         while not waiting.ready():
@@ -189,7 +224,7 @@ class Pool:
                 seat = waiting.next()
                 if seat is not None:
                     self.boot(seat)
-                    if self._closing:
+                    if self._closing or seat.id not in self.seats:
                         raise EngineError("boot_failed", f"{model} was stopped before it was warm.")
                     continue
                 waiting.check()
@@ -207,15 +242,15 @@ class Pool:
 
     def is_up(self, model: str, avoid: Avoid | None = None) -> bool:
         """Whether an engine of the model may be asked now."""
-        return bool(_able(self.models[model], avoid or {}))
+        return bool(able(self.served(model), avoid or {}))
 
     def pick(self, model: str, prompt: Prompt, avoid: Avoid | None = None) -> Seat | None:
         """The engine that a prompt is to go to now; None where none may be asked."""
-        able = _able(self.models[model], avoid or {})
-        if len(able) < 2:
-            return able[0] if able else None
+        seats = able(self.served(model), avoid or {})
+        if len(seats) < 2:
+            return seats[0] if seats else None
         # By the name that all replicas know it by, so that they agree on whose conversation it is.
-        named = {seat.shared or seat.id: seat for seat in able}
+        named = {seat.shared or seat.id: seat for seat in seats}
         candidates = [Candidate(name, seat.outstanding) for name, seat in named.items()]
         return named[choose(candidates, None if model in self._roaming else conversation(prompt))]
 
@@ -225,87 +260,3 @@ class Pool:
         await asyncio.gather(*(self._life.end(seat, leave=True) for seat in self.seats.values()))
         await self._rooms.close()
         await asyncio.gather(*(seat.engine.close() for seat in self.seats.values()))
-
-
-def _able(model: Model, avoid: Avoid) -> list[Seat]:
-    """The engines that may be asked now."""
-    return [
-        seat for seat in model.seats if seat.state is State.WARM and avoid.get(seat) != seat.boots and not seat.wait_s
-    ]
-
-
-class _Waiting:
-    """One caller's wait for a model."""
-
-    def __init__(self, model: Model, avoid: Avoid) -> None:
-        self.model = model
-        self._avoid = avoid
-        self._seen: set[Seat] = set()
-        """Engines whose boot was waited for."""
-        self.is_probing = False
-        """Whether it is another caller's probe that is waited for."""
-        self._probed_by: float | None = None
-
-    def ready(self) -> bool:
-        """Whether an engine may be asked."""
-        return bool(_able(self.model, self._avoid))
-
-    def hopeful(self) -> bool:
-        """Whether one may become ready by itself."""
-        booting = [seat for seat in self.model.seats if seat.state is State.BOOTING]
-        self._seen.update(booting)
-        self.is_probing = not booting and any(seat.is_probed for seat in self._left_alone)
-        return (
-            bool(booting)
-            or self.is_probing
-            or any(seat.state is State.DRAINING for seat in self.model.seats if seat not in self._seen)
-        )
-
-    @property
-    def stage(self) -> str:
-        """What is waited for."""
-        return "an engine that failed is tried again" if self.is_probing else self.model.stage
-
-    def until(self, deadline: float) -> float:
-        """How long to wait for that, where a boot may take until a deadline (the loop's time)."""
-        if not self.is_probing:
-            return deadline
-        self._probed_by = self._probed_by or asyncio.get_running_loop().time() + _PROBE_S
-        return min(deadline, self._probed_by)
-
-    @property
-    def _left_alone(self) -> list[Seat]:
-        warm = [seat for seat in self.model.seats if seat.state is State.WARM]
-        return [seat for seat in warm if self._avoid.get(seat) != seat.boots]
-
-    def next(self) -> Seat | None:
-        """The one to boot: cold before broken, the quickest first.
-
-        None whose boot was waited for in vain, nor one that somebody had stopped under this very caller.
-        """
-        resting = [seat for seat in self.model.seats if not seat.lives and seat not in self._seen | self._stopped]
-        return min(resting, key=lambda seat: (seat.state is State.BROKEN, seat.boot_estimate_s or 0.0), default=None)
-
-    @property
-    def _stopped(self) -> set[Seat]:
-        return {seat for seat in self._avoid if seat.cooled_at}
-
-    def check(self) -> None:
-        """Raises EngineError when there is nothing to wait for but that a dead engine is seen to be dead."""
-        warm = [seat for seat in self.model.seats if seat.state is State.WARM]
-        if self._left_alone:
-            raise _left_alone(self.model.name, min(self._left_alone, key=lambda seat: seat.wait_s))
-        fault = next((seat.error for seat in self.model.seats if seat in self._seen and seat.error), None)
-        if self._stopped and not warm:
-            raise EngineError("engine_died", f"{self.model.name} was stopped while it answered.")
-        if fault or not warm:
-            raise fault or EngineError("boot_failed", f"{self.model.name} was stopped before it was warm.")
-
-
-def _left_alone(model: str, seat: Seat) -> EngineError:
-    seconds = math.ceil(seat.wait_s)
-    if seat.breaker.busy:
-        told = f"{model} has as much to do as it takes, and asked to be left alone for {seconds} s."
-        return EngineError("engine_busy", told, retry_after_s=seat.wait_s)
-    told = f"{model} has failed again and again, and is left alone for {seconds} s."
-    return EngineError("engine_unreachable", told, retry_after_s=seat.wait_s)

@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Literal
+from weakref import WeakKeyDictionary, WeakSet
 
 from engines.base import State
 from engines.board import Away, Board, Seen, Sighting
@@ -37,8 +38,9 @@ class Pulse:
         self._wall = wall
         self._orders = Orders(pool, board.replica, wall)
         self._told_at = self._reached_at = clock()
-        self._tokens: dict[Seat, int] = {}
-        self._booted: dict[Seat, int] = {}
+        self._recalled: WeakSet[Seat] = WeakSet()
+        self._tokens: WeakKeyDictionary[Seat, int] = WeakKeyDictionary()
+        self._booted: WeakKeyDictionary[Seat, int] = WeakKeyDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def name(self, seat: Seat) -> str:
@@ -48,6 +50,9 @@ class Pulse:
     async def begin(self) -> None:
         """Learn what is remembered of earlier boots."""
         for seat in self._pool.seats.values():
+            if seat in self._recalled:
+                continue
+            self._recalled.add(seat)
             try:
                 seat.remember(await self._history.boots(seat.remembered))
             except Away as away:
@@ -55,6 +60,8 @@ class Pulse:
 
     async def turn(self) -> bool:
         """Tell, and learn; whether the others could be reached."""
+        # Engines may have come.
+        await self.begin()
         self._count_tokens()
         told = {self.name(seat): self._sighting(seat) for seat in self._pool.seats.values()}
         try:

@@ -121,6 +121,10 @@ class Seat:
         """Whether it has its share of its device."""
         self.is_crowded_out: Callable[[], bool] = lambda: False
         """Whether others leave it no room there now."""
+        self.is_pinned = False
+        """Whether it is to be warm at any hour: a deployment wants it so."""
+        self.is_barred = False
+        """Whether it is to be cold: its model's deployments want fewer engines."""
         self.alone = True
         """Whether no other engine is behind its model name."""
         self._changed = asyncio.Event()

@@ -243,7 +243,7 @@ class Runner:
         async with aclosing(self._admission.turn()) as waiting:
             async for told in waiting:
                 await self._writer.append(Progress("queued", told))
-        await self._answer(Failover(self._pool.models[self.generation.model]))
+        await self._answer(Failover(self._pool.served(self.generation.model)))
 
     async def _answer(self, failover: Failover) -> None:
         """Have engines answer until the answer is whole."""

@@ -50,6 +50,9 @@ class Outgoing:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
+            # A few compressed bytes could become any number of them.
+            headers={"accept-encoding": "identity"},
+            auto_decompress=False,
         )
 
     async def close(self) -> None:
@@ -65,12 +68,12 @@ class Outgoing:
         Raises Refused, TimeoutError, and what aiohttp raises (ClientError).
         """
         assert self._session is not None, "begin was not called"
-        if urlsplit(url).scheme.lower() not in ("http", "https"):
-            raise Refused("Only http and https addresses are called.")
         try:
+            if urlsplit(url).scheme not in ("http", "https"):
+                raise Refused("Only http and https addresses are called.")
             async with self._session.request(method, url, **options, allow_redirects=False) as response:
                 yield response
-        except aiohttp.InvalidURL:
+        except (aiohttp.InvalidURL, ValueError):
             raise Refused("The address is not one that can be called.") from None
 
     def _socket(self, info: tuple[Any, ...]) -> socket.socket:

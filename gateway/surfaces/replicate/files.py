@@ -23,7 +23,6 @@ from gateway.surfaces.origin import foreign
 from gateway.surfaces.replicate.downloading import answer
 from gateway.surfaces.replicate.uploading import Uploads
 from gateway.wire.replicate import objects, pages
-from gateway.wire.replicate.pages import Turn
 
 _SIGNED: Final = re.compile(r"/replicate(?:/v1){0,2}/files/[^/]+/[^/]+(?:/[^/]+)?")
 _CURSOR: Final = re.compile(r"(older|newer)-(.+)")
@@ -67,11 +66,9 @@ def routes(
         here, key = address(request), await seal()
         side, beside = cursor.groups() if cursor else ("older", None)
         page = await files.page(mark(caller(request).namespace), beside, backwards=side == "newer")
-        turn = Turn(
-            _page(here, "newer", page.files[0]) if page.newer else None,
-            _page(here, "older", page.files[-1]) if page.older else None,
-        )
-        return JSONResponse(pages.page(turn, [_show(file, files, here, key) for file in page.files]))
+        newer = _page(here, "newer", page.files[0]) if page.newer else None
+        older = _page(here, "older", page.files[-1]) if page.older else None
+        return JSONResponse(pages.page(newer, older, [_show(file, files, here, key) for file in page.files]))
 
     async def get(request: Request) -> Response:
         return JSONResponse(_show(await own(request), files, address(request), await seal()))

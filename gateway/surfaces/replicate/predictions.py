@@ -145,7 +145,7 @@ class Creating:
             hook=asked.hook,
             deadline=deadline,
         )
-        await house.attending.add(record)
+        await house.attending.attend(record)
         return record, started
 
     def _prompt(self, version: Version, input: dict[str, Any], files: dict[str, Kept]) -> Prompt:

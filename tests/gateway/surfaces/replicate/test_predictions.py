@@ -39,9 +39,10 @@ async def create(client: httpx.AsyncClient, model: str = "hearth/demo", **header
 async def end_of(client: httpx.AsyncClient, id: str) -> dict[str, Any]:
     """The prediction once it has ended."""
     async with asyncio.timeout(10):
-        while (seen := (await client.get(f"/predictions/{id}")).json())["status"] not in ENDED:
-            continue
-    return seen
+        while True:
+            seen: dict[str, Any] = (await client.get(f"/predictions/{id}")).json()
+            if seen["status"] in ENDED:
+                return seen
 
 
 # Beginning

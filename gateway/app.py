@@ -154,7 +154,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     )
     carrying.gateway = gateway
     names = {name: table.replicate for name, table in tables.items() if table.replicate is not None}
-    predicting = Predicting(settings, gateway, carrying, lookup, claims, lasting, names, clock)
+    predicting = Predicting(settings, gateway, carrying, lookup, claims, lasting, names, clock, metrics)
     remote = RemoteStreams(logs, clock, Bounds(settings.max_running, settings.keep_bytes))
 
     wishes = {name: found for name, table in tables.items() if (found := wish(table, settings.hardware)) is not None}

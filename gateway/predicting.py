@@ -26,9 +26,11 @@ from gateway.keyring.lookup import ADMIN, Lookup
 from gateway.keys import Key
 from gateway.log.base import new_epoch
 from gateway.log.local import Log
+from gateway.metrics import Metrics
 from gateway.outgoing import Outgoing
 from gateway.predictions.attendance import Parts
 from gateway.predictions.attending import Attending
+from gateway.predictions.errand import Errand
 from gateway.predictions.place import open_predictions
 from gateway.predictions.record import Record
 from gateway.predictions.showing import Showing
@@ -36,9 +38,12 @@ from gateway.redis.address import Address
 from gateway.settings import Settings
 from gateway.surfaces.body import BodyLimits
 from gateway.surfaces.replicate import files as files_surface
-from gateway.surfaces.replicate import predictions, streams
+from gateway.surfaces.replicate import predictions, streams, webhooks
 from gateway.surfaces.replicate.address import addressed, everywhere
 from gateway.surfaces.replicate.retries import Retries
+from gateway.webhooks import signing
+from gateway.webhooks.errand import Webhooks
+from gateway.webhooks.sender import Sender
 from gateway.wire.replicate import language
 from gateway.wire.replicate.prediction import ending
 
@@ -89,6 +94,7 @@ class Predicting:
         redis: Address | None,
         names: Mapping[str, str],
         clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self._settings, self._gateway, self._carrying, self._lookup, self._clock = (
             settings,
@@ -100,7 +106,9 @@ class Predicting:
         self._catalog = Served(gateway.pool, names, language.schema, clock.wall())
         self._store = open_predictions(redis, settings.state_file, clock)
         self._showing = Showing(self._document, lookup.seal, self._file_address)
-        parts = Parts(self._store, self._open, ending, lambda record: None, clock.wall)
+        sender = Sender(carrying.outgoing, self._store, self._secret, clock, metrics)
+        self._webhooks = Webhooks(sender, self._store, self._showing.body, clock)
+        parts = Parts(self._store, self._open, ending, self._errand, clock.wall)
         self._attending = Attending(parts, new_epoch())
         self._retries = Retries(claims, clock.steady)
 
@@ -140,6 +148,7 @@ class Predicting:
             [
                 *predictions.routes(house),
                 *streams.routes(self._gateway, self._store, self._showing, settings.keep_alive_s),
+                *webhooks.routes(self._lookup),
                 *files_surface.routes(
                     carrying.files,
                     self._lookup.seal,
@@ -159,6 +168,12 @@ class Predicting:
 
     def _file_address(self, record: Record, kept: Kept, seal: bytes) -> str:
         return files_surface.address_of(kept, record.address, self._carrying.files, seal)
+
+    def _errand(self, record: Record) -> Errand | None:
+        return self._webhooks if record.hook is not None else None
+
+    async def _secret(self, key: str) -> str:
+        return signing.secret(await self._lookup.seal(), key)
 
     async def _open(self, generation: str, owner: str) -> Log:
         # Whoever attends to a prediction tells of it too.

@@ -36,6 +36,7 @@ from gateway.predictions.record import Record
 from gateway.predictions.showing import Showing
 from gateway.redis.address import Address
 from gateway.settings import Settings
+from gateway.surfaces import admin_webhooks
 from gateway.surfaces.body import BodyLimits
 from gateway.surfaces.replicate import files as files_surface
 from gateway.surfaces.replicate import predictions, streams, webhooks
@@ -127,7 +128,7 @@ class Predicting:
             await self._carrying.close()
 
     def routes(self, limits: BodyLimits) -> list[BaseRoute]:
-        """Replicate's routes, wherever its clients look for them."""
+        """Replicate's routes, wherever its clients look for them, and what administrators have of them."""
         settings, carrying, clock = self._settings, self._carrying, self._clock
         address = addressed(settings.public_url)
         house = predictions.House(
@@ -144,7 +145,7 @@ class Predicting:
             clock,
             limits._replace(max_bytes=settings.prediction_bytes),
         )
-        return everywhere(
+        own = everywhere(
             [
                 *predictions.routes(house),
                 *streams.routes(self._gateway, self._store, self._showing, settings.keep_alive_s),
@@ -158,6 +159,7 @@ class Predicting:
                 ),
             ]
         )
+        return [*own, *admin_webhooks.routes(self._gateway, self._store, self._webhooks, clock.wall)]
 
     def _document(self, version: str) -> dict[str, Any]:
         try:

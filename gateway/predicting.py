@@ -110,7 +110,7 @@ class Predicting:
         sender = Sender(carrying.outgoing, self._store, self._secret, clock, metrics)
         self._webhooks = Webhooks(sender, self._store, self._showing.body, clock)
         parts = Parts(self._store, self._open, ending, self._errand, clock.wall)
-        self._attending = Attending(parts, new_epoch())
+        self._attending = Attending(parts, new_epoch(), settings.lease_s)
         self._retries = Retries(claims, clock.steady)
 
     @asynccontextmanager

@@ -43,7 +43,8 @@ def outputs(event: Event, form: Form) -> tuple[JSON, ...]:
     if type(event) is Delta:
         return pieces(event.text) if event.text and event.choice == 0 else ()
     if type(event) is Output:
-        return pieces(event.value) if form is Form.TEXT and isinstance(event.value, str) else (event.value,)
+        is_text = form is Form.TEXT and isinstance(event.value, str) and event.value not in event.files
+        return pieces(event.value) if is_text else (event.value,)
     return ()
 
 

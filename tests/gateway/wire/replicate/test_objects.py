@@ -19,7 +19,7 @@ VERSION = objects.version("a" * 64, 1_763_629_200.5, {"openapi": "3.0.2"})
 MODEL = objects.model("ann", "llama", "https://gw/ann/llama", VERSION, run_count=3, description="A model.")
 ACCOUNT = objects.account("ann")
 RELEASE = objects.Release(2, "ann/llama", "a" * 64, 1_763_629_200.0, "gpu-t4", 0, 5)
-FILE = {
+FILE: dict[str, Any] = {
     "checksums": {"md5": "m", "sha256": "s"},
     "metadata": {"a": 1},
     "created": 1.0,

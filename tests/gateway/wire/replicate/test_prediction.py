@@ -238,7 +238,8 @@ def test_a_placeholder_is_one_only_in_the_output_that_says_so() -> None:
 
 @given(st.lists(st.sampled_from(["a", "https:", "data:x", "h", "", "ttps:"]), max_size=12))
 def test_output_only_grows_and_reads_as_it_was_said(texts: list[str]) -> None:
-    log, before = log_of(BEGUN), []
+    log = log_of(BEGUN)
+    before: list[str] = []
     for text in texts:
         log.extend(said(text))
         output = show(log)["output"] or []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from base64 import urlsafe_b64encode
 from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +32,11 @@ def record(number: int) -> Record:
         created=1_763_629_200.123456 + number,
         address="https://gw.example/replicate/v1",
     )
+
+
+def cursor_of(place: tuple[Any, ...]) -> str:
+    """What somebody might make up."""
+    return urlsafe_b64encode(msgspec.msgpack.encode(place)).decode()
 
 
 def asked(url: str) -> dict[str, str]:
@@ -57,6 +65,14 @@ def test_filters_are_read() -> None:
         ("cursor", "é"),
         ("cursor", "AAAA"),
         ("cursor", "kg"),
+        *(
+            ("cursor", cursor_of(place))
+            for place in [(math.nan, "a", False), (math.inf, "a", False), (-1.0, "a", False)]
+        ),
+        *(
+            ("cursor", cursor_of(place))
+            for place in [(1.0, "a b", False), (1.0, "a" * 99, False), (1.0, "a", 7), (1.0,)]
+        ),
         ("created_after", "yesterday"),
         ("created_before", "99999-01-01"),
         ("source", "elsewhere"),

@@ -62,8 +62,8 @@ def predicted(events: list[Event], document: dict[str, Any]) -> Any:
 
 
 def test_one_that_waits_is_starting() -> None:
-    for events in ([OPENED], [OPENED, Progress("queued", "")], [OPENED, Progress("booting", "loading")]):
-        assert show(log_of(events)) == {
+    for waits in ([], [Progress("queued", "")], [Progress("booting", "loading")]):
+        assert show(log_of([OPENED, *waits])) == {
             "id": RECORD.id,
             "model": "acme/llama",
             "version": "a" * 64,

@@ -34,7 +34,7 @@ def record(number: int) -> Record:
     )
 
 
-def cursor_of(place: tuple[Any, ...]) -> str:
+def cursor_of(*place: Any) -> str:
     """What somebody might make up."""
     return urlsafe_b64encode(msgspec.msgpack.encode(place)).decode()
 
@@ -65,14 +65,13 @@ def test_filters_are_read() -> None:
         ("cursor", "é"),
         ("cursor", "AAAA"),
         ("cursor", "kg"),
-        *(
-            ("cursor", cursor_of(place))
-            for place in [(math.nan, "a", False), (math.inf, "a", False), (-1.0, "a", False)]
-        ),
-        *(
-            ("cursor", cursor_of(place))
-            for place in [(1.0, "a b", False), (1.0, "a" * 99, False), (1.0, "a", 7), (1.0,)]
-        ),
+        ("cursor", cursor_of(math.nan, "a", False)),
+        ("cursor", cursor_of(math.inf, "a", False)),
+        ("cursor", cursor_of(-1.0, "a", False)),
+        ("cursor", cursor_of(1.0, "a b", False)),
+        ("cursor", cursor_of(1.0, "a" * 99, False)),
+        ("cursor", cursor_of(1.0, "a", 7)),
+        ("cursor", cursor_of(1.0)),
         ("created_after", "yesterday"),
         ("created_before", "99999-01-01"),
         ("source", "elsewhere"),

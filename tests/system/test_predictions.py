@@ -94,7 +94,9 @@ async def test_every_end_is_heard_though_receivers_fail_and_a_replica_is_killed(
 
         async def begin(at: int) -> tuple[str, str]:
             body = {"input": {"prompt": f"number {at}"}, "webhook": f"{receiver.url}/{at}"}
-            told = (await client.post(f"{(one, two)[at % 2].url}{PREDICTIONS}", json=body)).json()
+            answer = await client.post(f"{(one, two)[at % 2].url}{PREDICTIONS}", json=body)
+            assert answer.status_code == 201, answer.text
+            told = answer.json()
             assert (told["status"], told["output"]) == ("starting", None)
             return str(at), told["id"]
 

@@ -19,7 +19,7 @@ from gateway.redis.link import Away, Link, Script
 
 _T = TypeVar("_T")
 
-_DEADLINE_S: Final = 1.0
+_DEADLINE_S: Final = 5.0
 _CONNECTIONS: Final = 4
 _AT_ONCE: Final = 200
 _FIELDS: Final = ("record", "ending", "told", "heard")

@@ -133,6 +133,9 @@ class Settings(BaseSettings):
     private_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Private networks that webhooks and inputs may lead to, as 10.0.0.0/8; else none may."
     )
+    webhook_s: float = Field(
+        120.0, ge=0, description="Seconds for which a webhook that does not hear of a prediction's end is called again."
+    )
     ticket_s: float = Field(60.0, gt=0, le=3600, description="Seconds a ticket is good for.")
     state_file: Path = Field(
         Path("hearth.db"), description="Where keys and usage are kept when there is no Redis; made when first needed."

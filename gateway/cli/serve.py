@@ -25,7 +25,7 @@ GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "what it serves": ("models", "preload", "keep_vllm", "boot_deadline_s", "durable_writes", "replicate_api_token"),
     "where it listens": ("host", "port", "public_url"),
     "who may ask": ("admin_key", "open_access", "origins", "ticket_s", "state_file", "key"),
-    "what it sends and fetches": ("private_networks",),
+    "what it sends and fetches": ("private_networks", "webhook_s"),
     "what each key may use": ("requests_per_minute", "tokens_per_minute", "concurrent"),
     "what it gives again": ("cache", "cache_ttl_s", "cache_bytes"),
     "how long it waits": (

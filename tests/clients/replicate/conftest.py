@@ -26,8 +26,7 @@ MODELS = (
     "booting=scripted:?boot_ms=2000",
     "dear=scripted:?tokens=10",
     "awkward=scripted:?answer=https://a.example%20is%E2%80%A8a%0D%0Aline%0B.",
-    f"acme/shout=cog:{FOLDERS}/shout?python={sys.executable}",
-    f"acme/count=cog:{FOLDERS}/count?python={sys.executable}",
+    *(f"acme/{name}=cog:{FOLDERS}/{name}?python={sys.executable}" for name in ("count", "shout", "weigh")),
 )
 """Text is real, and so are files; scripts are for what depends on time, and for what goes wrong. `awkward` says what
 clients take for an address, and line breaks of every kind."""

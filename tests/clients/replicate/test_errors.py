@@ -67,3 +67,12 @@ def test_who_asks_too_often_is_told_when_to_come_back(client: Speaker, hearth: H
     error = raised(eager, "create", model="hearth/quick", input=QUESTION)
     assert error.status == 429
     assert error.detail and "throttled" in error.detail
+
+
+@speaking("node 1.4.0")
+def test_a_client_that_sends_itself_instead_of_its_input_is_told_so(client: Speaker, token: str) -> None:
+    """With `fileEncodingStrategy: "data-uri"` Node's client puts its own fields there, its token among them."""
+    error = raised(client, "run_with_data_uri", model="hearth/quick", input=QUESTION)
+    assert error.status == 422
+    assert error.detail and "fileEncodingStrategy" in error.detail
+    assert token not in str(error)

@@ -28,6 +28,12 @@ def test_a_file_goes_in_and_a_file_comes_out(client: Speaker) -> None:
     assert [content_of(output) for output in outputs] == ["GRÜSSE", "GRÜSSE"]
 
 
+def test_a_large_file_goes_in(client: Speaker) -> None:
+    """0.31.0 writes it into its call, a third larger."""
+    content = "x" * 6_000_000
+    assert client("run_with_file", model="acme/weigh", name="file", content=content) == len(content)
+
+
 def test_a_data_url_goes_in_as_well(client: Speaker) -> None:
     data = "data:text/plain;base64," + base64.b64encode(b"quiet").decode()
     [output] = client("run", model="acme/shout", input={"text": data})

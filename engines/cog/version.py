@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
-
-import msgspec
 
 from engines import contents
 from engines.cog.source import Recipe
@@ -18,7 +15,7 @@ def environment_of(recipe: Recipe) -> str:
     """The name of its environment: all that is installed into it."""
     if recipe.python is not None:
         return recipe.python
-    return _hash(COG, recipe.python_version, sorted(recipe.packages))
+    return contents.digest(COG, recipe.python_version, sorted(recipe.packages))
 
 
 def version_of(recipe: Recipe) -> str:
@@ -27,8 +24,4 @@ def version_of(recipe: Recipe) -> str:
     Raises OSError where its files cannot be read.
     """
     told = sorted(recipe.environment.items())
-    return _hash(contents.of_folder(recipe.folder), recipe.reference, environment_of(recipe), COG, told)
-
-
-def _hash(*parts: object) -> str:
-    return hashlib.sha256(msgspec.msgpack.encode(parts)).hexdigest()[:32]
+    return contents.digest(contents.folder(recipe.folder), recipe.reference, environment_of(recipe), COG, told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,17 +29,23 @@ class Looked(msgspec.Struct, frozen=True):
 def remembered(cache: Path, version: str) -> Looked | None:
     """What was found out of that version before."""
     try:
-        return msgspec.json.decode((cache / f"{version}.json").read_bytes(), type=Looked)
+        return msgspec.json.decode(_place(cache, version).read_bytes(), type=Looked)
     except (OSError, msgspec.DecodeError):
         return None
 
 
 def remember(cache: Path, version: str, looked: Looked) -> None:
     """Keep it for the next time. Raises OSError."""
-    cache.mkdir(parents=True, exist_ok=True)
-    fresh = cache / f"{version}.{id(looked):x}"
+    place = _place(cache, version)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    # Others may read it meanwhile, and write the same.
+    fresh = place.with_suffix(f".{secrets.token_hex(4)}")
     fresh.write_bytes(msgspec.json.encode(looked))
-    fresh.replace(cache / f"{version}.json")
+    fresh.replace(place)
+
+
+def _place(cache: Path, version: str) -> Path:
+    return cache / "schemas" / f"{version}.json"
 
 
 async def look(folder: Path, reference: str, python: str, told: dict[str, str]) -> Looked:

@@ -15,6 +15,7 @@ class Slots:
 
     def __init__(self, count: int) -> None:
         self._free = asyncio.Semaphore(count)
+        self._taken = 0
         self._waiting = 0
 
     async def take(self) -> None:
@@ -26,6 +27,14 @@ class Slots:
             await self._free.acquire()
         finally:
             self._waiting -= 1
+        self._taken += 1
 
     def give_back(self) -> None:
+        """Let the next one have it."""
+        self._taken -= 1
         self._free.release()
+
+    @property
+    def are_free(self) -> bool:
+        """Whether nobody has one."""
+        return not self._taken

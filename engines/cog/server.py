@@ -74,7 +74,7 @@ class CogServer:
     def __init__(self, url: str) -> None:
         self.host = urlsplit(url).netloc
         """How it is named to people."""
-        self._url = url
+        self.url = url
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             # How long an answer may take is watched by whoever waits for it.
@@ -121,7 +121,7 @@ class CogServer:
 
     async def _ask(self, method: str, path: str) -> tuple[int, bytes]:
         try:
-            async with asyncio.timeout(_ASK_S), self._session.request(method, self._url + path) as response:
+            async with asyncio.timeout(_ASK_S), self._session.request(method, self.url + path) as response:
                 return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
             # The library's own word for a session that was closed is RuntimeError.
@@ -131,7 +131,7 @@ class CogServer:
     async def _posted(self, path: str, body: JSON, accept: str) -> AsyncIterator[aiohttp.ClientResponse]:
         headers = {"Content-Type": "application/json", "Accept": accept}
         try:
-            response = await self._session.post(self._url + path, data=msgspec.json.encode(body), headers=headers)
+            response = await self._session.post(self.url + path, data=msgspec.json.encode(body), headers=headers)
         except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
             raise self._unreachable(error) from error
         try:

@@ -30,7 +30,7 @@ class CogEngine:
         self._porter = predictors.porter
         self._predictor: Predictor | None = None
         """While it is started."""
-        self._running: set[str] = set()
+        self._running = 0
         self._traits = Traits(chat=False, embeds=False)
         if isinstance(source, Recipe):
             with suppress(OSError):
@@ -43,7 +43,7 @@ class CogEngine:
 
     @property
     def running(self) -> int:
-        return len(self._running)
+        return self._running
 
     async def start(self, report: Report) -> None:
         hatch = None
@@ -83,13 +83,13 @@ class CogEngine:
 
     async def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
         predictor = self._living()
-        self._running.add(id)
+        self._running += 1
         try:
             async with aclosing(predictor.answer(id, prompt, said)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         finally:
-            self._running.discard(id)
+            self._running -= 1
 
     async def embed(self, id: str, prompt: Prompt) -> Embeddings:
         raise EngineError("invalid_request", "Predictors make no embeddings here.", parameter="model")

@@ -75,6 +75,7 @@ class CogServer:
         self.host = urlsplit(url).netloc
         """How it is named to people."""
         self.url = url
+        self._responses: set[aiohttp.ClientResponse] = set()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             # How long an answer may take is watched by whoever waits for it.
@@ -84,6 +85,8 @@ class CogServer:
 
     async def close(self) -> None:
         """Break off whatever is under way."""
+        for response in self._responses:
+            response.close()
         await self._session.close()
 
     async def health(self) -> Health:
@@ -134,6 +137,7 @@ class CogServer:
             response = await self._session.post(self.url + path, data=msgspec.json.encode(body), headers=headers)
         except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
             raise self._unreachable(error) from error
+        self._responses.add(response)
         try:
             if response.status != 200:
                 raise refusal(response.status, await response.read(), self.host)
@@ -141,6 +145,7 @@ class CogServer:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise EngineError("engine_died", f"{self.host} broke off its answer.") from error
         finally:
+            self._responses.discard(response)
             response.close()
 
     def _unreachable(self, error: BaseException) -> EngineError:

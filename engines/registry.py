@@ -69,6 +69,8 @@ class Predictors(NamedTuple):
     """Where their environments and schemas are kept."""
     passed: Mapping[str, str] = {}
     """Environment variables that their processes are told; there are few others."""
+    installing: Mapping[str, str] = {}
+    """Environment variables that uv is told besides, which installs what they need."""
     porter: Porter | None = None
     """Carries files to them, and from them."""
 

@@ -229,9 +229,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     return app
 
 
-def _places(
-    settings: Settings, sources: Sequence[ModelSource], company: Company | None, porter: Porter
-) -> list[Place]:
+def _places(settings: Settings, sources: Sequence[ModelSource], company: Company | None, porter: Porter) -> list[Place]:
     """The engines of the models."""
     token = settings.replicate_api_token
     return registry.build(

@@ -75,9 +75,7 @@ async def test_its_files_lie_beside_it_and_its_folder_stays_as_it_is(speaker: Co
     assert {path.name for path in folder.iterdir()} == {"cog.yaml", "predict.py", "words.py", "beside.txt"}
 
 
-async def test_its_process_is_told_little_of_where_it_runs(
-    speaker: CogEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_its_process_is_told_little_of_where_it_runs(speaker: CogEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEARTH_API_KEYS", "secret")
     await speaker.stop()
     await speaker.start(lambda stage: None)

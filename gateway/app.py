@@ -238,7 +238,9 @@ def _places(settings: Settings, sources: Sequence[ModelSource], company: Company
         settings.upstreams,
         replicate_token=token.get_secret_value() if token else None,
         keep_vllm=settings.keep_vllm,
-        predictors=registry.Predictors(settings.cog_cache, settings.predictor_environment, porter),
+        predictors=registry.Predictors(
+            settings.cog_cache, settings.predictor_environment, settings.installing_environment, porter
+        ),
     )
 
 

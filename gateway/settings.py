@@ -48,7 +48,6 @@ _USUAL: Final = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     *("XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_HUB_OFFLINE"),
-    *("UV_CACHE_DIR", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS", "UV_OFFLINE", "UV_NATIVE_TLS"),
 )
 """Variables that hold no secrets, or those of the network alone."""
 _VARIABLE: Final = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -279,6 +278,11 @@ class Settings(BaseSettings):
     def predictor_environment(self) -> dict[str, str]:
         """The environment variables that predictors are told of: those that were named, and what machines need."""
         return {name: os.environ[name] for name in (*_USUAL, *self.cog_variables) if name in os.environ}
+
+    @property
+    def installing_environment(self) -> dict[str, str]:
+        """The environment variables that uv is told of beside those: which indexes there are, and who may use them."""
+        return {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_"))}
 
     @property
     def upstreams(self) -> dict[str, Upstream]:

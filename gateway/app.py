@@ -20,7 +20,6 @@ from engines.keeper import is_kept
 from engines.keeping import Keeper
 from engines.learning import Learner
 from engines.pool import Pool
-from engines.porter import Porter
 from engines.pulse import Pulse
 from engines.registry import ModelSource
 from engines.seat import Place
@@ -102,7 +101,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     plans = {name: plan(table) for name, table in tables.items()}
     places = [
         place._replace(device=tables[place.model].device, share=tables[place.model].device_share)
-        for place in _places(settings, sources, company, carrying.porter)
+        for place in _places(settings, sources, company)
     ]
     pool = Pool(
         places,
@@ -238,9 +237,6 @@ def _places(settings: Settings, sources: Sequence[ModelSource], company: Company
         settings.upstreams,
         replicate_token=token.get_secret_value() if token else None,
         keep_vllm=settings.keep_vllm,
-        predictors=registry.Predictors(
-            settings.cog_cache, settings.predictor_environment, settings.installing_environment, porter
-        ),
     )
 
 

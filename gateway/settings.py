@@ -43,13 +43,6 @@ _ORIGIN: Final = re.compile(r"\*|([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.
 _PUBLIC: Final = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[!-~]*)?", re.ASCII)
 _PORTS: Final = {"http": "80", "https": "443"}
 
-_USUAL: Final = (
-    *("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
-    *("XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_HUB_OFFLINE"),
-)
-"""Variables that hold no secrets, or those of the network alone."""
 _VARIABLE: Final = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TOKEN: Final = re.compile(r"[!-~]+", re.ASCII)
 """What can be sent as a token in a header."""
@@ -81,12 +74,6 @@ class Settings(BaseSettings):
     preload: bool = Field(True, description="Boot the models at start; else each boots with its first request.")
     keep_vllm: bool = Field(
         True, description="Keep vLLM imported while every model is cold; else a boot after that imports it again."
-    )
-    cog_cache: Path = Field(
-        Path("~/.cache/hearth/cog"), description="Where environments of Cog folders are kept; made when first needed."
-    )
-    cog_variables: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Environment variables that predictors are told of too, as HF_TOKEN."
     )
     boot_deadline_s: float = Field(900.0, gt=0, description="Seconds a model may take to boot.")
     durable_writes: bool = Field(
@@ -183,7 +170,7 @@ class Settings(BaseSettings):
         "info", description="How much is logged: debug, info, warning or error."
     )
 
-    @field_validator("models", "origins", "private_networks", "cog_variables", mode="before")
+    @field_validator("models", "origins", "private_networks", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         # In an environment variable several models are separated by blanks: commas may stand in knobs.
@@ -273,16 +260,6 @@ class Settings(BaseSettings):
         check_devices(value, models, info.data.get("workers", 1), replicated=bool(info.data.get("redis_url")))
         check_budgets(value, info.data.get("hardware", {}))
         return value
-
-    @property
-    def predictor_environment(self) -> dict[str, str]:
-        """The environment variables that predictors are told of: those that were named, and what machines need."""
-        return {name: os.environ[name] for name in (*_USUAL, *self.cog_variables) if name in os.environ}
-
-    @property
-    def installing_environment(self) -> dict[str, str]:
-        """The environment variables that uv is told of beside those: which indexes there are, and who may use them."""
-        return {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_"))}
 
     @property
     def upstreams(self) -> dict[str, Upstream]:

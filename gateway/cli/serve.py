@@ -22,16 +22,7 @@ from gateway.settings import Settings, load, option
 from gateway.suggest import nearest
 
 GROUPS: Final[Mapping[str, Sequence[str]]] = {
-    "what it serves": (
-        "models",
-        "preload",
-        "keep_vllm",
-        "cog_cache",
-        "cog_variables",
-        "boot_deadline_s",
-        "durable_writes",
-        "replicate_api_token",
-    ),
+    "what it serves": ("models", "preload", "keep_vllm", "boot_deadline_s", "durable_writes", "replicate_api_token"),
     "where it listens": ("host", "port", "public_url"),
     "who may ask": ("admin_key", "open_access", "origins", "ticket_s", "state_file", "key"),
     "what it sends and fetches": ("private_networks", "webhook_s"),

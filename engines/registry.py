@@ -213,7 +213,7 @@ def _cog(model: ModelSource, id: str, shared: _Shared) -> _Made:
         return _Made(CogEngine(source, shared.predictors), identity, f"{model.name}=cog:{source.url}", predictor=True)
     if shared.elsewhere is not None:
         message = (
-            f"{model.name}=cog: wants a server of one process: set `workers = 1`, or give its container's address."
+            f"{model.name}=cog: wants a server of one process: set workers = 1, or name a container."
         )
         raise EngineError("bad_model_source", message)
     return _Made(CogEngine(source, shared.predictors), partial(version_of, source), predictor=True)

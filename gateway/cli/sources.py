@@ -19,9 +19,7 @@ def fault(written: str, upstreams: Mapping[str, Upstream], workers: int = 1) -> 
     except EngineError as error:
         return f"{error.message.rstrip('.')}. See `hearth serve --help`."
     if workers > 1 and place.predictor and place.shared is None:
-        return (
-            f"{model.name} is a predictor that runs in the server's own process: set workers = 1, or run its container."
-        )
+        return f"{model.name}=cog: wants a server of one process: set workers = 1, or name a container."
     if model.engine != "vllm":
         return None
     if find_spec("vllm") is None:

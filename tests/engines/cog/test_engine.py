@@ -225,7 +225,7 @@ async def test_the_slot_of_one_that_does_not_hear_is_free_when_it_has_ended(begi
     async with aclosing(stubborn.generate("left", Prompt(inputs={"seconds": 0.5}))) as answer:
         assert isinstance(await anext(answer), Accepted)
     assert stubborn.running == 0
-    assert outputs(await predict(stubborn, seconds=0)) == ["slept"]
+    assert outputs(await predict(stubborn, seconds=0)) == ["waited"]
 
 
 async def test_a_file_comes_and_goes_by_the_porter(begin: Begin, porter: MemoryPorter) -> None:

@@ -32,7 +32,7 @@ class CogEngine:
         self._predictor: Predictor | None = None
         """While it is started."""
         self._running = 0
-        self._traits = Traits(chat=False, embeds=False)
+        self._traits = Traits(chat=False, embeds=False, schema={})
         if isinstance(source, Recipe):
             with suppress(OSError):
                 version = version_of(source)

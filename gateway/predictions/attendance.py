@@ -27,7 +27,7 @@ class Parts(NamedTuple):
 
     store: Predictions
     open_log: Callable[[str, str], Awaitable[Log]]
-    """The log of a generation and its owner. Raises HearthError: `log_unavailable` for now, or it is gone for good."""
+    """The log of a generation and its owner. Raises HearthError: one that may be retried, or it is gone for good."""
     ending: Callable[[Log], Ending]
     """How it ended, by a log that has."""
     errand_for: Callable[[Record], Errand | None]
@@ -64,7 +64,7 @@ class Attendance:
             try:
                 return await self._parts.open_log(self.record.generation, self.record.owner)
             except HearthError as error:
-                if error.code != "log_unavailable":
+                if not error.row.may_retry:
                     return None
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)

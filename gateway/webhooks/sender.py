@@ -26,7 +26,6 @@ _log = logging.getLogger(__name__)
 ANSWER_S: Final = 10.0
 """How long somebody may take to answer."""
 _GONE: Final = 410
-_AGENT: Final = f"Hearth/{version('hearth-gateway')}"
 
 
 class Message(NamedTuple):
@@ -74,6 +73,7 @@ class Sender:
         self._metrics = metrics
         self._answer_s = answer_s
         self._lanes = Lanes()
+        self._agent = f"Hearth/{version('hearth-gateway')}"
 
     async def send(self, record: Record, message: Message, attempt: int = 1, lane_s: float | None = None) -> Tried:
         """One try. It waits for a lane for so many seconds at most (None: for its turn), and fails on nothing."""
@@ -101,7 +101,7 @@ class Sender:
             secret = await self._secret(key)
             async with self._lanes.lane(address.host(url), lane_s), asyncio.timeout(self._answer_s):
                 signed = signing.headers(secret, message.id, message.body, self._clock.wall())
-                headers = {**signed, "content-type": "application/json", "user-agent": _AGENT}
+                headers = {**signed, "content-type": "application/json", "user-agent": self._agent}
                 async with self._outgoing.request("POST", url, data=message.body, headers=headers) as response:
                     # The status is all that matters: what else they say is not even read.
                     return _Answer(

@@ -36,7 +36,8 @@ class House:
 
     def __init__(self) -> None:
         self.logs = MemoryLogs(lambda: NOON)
-        self.away = False
+        self.away: str | None = None
+        """Why no log can be opened now: a code of the error table."""
         self.followed = Counter[str]()
         self.completed: dict[str, list[tuple[Record, bool]]] = {}
         """By prediction, with what its caller was told of its end, and whether there was a log."""
@@ -65,8 +66,8 @@ class House:
         await self.logs._writers[record.generation].append(event)
 
     async def _open(self, id: str, owner: str) -> Log:
-        if self.away:
-            raise HearthError("log_unavailable")
+        if self.away is not None:
+            raise HearthError(self.away)
         return await self.logs.open(id, owner)
 
     def _errand_for(self, record: Record) -> Errand | None:

@@ -100,15 +100,16 @@ async def test_a_prediction_whose_log_is_gone_has_failed(
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("code", ["log_unavailable", "state_unavailable"])
 async def test_a_log_that_cannot_be_reached_is_waited_for(
-    house: House, store: SqlitePredictions, here: Attending
+    house: House, store: SqlitePredictions, here: Attending, code: str
 ) -> None:
     record = await house.begin()
-    house.away = True
+    house.away = code
     await here.attend(record)
     for _ in range(50):
         await asyncio.sleep(0)
-    house.away = False
+    house.away = None
     await house.end(record)
     assert (await told(store, record)).ending == SUCCEEDED
 

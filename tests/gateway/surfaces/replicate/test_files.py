@@ -96,6 +96,7 @@ async def test_the_official_client_goes_all_the_way(here: Warehouse, tmp_path: P
     assert await client.files.async_get(made.id) == made
     assert await client.files.async_delete(made.id) is True
     assert await client.files.async_list() == []
+    await client._async_client.aclose()
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx
 import pytest
 from replicate.client import Client
 from replicate.file import File as ClientsFile
 
 from gateway.files.file import mark
 from gateway.files.store import Facts
+from gateway.surfaces.replicate import downloading
 from gateway.surfaces.replicate.files import address_of, is_signed
 from tests.gateway.surfaces.replicate.warehouse import MOST, SEAL, Warehouse, connected, listening, warehouse
 from tests.waiting import until
@@ -351,13 +356,45 @@ async def test_no_name_breaks_a_header(here: Warehouse) -> None:
     assert answer.status_code == 200 and "set-cookie" not in answer.headers
 
 
-async def test_who_reads_nothing_holds_no_file(there: Warehouse) -> None:
+@pytest.mark.parametrize("leaves", (True, False))
+async def test_who_leaves_or_takes_nothing_holds_no_file(
+    there: Warehouse, leaves: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     url = urlsplit((await there.upload(os.urandom(MOST)))["urls"]["download"])
+    monkeypatch.setattr(downloading, "_STALL_S", 10.0 if leaves else 0.05)
+    closed, read = asyncio.Event(), there.files.read
+
+    async def watched(*asked: Any) -> AsyncIterator[bytes]:
+        async with aclosing(read(*asked)) as pieces:
+            try:
+                async for piece in pieces:
+                    yield piece
+            finally:
+                closed.set()
+
+    monkeypatch.setattr(there.files, "read", watched)
     async with connected(there) as line:
         await line.send(f"GET {url.path}?{url.query} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
         await line.hear(b"\r\n\r\n")
-        line.drop()
-    assert (await there.ask("GET", "/files")).status_code == 200
+        assert not closed.is_set()
+        if leaves:
+            line.drop()
+        await asyncio.wait_for(closed.wait(), 5)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_file_that_breaks_off_in_the_store_breaks_off_for_its_reader(
+    there: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = await there.upload(bytes(MOST))
+    [path] = Path(there.files._where).rglob(told["id"])
+    path.write_bytes(bytes(MOST // 2))
+    with pytest.raises(httpx.RemoteProtocolError):
+        await there.ask("GET", told["urls"]["download"], None)
+    path.unlink()
+    with pytest.raises(httpx.RemoteProtocolError):
+        await there.ask("GET", told["urls"]["download"], None)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_signed_addresses_are_told_from_others() -> None:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +29,8 @@ def open_store(where: str) -> ObjectStore:
         return MemoryStore()
     if "://" in where and not where.startswith("file://"):
         try:
-            return from_url(where, client_options={"timeout": timedelta(seconds=30)}, retry_config={"max_retries": 3})
+            # Options of the client would put aside those that its provider's own variables say, as AWS_ALLOW_HTTP.
+            return from_url(where, retry_config={"max_retries": 3})
         except BaseError as error:
             raise ValueError(f"{where} names no store of files: {_first_line(error)}") from None
     folder = Path(where.removeprefix("file://")).expanduser()

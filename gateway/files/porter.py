@@ -99,6 +99,8 @@ class FilePorter:
             if response.status not in _REDIRECTS or "location" not in response.headers:
                 if response.status != 200:
                     raise _unfetched(f"{host} answers with {response.status}.")
+                if response.headers.get("content-encoding", "identity") != "identity":
+                    raise _unfetched(f"{host} gives it compressed, and was asked not to.")
                 return response
             url = urljoin(url, response.headers["location"])
             response.close()

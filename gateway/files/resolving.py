@@ -90,19 +90,17 @@ def _file_fields(schema: dict[str, Any]) -> set[str]:
 
 def _takes_files(told: Any, depth: int) -> bool:
     """Whether `format: uri` stands anywhere in it; what it refers to are lists of choices, never files."""
-    if depth >= _DEEP:
+    if not isinstance(told, dict) or depth >= _DEEP:
         return False
-    if isinstance(told, list):
-        return any(_takes_files(each, depth + 1) for each in told)
-    if not isinstance(told, dict):
-        return False
-    parts = ("items", "anyOf", "oneOf", "allOf", "properties", "additionalProperties")
-    return told.get("format") == "uri" or any(_takes_files(each, depth + 1) for each in _parts(told, parts))
+    return told.get("format") == "uri" or any(_takes_files(part, depth + 1) for part in _parts(told))
 
 
-def _parts(told: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
-    found = [told[name] for name in names if name in told]
-    return [part for each in found for part in (each.values() if isinstance(each, dict) else [each])] + found
+def _parts(told: dict[str, Any]) -> Iterator[Any]:
+    """The schemas in a schema."""
+    yield from (told[name] for name in ("items", "additionalProperties") if name in told)
+    for name in ("anyOf", "oneOf", "allOf"):
+        yield from told.get(name, ())
+    yield from told.get("properties", {}).values()
 
 
 def _refused(fields: list[str]) -> HearthError:

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx
 import pytest
 from replicate.client import Client
 from replicate.file import File as ClientsFile
 
 from gateway.files.file import mark
 from gateway.files.store import Facts
+from gateway.surfaces.replicate import downloading
 from gateway.surfaces.replicate.files import address_of, is_signed
-from tests.gateway.surfaces.replicate.warehouse import MOST, SEAL, Warehouse, connected, warehouse
+from tests.gateway.surfaces.replicate.warehouse import MOST, SEAL, Warehouse, connected, listening, warehouse
 from tests.waiting import until
 
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[Warehouse]:
     async with warehouse(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def there(tmp_path: Path) -> AsyncIterator[Warehouse]:
+    async with listening(tmp_path) as opened:
         yield opened
 
 
@@ -86,8 +97,8 @@ async def test_a_form_may_come_in_any_pieces(here: Warehouse) -> None:
     assert answer.status_code == 201 and answer.json()["size"] == 5
 
 
-async def test_the_official_client_goes_all_the_way(here: Warehouse, tmp_path: Path) -> None:
-    client = Client(api_token="me", base_url=f"{here.url}/replicate")
+async def test_the_official_client_goes_all_the_way(there: Warehouse, tmp_path: Path) -> None:
+    client = Client(api_token="me", base_url=f"{there.url}/replicate")
     path = tmp_path / "ä.bin"
     path.write_bytes(os.urandom(3_000_000))
     made = await client.files.async_create(path, metadata={"a": 1})
@@ -96,6 +107,7 @@ async def test_the_official_client_goes_all_the_way(here: Warehouse, tmp_path: P
     assert await client.files.async_get(made.id) == made
     assert await client.files.async_delete(made.id) is True
     assert await client.files.async_list() == []
+    await client._async_client.aclose()
 
 
 @pytest.mark.parametrize(
@@ -141,29 +153,29 @@ async def test_what_is_no_such_form_is_refused(here: Warehouse, body: bytes, kin
     assert here.objects() == []
 
 
-async def test_a_file_may_be_as_large_as_it_may_and_no_larger(here: Warehouse) -> None:
-    assert (await here.upload(bytes(MOST)))["size"] == MOST
-    kept = here.objects()
+async def test_a_file_may_be_as_large_as_it_may_and_no_larger(there: Warehouse) -> None:
+    assert (await there.upload(bytes(MOST)))["size"] == MOST
+    kept = there.objects()
 
     async def unsized() -> AsyncIterator[bytes]:
         yield form((CONTENT, bytes(MOST + 1)))
 
     headers = {"content-type": "multipart/form-data; boundary=b"}
     for sent in (form((CONTENT, bytes(MOST + 1))), form((CONTENT, bytes(2 * MOST))), unsized()):
-        answer = await here.ask("POST", "/files", content=sent, headers=headers)
+        answer = await there.ask("POST", "/files", content=sent, headers=headers)
         assert (answer.status_code, answer.json()["detail"]) == (413, f"A file may have {MOST} bytes at most.")
-    assert here.objects() == kept
+    assert there.objects() == kept
 
 
 @pytest.mark.parametrize("sent", (0, 50_000, 3_000_000))
 async def test_an_upload_that_is_cut_leaves_nothing(
-    here: Warehouse, sent: int, caplog: pytest.LogCaptureFixture
+    there: Warehouse, sent: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     head = form((CONTENT, b""))[: -len(b"\r\n--b--\r\n")]
     lines = "POST /replicate/v1/files HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer me\r\n"
     lines += f"content-type: multipart/form-data; boundary=b\r\ncontent-length: {MOST}\r\n\r\n"
-    folder = Path(here.files._where)
-    async with connected(here) as line:
+    folder = Path(there.files._where)
+    async with connected(there) as line:
         await line.send(lines.encode() + head + bytes(sent))
         if sent > 1 << 20:
             await until(lambda: any(folder.rglob("*#*")))
@@ -173,7 +185,7 @@ async def test_an_upload_that_is_cut_leaves_nothing(
 
 
 async def test_an_upload_of_which_nothing_comes_is_ended(tmp_path: Path) -> None:
-    async with warehouse(tmp_path, deadline_s=0.05) as here, connected(here) as line:
+    async with listening(tmp_path, deadline_s=0.05) as here, connected(here) as line:
         lines = "POST /replicate/v1/files HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer me\r\n"
         lines += "content-type: multipart/form-data; boundary=b\r\ncontent-length: 1000\r\n\r\n--b\r\n"
         await line.send(lines.encode())
@@ -300,14 +312,14 @@ async def test_a_part_of_a_file_is_given(
     assert (answer.status_code, answer.content, answer.headers.get("content-range")) == (status, content, told)
 
 
-async def test_what_a_browser_has_is_not_sent_again(here: Warehouse) -> None:
-    told = await here.upload(b"0123456789")
+async def test_what_a_browser_has_is_not_sent_again(there: Warehouse) -> None:
+    told = await there.upload(b"0123456789")
     url, etag = told["urls"]["download"], f'"{told["etag"]}"'
     for tags, status in ((etag, 304), (f'"x", W/{etag}', 304), ('"x"', 200)):
-        assert (await here.ask("GET", url, None, headers={"if-none-match": tags})).status_code == status
+        assert (await there.ask("GET", url, None, headers={"if-none-match": tags})).status_code == status
     for condition, status in ((etag, 206), ('"x"', 200)):
         headers = {"range": "bytes=0-1", "if-range": condition}
-        assert (await here.ask("GET", url, None, headers=headers)).status_code == status
+        assert (await there.ask("GET", url, None, headers=headers)).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -344,13 +356,45 @@ async def test_no_name_breaks_a_header(here: Warehouse) -> None:
     assert answer.status_code == 200 and "set-cookie" not in answer.headers
 
 
-async def test_who_reads_nothing_holds_no_file(here: Warehouse) -> None:
-    url = urlsplit((await here.upload(os.urandom(MOST)))["urls"]["download"])
-    async with connected(here) as line:
+@pytest.mark.parametrize("leaves", (True, False))
+async def test_who_leaves_or_takes_nothing_holds_no_file(
+    there: Warehouse, leaves: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = urlsplit((await there.upload(os.urandom(MOST)))["urls"]["download"])
+    monkeypatch.setattr(downloading, "_STALL_S", 10.0 if leaves else 0.05)
+    closed, read = asyncio.Event(), there.files.read
+
+    async def watched(*asked: Any) -> AsyncIterator[bytes]:
+        async with aclosing(read(*asked)) as pieces:
+            try:
+                async for piece in pieces:
+                    yield piece
+            finally:
+                closed.set()
+
+    monkeypatch.setattr(there.files, "read", watched)
+    async with connected(there) as line:
         await line.send(f"GET {url.path}?{url.query} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
         await line.hear(b"\r\n\r\n")
-        line.drop()
-    assert (await here.ask("GET", "/files")).status_code == 200
+        assert not closed.is_set()
+        if leaves:
+            line.drop()
+        await asyncio.wait_for(closed.wait(), 5)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_file_that_breaks_off_in_the_store_breaks_off_for_its_reader(
+    there: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = await there.upload(bytes(MOST))
+    [path] = Path(there.files._where).rglob(told["id"])
+    path.write_bytes(bytes(MOST // 2))
+    with pytest.raises(httpx.RemoteProtocolError):
+        await there.ask("GET", told["urls"]["download"], None)
+    path.unlink()
+    with pytest.raises(httpx.RemoteProtocolError):
+        await there.ask("GET", told["urls"]["download"], None)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_signed_addresses_are_told_from_others() -> None:

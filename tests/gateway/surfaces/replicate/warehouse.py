@@ -1,4 +1,4 @@
-"""A server of files alone, on a real socket; whoever asks is whom its bearer token names."""
+"""A server of files alone, with or without a socket; whoever asks is whom its bearer token names."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from gateway.surfaces.replicate.files import is_signed, routes
 from tests.gateway.surfaces.raw import Line, line
 from tests.serving import Served
 from tests.turning import Turned
+from tests.waiting import until
 
 MOST: Final = 8 << 20
 SEAL: Final = b"s" * 32
@@ -85,30 +86,45 @@ async def connected(here: Warehouse) -> AsyncIterator[Line]:
 
 
 @asynccontextmanager
-async def warehouse(where: Path, deadline_s: float = 10.0) -> AsyncIterator[Warehouse]:
-    clock = Turned(1_800_000_000.0)
-    files = Files(str(where / "files"), clock)
+async def warehouse(where: Path) -> AsyncIterator[Warehouse]:
+    """Asked in this loop, without a socket."""
+    files, clock = _files(where)
+    transport = httpx.ASGITransport(_app(files, clock, 10.0))
+    async with httpx.AsyncClient(transport=transport, timeout=10) as client:
+        yield Warehouse("http://gw.example", files, clock, client)
 
-    async def seal() -> bytes:
-        return SEAL
 
-    app = Starlette(
-        routes=everywhere(routes(files, seal, BodyLimits(MOST, deadline_s), clock, addressed(None))),
-        middleware=[Middleware(_Names)],
-        exception_handlers=failures.HANDLERS,
-    )
+@asynccontextmanager
+async def listening(where: Path, deadline_s: float = 10.0) -> AsyncIterator[Warehouse]:
+    """On a real socket."""
+    files, clock = _files(where)
+    app = _app(files, clock, deadline_s)
     config = uvicorn.Config(app, port=0, http=http(10.0), ws="none", log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     # The signals stay with the test runner.
     server.capture_signals = contextmanager(lambda: iter([None]))  # type: ignore[method-assign]
     task = asyncio.create_task(server.serve())
     try:
-        async with asyncio.timeout(10):
-            while not server.started:  # noqa: ASYNC110
-                await asyncio.sleep(0)
+        await until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         async with httpx.AsyncClient(timeout=10) as client:
             yield Warehouse(f"http://127.0.0.1:{port}", files, clock, client)
     finally:
         server.should_exit = True
         await task
+
+
+def _files(where: Path) -> tuple[Files, Turned]:
+    clock = Turned(1_800_000_000.0)
+    return Files(str(where / "files"), clock), clock
+
+
+def _app(files: Files, clock: Turned, deadline_s: float) -> Starlette:
+    async def seal() -> bytes:
+        return SEAL
+
+    return Starlette(
+        routes=everywhere(routes(files, seal, BodyLimits(MOST, deadline_s), clock, addressed(None))),
+        middleware=[Middleware(_Names)],
+        exception_handlers=failures.HANDLERS,
+    )

@@ -1,0 +1,100 @@
+"""Own files in an input are found, and nobody else's are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.errors import HearthError
+from gateway.files.file import File, mark
+from gateway.files.resolving import resolve
+from gateway.files.store import Facts, Files
+from tests.gateway.files.contract import some
+from tests.turning import Turned
+
+HERE = "https://gw.example/replicate/v1"
+
+
+def schema(**properties: Any) -> dict[str, Any]:
+    return {"components": {"schemas": {"Input": {"type": "object", "properties": properties}}}}
+
+
+URI = {"type": "string", "format": "uri"}
+MANY = {"type": "array", "items": URI}
+MAYBE = {"anyOf": [URI, {"type": "null"}]}
+DEEP = {"type": "object", "additionalProperties": {"type": "object", "properties": {"image": MAYBE}}}
+TAKES = schema(image=URI, images=MANY, mask=MAYBE, parts=DEEP, prompt={"type": "string"})
+
+
+@pytest.fixture
+def files() -> Files:
+    return Files("memory://", Turned(), upload_s=100)
+
+
+async def keep(files: Files, owner: str = "me") -> File:
+    return await files.keep(mark(owner), "upload", some(b"x"), 10, lambda: Facts("a.png", "image/png"))
+
+
+@pytest.mark.parametrize("prefix", ("/replicate", "/replicate/v1", "/replicate/v1/v1"))
+@pytest.mark.parametrize("rest", ("", "?", "/download?owner=x&expiry=1&signature=y", "/x.1.y/a.png", "?a=b"))
+async def test_an_own_file_is_found_by_each_of_its_addresses(files: Files, prefix: str, rest: str) -> None:
+    file = await keep(files)
+    url = f"https://gw.example{prefix}/files/{file.id}{rest}"
+    inputs, found = await resolve(files, {"image": url, "seed": 1}, TAKES, "me", HERE)
+    assert inputs == {"image": f"{HERE}/files/{file.id}", "seed": 1}
+    assert found == {f"{HERE}/files/{file.id}": file.kept}
+
+
+async def test_files_are_found_in_lists_and_objects(files: Files) -> None:
+    one, two = await keep(files), await keep(files)
+    urls = [f"{HERE}/files/{each.id}" for each in (one, two)]
+    given = {"images": [*urls, "https://else.example/x.png"], "mask": None, "parts": {"a": {"image": urls[0]}}}
+    inputs, found = await resolve(files, given, TAKES, "me", HERE)
+    assert inputs == given and found == {urls[0]: one.kept, urls[1]: two.kept}
+
+
+async def test_text_that_is_an_address_stays_text(files: Files) -> None:
+    url = f"{HERE}/files/{(await keep(files)).id}?a=b"
+    given = {"prompt": url, "other": url}
+    assert await resolve(files, given, TAKES, "me", HERE) == (given, {})
+    assert (await resolve(files, given, None, "me", HERE))[1] != {}
+
+
+async def test_only_whole_addresses_of_this_server_are_its_files(files: Files) -> None:
+    id = (await keep(files)).id
+    for url in (
+        f" {HERE}/files/{id}",
+        f"{HERE}/files/{id}x",
+        f"{HERE}/files/{id[:-1]}",
+        f"{HERE}/file/{id}",
+        f"https://gw.example.evil/replicate/v1/files/{id}",
+        f"https://gwxexample/replicate/v1/files/{id}",
+        f"https://gw.example/replicate/v1/v1/v1/files/{id}",
+        f"https://gw.example/v1/files/{id}",
+        f"data:,{HERE}/files/{id}",
+    ):
+        assert await resolve(files, {"image": url}, TAKES, "me", HERE) == ({"image": url}, {}), url
+
+
+async def test_a_file_that_is_not_theirs_is_refused_by_the_name_of_its_field(files: Files) -> None:
+    mine, yours, gone = await keep(files), await keep(files, "you"), await keep(files)
+    await files.remove(gone)
+    given = {name: f"{HERE}/files/{file.id}" for name, file in (("image", mine), ("mask", yours))}
+    given["images"] = [f"{HERE}/files/{gone.id}"]  # type: ignore[assignment]
+    with pytest.raises(HearthError) as refused:
+        await resolve(files, given, TAKES, "me", HERE)
+    assert refused.value.code == "invalid_inputs"
+    assert {each["field"] for each in refused.value.details["invalid_fields"]} == {"input.mask", "input.images"}
+    assert "- input.mask: is no file of yours" in refused.value.message and yours.id not in refused.value.message
+
+
+async def test_an_input_of_any_depth_is_looked_at_without_harm(files: Files) -> None:
+    deep: Any = f"{HERE}/files/{(await keep(files)).id}"
+    for _ in range(10_000):
+        deep = [deep]
+    assert await resolve(files, {"images": deep}, TAKES, "me", HERE) == ({"images": deep}, {})
+    nested: Any = URI
+    for _ in range(10_000):
+        nested = {"items": nested}
+    assert await resolve(files, {"x": "y"}, schema(x=nested), "me", HERE) == ({"x": "y"}, {})

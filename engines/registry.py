@@ -212,9 +212,7 @@ def _cog(model: ModelSource, id: str, shared: _Shared) -> _Made:
         identity = _as_written(model.engine, source.url)
         return _Made(CogEngine(source, shared.predictors), identity, f"{model.name}=cog:{source.url}", predictor=True)
     if shared.elsewhere is not None:
-        message = (
-            f"{model.name}=cog: wants a server of one process: set workers = 1, or name a container."
-        )
+        message = f"{model.name}=cog: wants a server of one process: set workers = 1, or name a container."
         raise EngineError("bad_model_source", message)
     return _Made(CogEngine(source, shared.predictors), partial(version_of, source), predictor=True)
 

@@ -32,7 +32,7 @@ class CogEngine:
         self._predictor: Predictor | None = None
         """While it is started."""
         self._running = 0
-        self._traits = Traits(chat=False, embeds=False, schema={})
+        self._traits = Traits(embeds=False, schema=document.UNTOLD)
         if isinstance(source, Recipe):
             with suppress(OSError):
                 version = version_of(source)
@@ -118,7 +118,7 @@ class CogEngine:
 
     async def _prepare(self, recipe: Recipe, report: Report) -> tuple[Looked, str]:
         """What is to be known of the predictor, and the interpreter that has all it needs."""
-        report(f"reading {recipe.folder}")
+        report(f"reading {recipe.folder.name}")
         version = await asyncio.to_thread(version_of, recipe)
         if recipe.ignored:
             report(f"cog.yaml's {', '.join(recipe.ignored)} cannot be had without a container, and are left out")

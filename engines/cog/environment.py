@@ -20,8 +20,11 @@ from engines.cog.version import COG, environment_of
 from engines.cog.workdir import SYSTEM
 from engines.errors import EngineError
 
+_LONGEST_STAGE: Final = 200
 _LOOK_S: Final = 0.2
 """How often it is looked whether another process has made it."""
+_STAGES: Final = ("Resolved", "Building", "Downloading", "Prepared", "Installed")
+"""How lines of uv begin that tell how far it is; others name folders of this machine, which callers need not know."""
 _DONE: Final = "made"
 """A file in one that is whole: what was given up half way is made anew."""
 
@@ -48,7 +51,7 @@ async def _make(recipe: Recipe, folder: Path, told: Mapping[str, str], report: R
     report("making an environment")
     await _run([uv, "venv", "--python", _python(recipe.python_version), str(folder)], recipe.folder, told, report)
     wanted = [COG, *recipe.packages]
-    report(f"installing {', '.join(wanted)}"[:200])
+    report(f"installing {', '.join(wanted)}"[:_LONGEST_STAGE])
     lines = folder / "requirements.txt"
     lines.write_text("".join(f"{line}\n" for line in wanted))
     install = [uv, "pip", "install", "--compile-bytecode", "--python", str(folder / "bin" / "python")]
@@ -63,7 +66,12 @@ def _python(version: str | None) -> str:
 
 async def _run(words: list[str], folder: Path, told: Mapping[str, str], report: Report) -> None:
     """Run uv to its end. Raises EngineError `boot_failed` with what it said, where it failed."""
-    program = await Program.start(words, folder, told, lambda line: report(f"installing: {line[:200]}"))
+
+    def hear(line: str) -> None:
+        if line.startswith(_STAGES):
+            report(f"installing: {line[:_LONGEST_STAGE]}")
+
+    program = await Program.start(words, folder, told, hear)
     try:
         status = await program.ended()
     finally:

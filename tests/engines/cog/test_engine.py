@@ -175,6 +175,14 @@ async def test_what_it_takes_and_gives_is_known_of_a_cold_one_that_ran_before(
     assert cold.schema["paths"]["/predictions"]["post"]["x-cog-streaming"] is True
 
 
+async def test_one_that_never_ran_may_take_anything_until_it_is_looked_at(make: Callable[..., CogEngine]) -> None:
+    unknown = make("speaker", **{"env.WEIGHTS": "none"}).traits
+    assert unknown.version is not None
+    assert unknown.chat
+    assert unknown.schema is not None
+    assert unknown.schema["components"]["schemas"]["Input"]["properties"] == {}
+
+
 async def test_other_settings_are_another_version(make: Callable[..., CogEngine]) -> None:
     versions = {make("speaker").traits.version, make("lister").traits.version}
     versions.add(make("speaker", **{"env.WEIGHTS": "large"}).traits.version)

@@ -21,7 +21,7 @@ def digest(*facts: Any) -> str:
 
 
 def folder(folder: Path) -> str:
-    """The name of all files in it but hidden ones. Raises OSError."""
+    """The name of all files in it but hidden ones and bytecode. Raises OSError."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder)))
     return _hash(f"{path.relative_to(folder)} {file(path)}".encode() for path in files)
 
@@ -57,7 +57,7 @@ def named(value: str) -> str:
 
 
 def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+    return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
 
 
 def _hash(parts: Iterable[bytes]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from engines import contents
@@ -20,9 +20,6 @@ from gateway.errors import HearthError
 from gateway.keys import LOCAL, Key, family
 from gateway.suggest import shown
 
-_LOOK_S: Final = 2.0
-"""How often it is looked what others have written, and whether an engine was booted: it may have read other files."""
-
 UNTOLD: Final[dict[str, Any]] = {
     "openapi": "3.0.2",
     "info": {"title": "Cog", "version": "0.1.0"},
@@ -33,9 +30,6 @@ UNTOLD: Final[dict[str, Any]] = {
 }
 """The schema of a predictor that has not told its own yet: it takes anything, and may give anything."""
 
-Look = Callable[[], Awaitable[None]]
-"""Sees what others have written, and does what follows from it."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +37,7 @@ class Served:
     """All models of a pool by owner/name, with their versions; see Catalog for what it promises.
 
     `names` are the owners and names that models have, `language` is the schema of those that answer in text,
-    `cards` are models that may have no version yet. Owns the look at what others have written.
+    `cards` are models that may have no version yet. It knows an engine's version once it has looked.
     """
 
     def __init__(
@@ -59,27 +53,15 @@ class Served:
         self._language = language
         self._dates = dates
         self._cards = cards
-        self.others: Sequence[Look] = ()
-        """What looks before it, where that brings models."""
         self._identities: dict[Seat, tuple[int, str]] = {}
         """What determines the answers of each engine, and which boot of it that was found at."""
         self._versions: dict[str, tuple[Traits, Version]] = {}
         """Each model's, as it was made of its engines' traits."""
-        self._watch: asyncio.Task[None] | None = None
-
-    async def begin(self) -> None:
-        """Find every version, which may take as long as it takes to read samples of all weights."""
-        await self._look_around()
-        self._watch = asyncio.create_task(self._keep_looking(), name="catalog")
-
-    async def close(self) -> None:
-        """Look no more."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.wait([self._watch])
 
     async def look(self) -> None:
-        """Find the identities of engines that are new, or were booted since, and when each version came."""
+        """Find what determines the answers of engines that are new, or were booted since: they may have read other
+        files. This may take as long as it takes to read samples of all weights.
+        """
         for seat in list(self._pool.seats.values()):
             boots = seat.boots
             if seat not in self._identities or self._identities[seat][0] != boots:
@@ -154,18 +136,6 @@ class Served:
     def _identity(self, seat: Seat) -> str:
         found = self._identities.get(seat)
         return found[1] if found else seat.model
-
-    async def _keep_looking(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            await self._look_around()
-
-    async def _look_around(self) -> None:
-        for look in (*self.others, self._cards.look, self.look):
-            try:
-                await look()
-            except HearthError as error:
-                _log.warning("what others say of models is not known: %s", error.message)
 
 
 def _identity(seat: Seat) -> str:

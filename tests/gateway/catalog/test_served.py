@@ -38,11 +38,10 @@ def served_of(pool: Pool, shelf: Shelf, clock: Turned, names: Mapping[str, str] 
 async def serving(*places: Place, names: Mapping[str, str] | None = None) -> AsyncIterator[Served]:
     pool = Pool(places, Turned())
     served = served_of(pool, SqliteShelf(None), Turned(1000.0), names)
-    await served.begin()
+    await served.look()
     try:
         yield served
     finally:
-        await served.close()
         await pool.close()
 
 

@@ -11,6 +11,8 @@ ARGS  ?=
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do command -v $$p && break; done)
 BIN    := .venv/bin
 NPM    := tests/node/node_modules/.stamp
+# One folder for each version of Replicate's client: they cannot share an environment.
+REPLICATE := tests/clients/replicate/.versions/.stamp
 
 # Some environments switch bytecode off; without it every start compiles thousands of modules again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,7 +29,7 @@ venv: .venv/$(EXTRA).stamp ## install into .venv; EXTRA=cpu, gpu, or none (no en
 serve: venv ## serve the bundled model, or MODEL=..., on PORT=8000; ARGS=... for the rest
 	$(BIN)/hearth serve --port $(PORT) $(if $(MODEL),--model $(notdir $(MODEL:/=))=vllm:$(MODEL)) $(ARGS)
 
-test: $(NPM) lint ## lint, types, import contracts, and every test
+test: $(NPM) $(REPLICATE) lint ## lint, types, import contracts, and every test
 	$(BIN)/pytest
 
 lint: venv ## ruff, mypy, import contracts
@@ -41,13 +43,18 @@ fmt: venv ## let ruff lay the code out
 	$(BIN)/ruff format --quiet
 
 clean: ## remove what make made
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis tests/node/node_modules
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis tests/node/node_modules $(dir $(REPLICATE))
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/$(EXTRA).stamp: pyproject.toml uv.lock scripts/venv.py
 	@$(PYTHON) scripts/venv.py $(EXTRA)
 
 $(NPM): tests/node/package-lock.json tests/node/unpack-chromium.mjs | venv
-	@echo "npm: the OpenAI SDK and a headless Chromium for the tests; 100 MB the first time"
+	@echo "npm: the SDKs of OpenAI and Replicate and a headless Chromium for the tests; 100 MB the first time"
 	@cd tests/node && export PATH="$(CURDIR)/$(BIN):$$PATH" NODE_USE_SYSTEM_CA=1 && npm ci --loglevel=error --no-audit --no-fund --no-update-notifier && node unpack-chromium.mjs
+	@touch $@
+
+$(REPLICATE): $(wildcard tests/clients/replicate/requirements/*.txt) | venv
+	@rm -rf $(@D)
+	@for file in $^; do $(BIN)/pip install --quiet --no-deps --require-hashes --target $(@D)/$$(basename $$file .txt) -r $$file || exit; done
 	@touch $@

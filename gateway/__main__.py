@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "cache": "what it has kept to be given again, and letting go of it",
     "usage": "who used what, and what it cost",
     "costs": "what was spent and saved, and when a GPU of your own would be cheaper",
+    "webhooks": "who did not hear of a prediction's end, and telling them once more",
     "doctor": "what is installed, what runs, what is missing",
 }
 

@@ -48,6 +48,7 @@ from gateway.money.place import open_books
 from gateway.money.prices import Prices
 from gateway.money.upkeep import Upkeep
 from gateway.plans import plan, wish
+from gateway.predicting import Carrying, Predicting
 from gateway.redis.address import Address
 from gateway.remote import Bounds, RemoteStreams
 from gateway.settings import Settings
@@ -90,6 +91,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     """The ASGI application. Raises EngineError `bad_model_source` when a model is named wrongly."""
     clock = clock or Clock()
     metrics = Metrics(company.metrics if company else None)
+    carrying = Carrying(settings, clock)
     sources = [registry.parse(written) for written in settings.models]
     lasting = _address(settings.redis_url.get_secret_value() if settings.redis_url else None)
     shared = lasting or _address(company.redis if company else None)
@@ -150,7 +152,9 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         likeness,
         {name: table.fallback for name, table in settings.model.items() if table.fallback is not None},
     )
-
+    carrying.gateway = gateway
+    names = {name: table.replicate for name, table in tables.items() if table.replicate is not None}
+    predicting = Predicting(settings, gateway, carrying, lookup, claims, lasting, names, clock, metrics)
     remote = RemoteStreams(logs, clock, Bounds(settings.max_running, settings.keep_bytes))
 
     wishes = {name: found for name, table in tables.items() if (found := wish(table, settings.hardware)) is not None}
@@ -171,7 +175,8 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
                 # Those that share a device would throw each other out.
                 if not plans[name].hours and tables[name].device is None:
                     pool.warm(name)
-        yield
+        async with predicting.life():
+            yield
         await keeper.close()
         await gateway.close()
         await board.close()
@@ -209,6 +214,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
                 since=clock.wall(),
             ),
             *embeddings.routes(gateway, embedding, limits),
+            *predicting.routes(limits),
         ],
         middleware=[
             *([Middleware(Origins, settings.origins)] if settings.origins else []),

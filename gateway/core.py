@@ -229,6 +229,13 @@ class Gateway:
         if found.log.ended and not found.own:
             self._sharing.shared(found, call.key)
 
+    async def owner_of(self, id: str) -> str:
+        """The namespace of a generation that runs here. Raises HearthError `unknown_generation`."""
+        runner = self._runs.get(id)
+        if runner is None:
+            raise HearthError("unknown_generation")
+        return runner.generation.owner
+
     async def open(self, id: str, owner: str, after: Position | None = None) -> Log:
         """The log of a generation, at least up to there if it has that much.
 

@@ -99,6 +99,12 @@ class Metrics:
         self._beat_seconds = Counter(
             "hearth_heartbeat_seconds", "What those heartbeats took of engines.", ["model"], registry=on
         )
+        self._webhooks = Counter(
+            "hearth_webhook_deliveries",
+            "Tries to call a webhook: delivered, rejected (by its status), failed (no answer), refused (not called).",
+            ["outcome"],
+            registry=on,
+        )
         self.engines = EngineMetrics(on)
         self._store = Gauge(
             "hearth_store_up",
@@ -154,6 +160,9 @@ class Metrics:
 
     def waited(self, model: str, seconds: float) -> None:
         self._waited.labels(model).observe(seconds)
+
+    def webhook(self, outcome: str) -> None:
+        self._webhooks.labels(outcome).inc()
 
     def slow_reader_cut(self) -> None:
         self._cut.inc()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,6 +22,7 @@ from gateway.keys import LOCAL, Key
 from gateway.surfaces.caller import KEY, ONLY, RENEW
 from gateway.surfaces.failures import refuse
 from gateway.surfaces.origin import WELCOME, by_own_name
+from gateway.surfaces.replicate.files import is_signed
 from gateway.surfaces.streams import come_back
 
 ANYONE: Final = msgspec.structs.replace(LOCAL, admin=False)
@@ -28,6 +30,7 @@ ANYONE: Final = msgspec.structs.replace(LOCAL, admin=False)
 
 _OPEN: Final = ("/", "/healthz", "/readyz", "/metrics")
 _STREAMS: Final = "/v1/streams/"
+_STREAM: Final = re.compile(r"/replicate(?:/v1){0,2}/streams/[^/]+")
 _SOCKET: Final = "/v1/ws"
 _SCHEMES: Final = ("bearer", "token")
 _PROTOCOL: Final = "bearer."
@@ -149,8 +152,8 @@ def _needs_none(scope: Scope) -> bool:
 
 def _lets_in(kind: str, method: str | None, path: str) -> bool:
     """Whether the address itself is the key: it is signed, and its surface looks at that."""
-    below = path.removeprefix("/replicate").removeprefix("/v1").removeprefix("/v1")
-    return kind == "http" and method in ("GET", "HEAD") and path != below and below.startswith("/streams/")
+    reads = kind == "http" and method in ("GET", "HEAD")
+    return reads and (_STREAM.fullmatch(path) is not None or is_signed(path))
 
 
 def _is_read(scope: Scope) -> bool:

@@ -58,6 +58,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     told: bool = False
     """Whether whoever wanted to hear of its end has heard of it, or will not."""
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether anybody wants to hear of its end."""
+        return self.hook is not None and "completed" in self.hook.happenings
+
 
 def id_of(generation: str) -> str:
     """A prediction's id: its generation's 128 random bits in 26 lower-case letters and digits."""

@@ -44,6 +44,10 @@ class Showing:
         """Where one of its files is fetched."""
         return self._file_address(record, kept, self._seal)
 
+    def document(self, record: Record) -> dict[str, Any]:
+        """The OpenAPI document of its version."""
+        return self._schema(record.version)
+
     def shown(self, record: Record, log: Log | None, *, modern: bool = False) -> dict[str, Any]:
         """The object as it is now. Only `modern` callers know the status `aborted`."""
         return prediction.shown(

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from starlette.requests import Request
 
-from gateway.catalog import Catalog, Found
+from gateway.catalog.base import Catalog, Found
 from gateway.errors import HearthError
 from gateway.keys import Key
 

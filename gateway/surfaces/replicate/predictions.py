@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from engines.base import Kept, Prompt
 from engines.pool import Pool
-from gateway.catalog import Catalog, Version
+from gateway.catalog.base import Catalog, Version
 from gateway.clock import Clock
 from gateway.core import Gateway, Started, Terms
 from gateway.errors import HearthError
@@ -145,7 +145,7 @@ class Creating:
             hook=asked.hook,
             deadline=deadline,
         )
-        await house.attending.add(record)
+        await house.attending.attend(record)
         return record, started
 
     def _prompt(self, version: Version, input: dict[str, Any], files: dict[str, Kept]) -> Prompt:

@@ -62,6 +62,7 @@ class Speaker(Dialect):
             lambda kept: showing.file_address(record, kept),
             after=request.headers.get("last-event-id"),
             exact=exact,
+            document=showing.document(record),
         )
 
     def frames(self, reader: Reader) -> bytes:

@@ -60,6 +60,11 @@ def of_records(page: Page, query: Query, url: str, results: Sequence[JSON]) -> d
     }
 
 
+def page(previous: str | None, next: str | None, results: Sequence[JSON]) -> dict[str, Any]:
+    """The body of a page, by the addresses of those beside it."""
+    return {"previous": previous, "next": next, "results": list(results)}
+
+
 def of_list(results: Sequence[JSON], url: str, asked: Mapping[str, str], limit: int = LIMIT) -> dict[str, Any]:
     """The body of the page of a whole list that the parameters of this URL ask for.
 

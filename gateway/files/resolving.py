@@ -1,0 +1,111 @@
+"""Which strings of an input are this server's own files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from engines.base import Kept
+from gateway.errors import HearthError
+from gateway.files.file import mark
+from gateway.files.store import Files
+
+_VERSIONS: Final = "(?:/v1){0,2}"
+_DEEP: Final = 32
+"""How deep an input may be nested for its strings to be looked at."""
+_TOLD: Final = "is no file of yours that is kept here; uploads last 24 hours"
+
+
+class Found(NamedTuple):
+    """A string of an input, by the field that it stands in."""
+
+    field: str
+    text: str
+
+
+async def resolve(
+    files: Files, input: dict[str, Any], schema: dict[str, Any] | None, owner: str, address: str
+) -> tuple[dict[str, Any], dict[str, Kept]]:
+    """The input with the addresses of `owner`'s own files in short, and the files by these; `owner` is a namespace.
+
+    With a schema (an OpenAPI document) only in fields that take files. `address` is what all of our addresses begin
+    with. Raises HearthError `invalid_inputs` that names every field whose file is not theirs, or gone.
+    """
+    own = _pattern(address)
+    fields = input.keys() if schema is None else input.keys() & _file_fields(schema)
+    kept: dict[str, Kept] = {}
+    missing: list[str] = []
+    for found in _strings(input, fields):
+        if (match := own.fullmatch(found.text)) is None:
+            continue
+        try:
+            kept[found.text] = (await files.find(mark(owner), match["id"])).kept
+        except HearthError as error:
+            if error.code != "unknown_file":
+                raise
+            missing.append(found.field)
+    if missing:
+        raise _refused(missing)
+    short = {text: f"{address}/files/{file.id.rpartition('/')[2]}" for text, file in kept.items()}
+    inputs = {name: _put(value, short, 0) if name in fields else value for name, value in input.items()}
+    return inputs, {short[text]: file for text, file in kept.items()}
+
+
+def _pattern(address: str) -> re.Pattern[str]:
+    """An own file's address under any of our prefixes, with whatever is signed behind it."""
+    base = re.sub(f"{_VERSIONS}/?$", "", address)
+    return re.compile(rf"{re.escape(base)}{_VERSIONS}/files/(?P<id>[uo][0-9a-v]{{32}})(?:[/?].*)?", re.DOTALL)
+
+
+def _strings(value: Any, fields: Any) -> Iterator[Found]:
+    for name in fields:
+        for text in _texts(value[name], 0):
+            yield Found(f"input.{name}", text)
+
+
+def _texts(value: Any, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif depth < _DEEP and isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each, depth + 1)
+
+
+def _put(value: Any, short: dict[str, str], depth: int) -> Any:
+    if isinstance(value, str):
+        return short.get(value, value)
+    if depth < _DEEP and isinstance(value, dict):
+        return {name: _put(each, short, depth + 1) for name, each in value.items()}
+    if depth < _DEEP and isinstance(value, list):
+        return [_put(each, short, depth + 1) for each in value]
+    return value
+
+
+def _file_fields(schema: dict[str, Any]) -> set[str]:
+    """The names of inputs that are files, or have files in them."""
+    properties = schema.get("components", {}).get("schemas", {}).get("Input", {}).get("properties", {})
+    return {name for name, told in properties.items() if _takes_files(told, 0)}
+
+
+def _takes_files(told: Any, depth: int) -> bool:
+    """Whether `format: uri` stands anywhere in it; what it refers to are lists of choices, never files."""
+    if depth >= _DEEP:
+        return False
+    if isinstance(told, list):
+        return any(_takes_files(each, depth + 1) for each in told)
+    if not isinstance(told, dict):
+        return False
+    parts = ("items", "anyOf", "oneOf", "allOf", "properties", "additionalProperties")
+    return told.get("format") == "uri" or any(_takes_files(each, depth + 1) for each in _parts(told, parts))
+
+
+def _parts(told: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
+    found = [told[name] for name in names if name in told]
+    return [part for each in found for part in (each.values() if isinstance(each, dict) else [each])] + found
+
+
+def _refused(fields: list[str]) -> HearthError:
+    lines = "".join(f"- {field}: {_TOLD}\n" for field in fields)
+    told = [{"type": "unknown_file", "field": field, "description": _TOLD} for field in fields]
+    return HearthError("invalid_inputs", lines, parameter=fields[0], invalid_fields=told)

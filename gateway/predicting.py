@@ -1,0 +1,183 @@
+"""Builds what predictions need beside the gateway; begins it and ends it with the server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from ipaddress import ip_network
+from typing import Any
+
+from starlette.routing import BaseRoute
+
+from engines.base import Kept
+from engines.porter import Porter
+from gateway.catalog.base import Found
+from gateway.catalog.served import Served
+from gateway.claims.base import Claims
+from gateway.clock import Clock
+from gateway.core import Gateway
+from gateway.errors import HearthError
+from gateway.files.porter import Bounds, FilePorter
+from gateway.files.resolving import resolve
+from gateway.files.store import Files
+from gateway.files.sweeping import Sweeper
+from gateway.keyring.lookup import ADMIN, Lookup
+from gateway.keys import Key
+from gateway.log.base import new_epoch
+from gateway.log.local import Log
+from gateway.metrics import Metrics
+from gateway.outgoing import Outgoing
+from gateway.predictions.attendance import Parts
+from gateway.predictions.attending import Attending
+from gateway.predictions.errand import Errand
+from gateway.predictions.place import open_predictions
+from gateway.predictions.record import Record
+from gateway.predictions.showing import Showing
+from gateway.redis.address import Address
+from gateway.settings import Settings
+from gateway.surfaces import admin_webhooks
+from gateway.surfaces.body import BodyLimits
+from gateway.surfaces.replicate import files as files_surface
+from gateway.surfaces.replicate import predictions, streams, webhooks
+from gateway.surfaces.replicate.address import addressed, everywhere
+from gateway.surfaces.replicate.retries import Retries
+from gateway.webhooks import signing
+from gateway.webhooks.errand import Webhooks
+from gateway.webhooks.sender import Sender
+from gateway.wire.replicate import language
+from gateway.wire.replicate.prediction import ending
+
+
+class Carrying:
+    """Files, and the way out of the server: what engines are given before there is a gateway."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.files = Files(settings.files, clock.wall)
+        self.outgoing = Outgoing([ip_network(written) for written in settings.private_networks])
+        self.gateway: Gateway | None = None
+        """Knows whose a generation is; there once it is built."""
+        self.porter: Porter = FilePorter(self.files, self.outgoing, self._owner_of, Bounds(settings.file_bytes))
+        self._sweeper = Sweeper(self.files)
+
+    async def begin(self) -> None:
+        """Be ready to carry."""
+        await self.outgoing.begin()
+        self._sweeper.begin()
+
+    async def close(self) -> None:
+        """Carry no more."""
+        await self._sweeper.close()
+        await self.outgoing.close()
+
+    async def _owner_of(self, generation: str) -> str:
+        assert self.gateway is not None
+        return await self.gateway.owner_of(generation)
+
+
+class Undeployed:
+    """Stands until there are deployments."""
+
+    async def runs(self, owner: str, name: str, key: Key) -> Found:
+        raise HearthError("unknown_deployment")
+
+
+class Predicting:
+    """All parts of the Replicate surface. `names` are the owner/name of models that have one by the settings."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        gateway: Gateway,
+        carrying: Carrying,
+        lookup: Lookup,
+        claims: Claims,
+        redis: Address | None,
+        names: Mapping[str, str],
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._settings, self._gateway, self._carrying, self._lookup, self._clock = (
+            settings,
+            gateway,
+            carrying,
+            lookup,
+            clock,
+        )
+        self._catalog = Served(gateway.pool, names, language.schema, clock.wall())
+        self._store = open_predictions(redis, settings.state_file, clock)
+        self._showing = Showing(self._document, lookup.seal, self._file_address)
+        sender = Sender(carrying.outgoing, self._store, self._secret, clock, metrics)
+        self._webhooks = Webhooks(sender, self._store, self._showing.body, clock)
+        parts = Parts(self._store, self._open, ending, self._errand, clock.wall)
+        self._attending = Attending(parts, new_epoch())
+        self._retries = Retries(claims, clock.steady)
+
+    @asynccontextmanager
+    async def life(self) -> AsyncIterator[None]:
+        """While the server is up."""
+        await self._carrying.begin()
+        await self._catalog.begin()
+        self._attending.begin()
+        try:
+            yield
+        finally:
+            await self._attending.close()
+            await self._catalog.close()
+            await self._store.close()
+            await self._carrying.close()
+
+    def routes(self, limits: BodyLimits) -> list[BaseRoute]:
+        """Replicate's routes, wherever its clients look for them, and what administrators have of them."""
+        settings, carrying, clock = self._settings, self._carrying, self._clock
+        address = addressed(settings.public_url)
+        house = predictions.House(
+            self._gateway,
+            self._gateway.pool,
+            self._catalog,
+            Undeployed(),
+            self._store,
+            self._attending,
+            self._showing,
+            partial(resolve, carrying.files),
+            self._retries,
+            address,
+            clock,
+            limits._replace(max_bytes=settings.prediction_bytes),
+        )
+        own = everywhere(
+            [
+                *predictions.routes(house),
+                *streams.routes(self._gateway, self._store, self._showing, settings.keep_alive_s),
+                *webhooks.routes(self._lookup),
+                *files_surface.routes(
+                    carrying.files,
+                    self._lookup.seal,
+                    limits._replace(max_bytes=settings.file_bytes),
+                    clock.wall,
+                    address,
+                ),
+            ]
+        )
+        return [*own, *admin_webhooks.routes(self._gateway, self._store, self._webhooks, clock.wall)]
+
+    def _document(self, version: str) -> dict[str, Any]:
+        try:
+            return self._catalog.version(version, ADMIN).version.schema
+        except HearthError:
+            # It is served no more, and what it gave is shown all the same.
+            return {}
+
+    def _file_address(self, record: Record, kept: Kept, seal: bytes) -> str:
+        return files_surface.address_of(kept, record.address, self._carrying.files, seal)
+
+    def _errand(self, record: Record) -> Errand | None:
+        return self._webhooks if record.hook is not None else None
+
+    async def _secret(self, key: str) -> str:
+        return signing.secret(await self._lookup.seal(), key)
+
+    async def _open(self, generation: str, owner: str) -> Log:
+        # Whoever attends to a prediction tells of it too.
+        await self._showing.begin()
+        return await self._gateway.open(generation, owner)

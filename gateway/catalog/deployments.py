@@ -61,20 +61,20 @@ class Deployments:
         return self._catalog.version(f"{deployment.model}:{deployment.version}", key)
 
     async def add(self, name: str, said: dict[str, Any], key: Key) -> Deployment:
-        """A first release. Raises HearthError `name_taken`, `unknown_version`, `invalid_request`."""
+        """A first release. Raises HearthError `name_taken`, `unknown_version`, `invalid_inputs`."""
         deployment = Deployment(name=name, number=1, created=self._now(), by=key.namespace, **said)
-        self._check(deployment, key)
+        deployment = self._checked(deployment, key)
         if not await self._shelf.swap("deployment", name, None, pack(deployment)):
             raise HearthError("name_taken", f"There is a deployment {name} already.")
         await self.look()
         return deployment
 
     async def change(self, owner: str, name: str, said: dict[str, Any], key: Key) -> Deployment:
-        """The next release. Raises HearthError `unknown_deployment`, `unknown_version`, `invalid_request`."""
+        """The next release. Raises HearthError `unknown_deployment`, `unknown_version`, `invalid_inputs`."""
         while True:
             old = await self.get(owner, name)
             new = changed(old, {**said, "number": old.number + 1, "created": self._now(), "by": key.namespace})
-            self._check(new, key)
+            new = self._checked(new, key)
             if await self._shelf.swap("deployment", new.name, pack(old), pack(new)):
                 await self.look()
                 return new
@@ -86,8 +86,10 @@ class Deployments:
             deployment = await self.get(owner, name)
         await self.look()
 
-    def _check(self, deployment: Deployment, key: Key) -> None:
-        found = self._catalog.version(f"{deployment.model}:{deployment.version}", key)
+    def _checked(self, deployment: Deployment, key: Key) -> Deployment:
+        """The same, its version written in digits."""
+        written = deployment.version.rpartition(":")[2]
+        found = self._catalog.version(f"{deployment.model}:{written}", key)
         if deployment.max_instances < deployment.min_instances:
             raise _refusal("`max_instances` is less than `min_instances`.")
         engines = len(self._pool.models[found.version.model].seats)
@@ -97,6 +99,7 @@ class Deployments:
                 f"{deployment.model} has {has} here, so `max_instances` is at most {engines}; name the model once more"
                 " in the settings for each engine more."
             )
+        return changed(deployment, {"version": found.version.id})
 
     def _model(self, deployment: Deployment) -> str | None:
         """What it runs is called so in the pool; None while this server does not serve that."""

@@ -12,6 +12,7 @@ Code = Literal[
     "engine_stalled",
     "engine_busy",
     "engine_unreachable",
+    "prediction_failed",
     "upstream_budget",
     "cannot_continue",
     "boot_failed",

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,7 @@ from engines.seat import Place
 
 if TYPE_CHECKING:
     from engines.openai.upstream import Upstream
+    from engines.porter import Porter
     from engines.vllm.hosting import Hosting
     from engines.vllm.nest import Nest
 
@@ -60,6 +62,17 @@ class Elsewhere(NamedTuple):
     """The way to the host of an engine."""
 
 
+class Predictors(NamedTuple):
+    """What Cog's predictors of one server have in common."""
+
+    cache: Path = Path("~/.cache/hearth/cog")
+    """Where their environments and schemas are kept."""
+    passed: Mapping[str, str] = {}
+    """Environment variables that their processes are told; there are few others."""
+    porter: Porter | None = None
+    """Carries files to them, and from them."""
+
+
 def build(
     models: Iterable[ModelSource],
     elsewhere: Elsewhere | None = None,
@@ -67,6 +80,7 @@ def build(
     *,
     replicate_token: str | None = None,
     keep_vllm: bool = True,
+    predictors: Predictors | None = None,
 ) -> list[Place]:
     """The engines of one server, none of them started; those of one name are behind it together.
 
@@ -76,7 +90,7 @@ def build(
     may name. `replicate_token` is the key to Replicate; models there do not start without it. With `keep_vllm` the
     server keeps the process that has imported vLLM also while all models are cold.
     """
-    shared = _Shared(elsewhere, upstreams or {}, replicate_token, keep_vllm)
+    shared = _Shared(elsewhere, upstreams or {}, replicate_token, keep_vllm, predictors or Predictors())
     places: list[Place] = []
     count: Counter[str] = Counter()
     for model in models:
@@ -91,7 +105,7 @@ def build(
         if made.address is not None and made.address in (place.shared for place in places):
             raise EngineError("bad_model_source", f"{made.address} stands twice.")
         place = Place(id, model.name, made.engine, made.address, remembered=made.remembered, identity=made.identity)
-        places.append(place)
+        places.append(place._replace(predictor=made.predictor))
     return places
 
 
@@ -103,6 +117,8 @@ class _Made(NamedTuple):
     """What it is called by all replicas, where it is no process of this one."""
     remembered: str | None = None
     """What its boots are remembered by, where its address is new with each start."""
+    predictor: bool = False
+    """Whether it takes inputs of its own."""
 
 
 class _Shared:
@@ -114,11 +130,13 @@ class _Shared:
         upstreams: Mapping[str, Upstream],
         replicate_token: str | None,
         keep_vllm: bool,
+        predictors: Predictors,
     ) -> None:
         self.elsewhere = elsewhere
         self.upstreams = upstreams
         self.replicate_token = replicate_token
         self._keep_vllm = keep_vllm
+        self.predictors = predictors
 
     @cached_property
     def nest(self) -> Nest:
@@ -181,9 +199,26 @@ def _as_written(*words: Any) -> Callable[[], str]:
     return partial(contents.digest, *words)
 
 
+def _cog(model: ModelSource, id: str, shared: _Shared) -> _Made:
+    from engines.cog.engine import CogEngine
+    from engines.cog.source import Container
+    from engines.cog.source import parse as parse_source
+    from engines.cog.version import version_of
+
+    source = parse_source(model.source, model.knobs)
+    if isinstance(source, Container):
+        identity = _as_written(model.engine, source.url)
+        return _Made(CogEngine(source, shared.predictors), identity, f"{model.name}=cog:{source.url}", predictor=True)
+    if shared.elsewhere is not None:
+        message = f"{model.name}=cog: runs in the server's own process; set `workers = 1`, or run it as a container."
+        raise EngineError("bad_model_source", message)
+    return _Made(CogEngine(source, shared.predictors), partial(version_of, source), predictor=True)
+
+
 _MAKERS: Final[Mapping[str, Callable[[ModelSource, str, _Shared], _Made]]] = {
     "vllm": _vllm,
     "openai": _openai,
     "replicate": _replicate,
+    "cog": _cog,
     "scripted": _scripted,
 }

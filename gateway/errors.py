@@ -73,6 +73,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "no_room": Row(503, _OUR, 1013, True, "What the model runs on has no room for it just now."),
     "engine_died": Row(503, _OUR, 1013, True, "The engine died while it answered."),
     "engine_failed": Row(500, _OUR, 1011, True, "The engine failed while it answered."),
+    "prediction_failed": Row(500, _OUR, 1011, False, "The model's own program failed at this."),
     "engine_busy": Row(503, _OUR, 1013, True, "The engine has as much to do as it takes; try again shortly."),
     "engine_unreachable": Row(503, _OUR, 1013, True, "The engine cannot be reached just now; try again."),
     "upstream_budget": Row(

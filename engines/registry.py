@@ -69,6 +69,8 @@ class Predictors(NamedTuple):
     """Where their environments and schemas are kept."""
     passed: Mapping[str, str] = {}
     """Environment variables that their processes are told; there are few others."""
+    installing: Mapping[str, str] = {}
+    """Environment variables that uv is told besides, which installs what they need."""
     porter: Porter | None = None
     """Carries files to them, and from them."""
 
@@ -210,7 +212,7 @@ def _cog(model: ModelSource, id: str, shared: _Shared) -> _Made:
         identity = _as_written(model.engine, source.url)
         return _Made(CogEngine(source, shared.predictors), identity, f"{model.name}=cog:{source.url}", predictor=True)
     if shared.elsewhere is not None:
-        message = f"{model.name}=cog: runs in the server's own process; set `workers = 1`, or run it as a container."
+        message = f"{model.name}=cog: wants a server of one process: set workers = 1, or name a container."
         raise EngineError("bad_model_source", message)
     return _Made(CogEngine(source, shared.predictors), partial(version_of, source), predictor=True)
 

@@ -21,6 +21,7 @@ from engines.keeper import is_kept
 from engines.keeping import Keeper
 from engines.learning import Learner
 from engines.pool import Pool
+from engines.porter import Porter
 from engines.pulse import Pulse
 from engines.registry import ModelSource
 from engines.seat import Place
@@ -104,7 +105,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     plans = {name: plan(table) for name, table in tables.items()}
     places = [
         place._replace(device=tables[place.model].device, share=tables[place.model].device_share)
-        for place in _places(settings, sources, company)
+        for place in _places(settings, sources, company, carrying.porter)
     ]
     pool = Pool(
         places,
@@ -161,7 +162,7 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
 
     def pushed(model: str, folder: Path) -> Place:
         table = settings.model.get(family(model), ModelTable.model_validate({}))
-        [place] = _places(settings, [ModelSource(model, "cog", str(folder), {})], company)
+        [place] = _places(settings, [ModelSource(model, "cog", str(folder), {})], company, carrying.porter)
         # It is kept and paid for as its table says, which stands under the name without digits.
         plans[model], prices[model] = plan(table), Prices.of(table, settings.hardware)
         return place._replace(device=table.device, share=table.device_share)
@@ -251,7 +252,7 @@ def _names(tables: Mapping[str, ModelTable]) -> dict[str, str]:
         raise EngineError("bad_model_source", str(error)) from None
 
 
-def _places(settings: Settings, sources: Sequence[ModelSource], company: Company | None) -> list[Place]:
+def _places(settings: Settings, sources: Sequence[ModelSource], company: Company | None, porter: Porter) -> list[Place]:
     """The engines of the models."""
     token = settings.replicate_api_token
     return registry.build(
@@ -260,6 +261,7 @@ def _places(settings: Settings, sources: Sequence[ModelSource], company: Company
         settings.upstreams,
         replicate_token=token.get_secret_value() if token else None,
         keep_vllm=settings.keep_vllm,
+        predictors=settings.predictors(porter),
     )
 
 

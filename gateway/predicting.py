@@ -54,6 +54,7 @@ from gateway.surfaces.replicate.address import addressed, everywhere
 from gateway.surfaces.replicate.retries import Retries
 from gateway.webhooks import signing
 from gateway.webhooks.errand import Webhooks
+from gateway.webhooks.patience import Patience
 from gateway.webhooks.sender import Sender
 from gateway.wire.replicate import language
 from gateway.wire.replicate.prediction import ending
@@ -125,9 +126,9 @@ class Predicting:
         self._store = open_predictions(redis, settings.state_file, clock)
         self._showing = Showing(self._document, lookup.seal, self._file_address)
         sender = Sender(carrying.outgoing, self._store, self._secret, clock, metrics)
-        self._webhooks = Webhooks(sender, self._store, self._showing.body, clock)
+        self._webhooks = Webhooks(sender, self._store, self._showing.body, clock, Patience(settings.webhook_s))
         parts = Parts(self._store, self._open, ending, self._errand, clock.wall)
-        self._attending = Attending(parts, new_epoch())
+        self._attending = Attending(parts, new_epoch(), settings.lease_s)
         self._retries = Retries(claims, clock.steady)
 
     @asynccontextmanager

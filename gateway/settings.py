@@ -21,7 +21,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from engines.cog import surroundings
 from engines.openai.upstream import Upstream
+from engines.porter import Porter
+from engines.registry import Predictors
 from gateway.engine_table import EngineTable
 from gateway.keys import Sharing
 from gateway.redis.address import Address
@@ -74,6 +77,12 @@ class Settings(BaseSettings):
     preload: bool = Field(True, description="Boot the models at start; else each boots with its first request.")
     keep_vllm: bool = Field(
         True, description="Keep vLLM imported while every model is cold; else a boot after that imports it again."
+    )
+    cog_folder: Path = Field(
+        Path("~/.cache/hearth/cog"), description="Where the environments of Cog's predictors are kept."
+    )
+    cog_variables: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Environment variables that Cog's predictors are told besides those of the GPU, as HF_TOKEN."
     )
     boot_deadline_s: float = Field(900.0, gt=0, description="Seconds a model may take to boot.")
     durable_writes: bool = Field(
@@ -133,6 +142,9 @@ class Settings(BaseSettings):
     private_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Private networks that webhooks and inputs may lead to, as 10.0.0.0/8; else none may."
     )
+    webhook_s: float = Field(
+        120.0, ge=0, description="Seconds for which a webhook that does not hear of a prediction's end is called again."
+    )
     ticket_s: float = Field(60.0, gt=0, le=3600, description="Seconds a ticket is good for.")
     state_file: Path = Field(
         Path("hearth.db"), description="Where keys and usage are kept when there is no Redis; made when first needed."
@@ -167,7 +179,7 @@ class Settings(BaseSettings):
         "info", description="How much is logged: debug, info, warning or error."
     )
 
-    @field_validator("models", "origins", "private_networks", mode="before")
+    @field_validator("models", "origins", "private_networks", "cog_variables", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         # In an environment variable several models are separated by blanks: commas may stand in knobs.
@@ -257,6 +269,11 @@ class Settings(BaseSettings):
         check_devices(value, models, info.data.get("workers", 1), replicated=bool(info.data.get("redis_url")))
         check_budgets(value, info.data.get("hardware", {}))
         return value
+
+    def predictors(self, porter: Porter | None = None) -> Predictors:
+        """How Cog's predictors are kept here; the porter carries their files."""
+        told = surroundings.passed(os.environ, self.cog_variables)
+        return Predictors(self.cog_folder, told, surroundings.installing(os.environ), porter)
 
     @property
     def upstreams(self) -> dict[str, Upstream]:

@@ -27,11 +27,12 @@ class CogEngine:
         self._source = source
         self._cache = predictors.cache.expanduser()
         self._passed = predictors.passed
+        self._installing = {**predictors.passed, **predictors.installing}
         self._porter = predictors.porter
         self._predictor: Predictor | None = None
         """While it is started."""
         self._running = 0
-        self._traits = Traits(chat=False, embeds=False)
+        self._traits = Traits(chat=False, embeds=False, schema={})
         if isinstance(source, Recipe):
             with suppress(OSError):
                 version = version_of(source)
@@ -121,7 +122,7 @@ class CogEngine:
         version = await asyncio.to_thread(version_of, recipe)
         if recipe.ignored:
             report(f"cog.yaml's {', '.join(recipe.ignored)} cannot be had without a container, and are left out")
-        python = recipe.python or await environment.find(recipe, self._cache, self._passed, report)
+        python = recipe.python or await environment.find(recipe, self._cache, self._installing, report)
         looked = introspection.remembered(self._cache, version)
         if looked is None:
             report("looking at the predictor")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import shutil
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from engines.base import Report
 from engines.cog.process import Program
 from engines.cog.source import Recipe
 from engines.cog.version import COG, environment_of
+from engines.cog.workdir import SYSTEM
 from engines.errors import EngineError
 
 _LOOK_S: Final = 0.2
@@ -27,9 +29,11 @@ _DONE: Final = "made"
 async def find(recipe: Recipe, cache: Path, told: Mapping[str, str], report: Report) -> str:
     """The interpreter of the recipe's environment, which is made where it is not there.
 
-    `told` are the variables of uv's process. Raises EngineError `boot_failed`, and OSError.
+    `told` are variables for uv's process: where packages are found, and the like. Raises EngineError `boot_failed`, and
+    OSError.
     """
     folder = cache / "environments" / environment_of(recipe)
+    told = {"HOME": str(Path.home()), "PATH": SYSTEM, "UV_SYSTEM_CERTS": "1", **told}
     python = folder / "bin" / "python"
     async with _alone(folder):
         if not (folder / _DONE).exists():
@@ -41,15 +45,20 @@ async def find(recipe: Recipe, cache: Path, told: Mapping[str, str], report: Rep
 async def _make(recipe: Recipe, folder: Path, told: Mapping[str, str], report: Report) -> None:
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     uv = find_uv_bin()
-    asked = ["--python", recipe.python_version] if recipe.python_version else []
     report("making an environment")
-    await _run([uv, "venv", *asked, str(folder)], recipe.folder, told, report)
+    await _run([uv, "venv", "--python", _python(recipe.python_version), str(folder)], recipe.folder, told, report)
     wanted = [COG, *recipe.packages]
     report(f"installing {', '.join(wanted)}"[:200])
     lines = folder / "requirements.txt"
-    lines.write_text("\n".join(wanted) + "\n")
+    lines.write_text("".join(f"{line}\n" for line in wanted))
     install = [uv, "pip", "install", "--compile-bytecode", "--python", str(folder / "bin" / "python")]
     await _run([*install, "--requirements", str(lines)], recipe.folder, told, report)
+
+
+def _python(version: str | None) -> str:
+    """Which one uv is to take: this one where it is of that version, so that none has to be looked for."""
+    own = ".".join(map(str, sys.version_info[:3]))
+    return sys.executable if version is None or f"{own}.".startswith(f"{version}.") else version
 
 
 async def _run(words: list[str], folder: Path, told: Mapping[str, str], report: Report) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 _OURS: Final = frozenset({".cog", "__pycache__", ".git"})
-_SYSTEM: Final = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+SYSTEM: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are found that belong to no predictor."""
 
 
 class Workdir:
@@ -43,7 +44,7 @@ class Workdir:
         Later ones win.
         """
         own = {
-            "PATH": ":".join([str(self._bin(python)), str(Path(python).parent), *_SYSTEM]),
+            "PATH": f"{self._bin(python)}:{Path(python).parent}:{SYSTEM}",
             "HOME": str(Path.home()),
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",

@@ -132,7 +132,7 @@ def strange_variables() -> Iterator[Finding]:
 def models(settings: Settings) -> Iterator[Finding]:
     """What would be served, and whether it is named rightly."""
     for each in settings.models:
-        told = fault(each, settings.upstreams)
+        told = fault(each, settings.upstreams, settings.workers)
         yield Finding("fail", "model", each, told) if told else Finding("ok", "model", each)
 
 

@@ -22,10 +22,19 @@ from gateway.settings import Settings, load, option
 from gateway.suggest import nearest
 
 GROUPS: Final[Mapping[str, Sequence[str]]] = {
-    "what it serves": ("models", "preload", "keep_vllm", "boot_deadline_s", "durable_writes", "replicate_api_token"),
+    "what it serves": (
+        "models",
+        "preload",
+        "keep_vllm",
+        "cog_folder",
+        "cog_variables",
+        "boot_deadline_s",
+        "durable_writes",
+        "replicate_api_token",
+    ),
     "where it listens": ("host", "port", "public_url"),
     "who may ask": ("admin_key", "open_access", "origins", "ticket_s", "state_file", "key"),
-    "what it sends and fetches": ("private_networks",),
+    "what it sends and fetches": ("private_networks", "webhook_s"),
     "what each key may use": ("requests_per_minute", "tokens_per_minute", "concurrent"),
     "what it gives again": ("cache", "cache_ttl_s", "cache_bytes"),
     "how long it waits": (
@@ -67,6 +76,9 @@ models: NAME=ENGINE:SOURCE?knob=value&knob=value
             hold a key and commands. Knobs: model=its own name of the model, connect_s, health_s, command_s.
   replicate a model hosted on Replicate, with REPLICATE_API_TOKEN. SOURCE is owner/name, owner/name:version, a
             version's id, or deployments/owner/name. Knobs: stays_warm_s=60, context_length=8192, url.
+  cog       a predictor packaged with Cog. SOURCE is its folder, where cog.yaml lies: it runs here, in a Python
+            environment of its own, without Docker; or the address of its container (http://10.0.0.1:5000). Knobs:
+            python=an interpreter that has all it needs, env.NAME=a variable for it, concurrency=1, start_s=600.
   scripted  no model: numbered words by a script, for tests and load tests. No SOURCE. Knobs:
 {knobs}
 
@@ -92,7 +104,7 @@ def main(words: Sequence[str]) -> int:
     settings = load({name: value for name, value in given.items() if name != "config"}, given.get("config"))
     # Refused at once, and not by vLLM after it was imported.
     for written in settings.models:
-        if told := fault(written, settings.upstreams):
+        if told := fault(written, settings.upstreams, settings.workers):
             raise Trouble(told)
     for told in _idle_tables(settings):
         print(f"hearth serve: {told}", file=sys.stderr)

@@ -11,13 +11,15 @@ from engines.errors import EngineError
 from engines.openai.upstream import Upstream
 
 
-def fault(written: str, upstreams: Mapping[str, Upstream]) -> str | None:
+def fault(written: str, upstreams: Mapping[str, Upstream], workers: int = 1) -> str | None:
     """Why the model that is named so cannot be served, with a remedy; None if nothing speaks against it yet."""
     try:
         model = registry.parse(written)
-        registry.build([model], upstreams=upstreams)
+        [place] = registry.build([model], upstreams=upstreams)
     except EngineError as error:
         return f"{error.message.rstrip('.')}. See `hearth serve --help`."
+    if workers > 1 and place.predictor and place.shared is None:
+        return f"{model.name}=cog: wants a server of one process: set workers = 1, or name a container."
     if model.engine != "vllm":
         return None
     if find_spec("vllm") is None:

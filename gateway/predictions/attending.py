@@ -62,9 +62,9 @@ class Attending:
             await self._store.let_go(self._replica, ids)
 
     async def attend(self, record: Record) -> None:
-        """Keep a new record, and see it to its end. Raises HearthError `state_unavailable`."""
-        await self._store.add(record, self._replica, self._lease_s)
-        self._see(record)
+        """Keep a record, and see it to its end if it is new. Raises HearthError `state_unavailable`."""
+        if await self._store.add(record, self._replica, self._lease_s):
+            self._see(record)
 
     async def round(self) -> None:
         """Renew the leases, take what others left, and have the store swept. Raises HearthError `state_unavailable`."""
@@ -93,7 +93,7 @@ class Attending:
             _log.exception("attending to prediction %s broke", attendance.record.id)
 
     async def _give_up(self, own: _Own) -> None:
-        """Leave a record to the replica that has taken it; put one back that a store has forgotten which was emptied."""
+        """Leave a record to whoever has taken it; put it back where the store has forgotten it, and was emptied."""
         record = own.attendance.record
         if await self._store.get(record.id) is not None:
             own.task.cancel()

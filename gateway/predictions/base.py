@@ -75,8 +75,8 @@ class Predictions(Protocol):
     Every call raises HearthError `state_unavailable` when the store cannot be reached.
     """
 
-    async def add(self, record: Record, attendant: str, lease_s: float) -> None:
-        """Keep a new record, which that replica attends to. One that is there already stays as it is."""
+    async def add(self, record: Record, attendant: str, lease_s: float) -> bool:
+        """Keep a new record, which that replica attends to; False where one of that id is there, and stays as it is."""
 
     async def get(self, id: str, owner: str | None = None) -> Record | None:
         """The record of that id; with an `owner`, if it is theirs."""

@@ -19,7 +19,7 @@ from gateway.redis.link import Away, Link, Script
 
 _T = TypeVar("_T")
 
-_DEADLINE_S: Final = 1.0
+_DEADLINE_S: Final = 5.0
 _CONNECTIONS: Final = 4
 _AT_ONCE: Final = 200
 _FIELDS: Final = ("record", "ending", "told", "heard")
@@ -53,9 +53,9 @@ class RedisPredictions:
         self._attend, self._lease, self._take = _script("attend"), _script("lease"), _script("take")
         self._mark, self._deliver = _script("mark"), _script("deliver")
 
-    async def add(self, record: Record, attendant: str, lease_s: float) -> None:
+    async def add(self, record: Record, attendant: str, lease_s: float) -> bool:
         if await self._run("EXISTS", self._record(record.id)):
-            return
+            return False
         attending = [record.id, attendant, _ms(lease_s)]
         await self._border(self._link.script(self._attend, [self._lapses, self._attendants], attending))
         pipe = self._link.client.pipeline(transaction=False)
@@ -67,7 +67,8 @@ class RedisPredictions:
             pipe.pexpire(each, _ms(self._remembered_s))
         pipe.hsetnx(self._record(record.id), "record", msgspec.json.encode(record))
         pipe.pexpire(self._record(record.id), _ms(self._remembered_s))
-        await self._border(self._link.run(pipe.execute()))
+        *_, is_new, _ = await self._border(self._link.run(pipe.execute()))
+        return bool(is_new)
 
     async def get(self, id: str, owner: str | None = None) -> Record | None:
         kept = await self._kept([id])
@@ -88,7 +89,7 @@ class RedisPredictions:
         kept = _kept(await self._border(self._link.script(self._mark, [self._record(id)], marked)))
         if kept is None:
             return None
-        if kept.record.is_awaited and not kept.heard and kept.record.ending is not None:
+        if kept.record.is_awaited and kept.record.ending is not None:
             await self._run("ZADD", self._unheard, kept.record.ending.completed, id)
         return kept.record
 
@@ -148,16 +149,16 @@ class RedisPredictions:
     async def _beyond(self, owner: str, query: Query) -> list[str]:
         """The next ones from `before` on, the nearest to it first."""
         name = self._list(owner, query.source, query.model)
-        oldest, before = self._oldest, query.before
-        low, high = max(oldest, query.created_after or -math.inf), query.created_before or math.inf
-        if before is not None:
-            low, high = (max(low, before[0]), high) if query.backwards else (low, min(high, before[0]))
+        low, high = max(self._oldest, query.created_after or -math.inf), query.created_before or math.inf
+        if query.before is not None:
+            edge = query.before[0]
+            low, high = (max(low, edge), high) if query.backwards else (low, min(high, edge))
         command, ends = ("ZRANGEBYSCORE", (low, high)) if query.backwards else ("ZREVRANGEBYSCORE", (high, low))
         found: list[str] = []
         for start in itertools.count(step=query.limit):
             rows = await self._run(command, name, *ends, "LIMIT", start, query.limit, "WITHSCORES")
             places = [(float(score), id.decode()) for id, score in _pairs(rows)]
-            found += [id for created, id in places if created > oldest and _fits(query, (created, id))]
+            found += [id for created, id in places if _fits(query, (created, id))]
             if len(places) < query.limit or len(found) >= query.limit:
                 break
         return found[: query.limit]

@@ -48,11 +48,11 @@ class SqlitePredictions:
         self._clock = clock
         self._remembered_s = remembered_s
 
-    async def add(self, record: Record, attendant: str, lease_s: float) -> None:
+    async def add(self, record: Record, attendant: str, lease_s: float) -> bool:
         row = (record.id, record.owner, record.model, record.source, record.created, msgspec.json.encode(record))
         lapses = self._clock() + lease_s
         insert = "INSERT OR IGNORE INTO predictions VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?)"
-        await self._run(lambda on: on.execute(insert, (*row, attendant, lapses)))
+        return await self._run(lambda on: on.execute(insert, (*row, attendant, lapses)).rowcount == 1)
 
     async def get(self, id: str, owner: str | None = None) -> Record | None:
         which = "WHERE id = ? AND owner = coalesce(?, owner) AND created > ?"

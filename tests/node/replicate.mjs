@@ -6,6 +6,8 @@ const deeds = {
   run: (client, { model, ...options }) => client.run(model, options),
   run_with_file: (client, { model, name, content, ...input }) =>
     client.run(model, { input: { [name]: new Blob([content], { type: "text/plain" }), ...input } }),
+  run_with_data_uri: ({ auth, baseUrl }, { model, input }) =>
+    new Replicate({ auth, baseUrl, fileEncodingStrategy: "data-uri" }).run(model, { input }),
   stream: async (client, { model, input }) => {
     const events = [];
     for await (const { event, data } of client.stream(model, { input })) events.push([event, data]);

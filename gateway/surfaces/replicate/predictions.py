@@ -145,7 +145,12 @@ class Creating:
             hook=asked.hook,
             deadline=deadline,
         )
-        await house.attending.attend(record)
+        try:
+            await house.attending.attend(record)
+        except HearthError:
+            # Nobody is told of it, so nobody could come for its answer.
+            await house.gateway.cancel(record.generation, record.owner)
+            raise
         return record, started
 
     def _prompt(self, version: Version, input: dict[str, Any], files: dict[str, Kept]) -> Prompt:

@@ -18,7 +18,8 @@ from gateway.predictions.record import Record
 from gateway.predictions.showing import Showing
 from gateway.surfaces.event_stream import Dialect, EventStream, follow
 from gateway.surfaces.identity import identify
-from gateway.wire.replicate.stream import Stream
+from gateway.wire.replicate.stream import Stream, resume
+from gateway.wire.watch import portion
 
 _KEEP_ALIVE_S: Final = 10.0
 """Python's client gives up after thirty seconds of silence."""
@@ -36,7 +37,8 @@ def routes(gateway: Gateway, predictions: Predictions, showing: Showing, keep_al
         record = None if id is None else await predictions.get(id)
         if record is None:
             raise HearthError("unknown_prediction")
-        log = await gateway.open(record.generation, record.owner)
+        after = request.headers.get("last-event-id")
+        log = await gateway.open(record.generation, record.owner, resume(after)[0] if after else None)
         speaker = Speaker(record, log, showing, request)
         return EventStream(_frames(log, speaker, request), {**_HEADERS, **headers})
 
@@ -66,7 +68,7 @@ class Speaker(Dialect):
         )
 
     def frames(self, reader: Reader) -> bytes:
-        start, stop = reader.next, reader.log.tail + 1
+        start, stop, _ = portion(reader)
         reader.next = stop
         return self.stream.frames(start, stop)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -21,6 +22,7 @@ _SLOWEST: Final = 64 << 10
 """Bytes a second that an upload must bring, over all of it."""
 _BESIDE: Final = 1 << 20
 """What a form may have around its file, in bytes."""
+_LINGER_S: Final = 5.0
 _AT_ONCE: Final = 64
 """Uploads of one process; each holds some parts of its file."""
 
@@ -41,8 +43,7 @@ class Uploads:
         """
         if foreign(request):
             raise HearthError("foreign_origin")
-        self._check_length(request)
-        form = Form(request.headers.get("content-type", ""))
+        form, body = Form(request.headers.get("content-type", "")), request.stream()
         if self._running >= _AT_ONCE:
             raise HearthError("overloaded")
         self._running += 1
@@ -50,19 +51,24 @@ class Uploads:
             return await self._files.keep(
                 mark(caller(request).namespace),
                 "upload",
-                self._content(request, form),
+                self._content(body, _length(request), form),
                 self._limits.max_bytes,
                 lambda: _facts(form),
             )
+        except HearthError as error:
+            if error.code == "file_too_large":
+                await _let_finish(body)
+            raise
         finally:
             self._running -= 1
 
-    async def _content(self, request: Request, form: Form) -> AsyncGenerator[bytes]:
+    async def _content(self, body: AsyncGenerator[bytes], length: int, form: Form) -> AsyncGenerator[bytes]:
         """The bytes of the file; the fields around it are left in the form."""
-        body = request.stream()
         clock = asyncio.get_running_loop().time
         until = clock() + self._limits.deadline_s + self._limits.max_bytes / _SLOWEST
         came = 0
+        if length > self._limits.max_bytes + _BESIDE:
+            raise self._too_large()
         while True:
             try:
                 async with asyncio.timeout_at(min(until, clock() + self._limits.deadline_s)):
@@ -80,13 +86,21 @@ class Uploads:
                 yield piece
         form.close()
 
-    def _check_length(self, request: Request) -> None:
-        told = request.headers.get("content-length", "")
-        if told.isascii() and told.isdecimal() and int(told) > self._limits.max_bytes + _BESIDE:
-            raise self._too_large()
-
     def _too_large(self) -> HearthError:
         return HearthError("file_too_large", f"A file may have {self._limits.max_bytes} bytes at most.")
+
+
+def _length(request: Request) -> int:
+    told = request.headers.get("content-length", "")
+    return int(told) if told.isascii() and told.isdecimal() else 0
+
+
+async def _let_finish(body: AsyncGenerator[bytes]) -> None:
+    """Let the client send the rest, for a while: most read no answer before, and a closed connection tells nothing."""
+    with suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(_LINGER_S):
+            async for _ in body:
+                pass
 
 
 def _facts(form: Form) -> Facts:

@@ -10,7 +10,7 @@ from urllib.request import parse_http_list
 from engines.base import JSON
 from gateway.errors import HearthError
 from gateway.predictions.record import ALL, Happening, Hook
-from gateway.wire.check import mapping, one_of, refuse, several, shallow, text, wrong
+from gateway.wire.check import one_of, refuse, several, shallow, text
 
 MOST_HOLD_S: Final = 60
 """No client may have its request held for longer."""
@@ -45,9 +45,9 @@ def parse(body: dict[str, JSON]) -> Creation:
     No error says what stands in `input`.
     """
     shallow(body)
-    if body.get("input") is None:
-        raise refuse("input", "`input` is missing: an object with the model's inputs.")
-    input = mapping("input", body["input"])
+    input = body.get("input")
+    if not isinstance(input, dict):
+        raise refuse("input", "`input` must be an object: the model's inputs by their names.")
     if input.keys() >= _CLIENT:
         raise HearthError("invalid_inputs", _SPILLED, parameter="input")
     version = None if body.get("version") is None else text("version", body["version"])
@@ -73,7 +73,8 @@ def _url(where: str, value: JSON) -> str:
     except ValueError:
         sound = False
     if not sound or not written.isascii() or not written.isprintable() or " " in written:
-        raise wrong(where, "an http(s) URL", value)
+        # It is not said again: addresses hold secrets as often as not.
+        raise refuse(where, f"`{where}` must be an http(s) URL, in plain ASCII.")
     return written
 
 

@@ -6,14 +6,13 @@ fetched, and patterns are matched by an engine that needs no more than linear ti
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
+from jsonschema.exceptions import UnknownType, ValidationError
 from jsonschema.validators import create
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 from pydantic_core import ValidationError as Mismatch
@@ -24,6 +23,7 @@ from referencing.jsonschema import DRAFT202012
 from engines.base import JSON
 from gateway.errors import HearthError
 from gateway.wire.check import shallow
+from gateway.wire.replicate.fields import field_of, refused
 
 MOST_FIELDS: Final = 50
 """Problems that are told at once."""
@@ -48,29 +48,19 @@ def check(input: Mapping[str, JSON], document: Mapping[str, Any]) -> dict[str, J
     shallow(input)
     schema = _schema(document)
     properties = schema.get("properties")
-    if not isinstance(properties, Mapping):
+    if not properties:
+        # Nothing is known of them: the model itself says what it takes.
         return dict(input)
     known = {name: value for name, value in input.items() if name in properties}
     said = {name: value for name, value in known.items() if value is not None or not _nullable(properties[name])}
     validator = _Validator(_INPUT, registry=_registry(document), format_checker=_FORMATS)
     try:
         errors = list(islice(validator.iter_errors(said), MOST_FIELDS))
-    except (Unresolvable, RecursionError):
+    except (Unresolvable, UnknownType, RecursionError):
         raise HearthError("invalid_inputs", "The model's own schema of its inputs is broken.") from None
     if errors:
-        raise refused([_field(error) for error in errors])
+        raise refused([field_of(error) for error in errors])
     return known
-
-
-def refused(fields: list[dict[str, str]]) -> HearthError:
-    """The error for these fields, each with `type`, `field` and `description`."""
-    detail = "".join(f"- {field['field']}: {field['description']}\n" for field in fields)
-    return HearthError("invalid_inputs", detail, invalid_fields=fields)
-
-
-def missing(name: str) -> dict[str, str]:
-    """The field for an input that must be there and is not."""
-    return {"type": "required", "field": "input", "description": f"{name} is required"}
 
 
 def _schema(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -83,63 +73,6 @@ def _schema(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _nullable(schema: JSON) -> bool:
     return isinstance(schema, Mapping) and schema.get("nullable") is True
-
-
-def _field(error: ValidationError) -> dict[str, str]:
-    field = ".".join(["input", *map(str, error.absolute_path)])
-    kind, description = _told(error, field)
-    return {"type": kind, "field": field, "description": description}
-
-
-def _told(error: ValidationError, field: str) -> tuple[str, str]:
-    """The type and the description of a problem, in the words of the library that Replicate validates with."""
-    limit: Any = error.validator_value
-    match error.validator:
-        case "required":
-            return "required", f"{error.message} is required"
-        case "enum":
-            return "enum", f"{field} must be one of the following: {', '.join(map(_written, limit))}"
-        case "type":
-            return "invalid_type", _mistyped({*(limit if isinstance(limit, list) else [limit])}, error.instance)
-        case "anyOf" | "oneOf" if error.context and all(each.validator == "type" for each in error.context):
-            return "invalid_type", _mistyped({str(each.validator_value) for each in error.context}, error.instance)
-        case "pattern":
-            return "pattern", f"Does not match pattern '{limit}'"
-        case "format":
-            return "format", f"Does not match format '{limit}'"
-        case keyword if keyword in _WORDS:
-            kind, words = _WORDS[str(keyword)]
-            return kind, words.format(limit)
-    return str(error.validator), "Does not match the model's schema"
-
-
-_WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    "minimum": ("number_gte", "Must be greater than or equal to {}"),
-    "maximum": ("number_lte", "Must be less than or equal to {}"),
-    "exclusiveMinimum": ("number_gt", "Must be greater than {}"),
-    "exclusiveMaximum": ("number_lt", "Must be less than {}"),
-    "multipleOf": ("multiple_of", "Must be a multiple of {}"),
-    "minLength": ("string_gte", "String length must be greater than or equal to {}"),
-    "maxLength": ("string_lte", "String length must be less than or equal to {}"),
-    "minItems": ("array_min_items", "Array must have at least {} items"),
-    "maxItems": ("array_max_items", "Array must have at most {} items"),
-    "const": ("const", "Does not match: {}"),
-    "anyOf": ("number_any_of", "Must validate at least one schema (anyOf)"),
-    "oneOf": ("number_one_of", "Must validate one and only one schema (oneOf)"),
-}
-
-
-def _mistyped(expected: set[str], given: JSON) -> str:
-    return f"Invalid type. Expected: {'/'.join(sorted(expected))}, given: {_kind(given)}"
-
-
-def _kind(value: JSON) -> str:
-    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
-    return kinds.get(type(value), "null")
-
-
-def _written(value: JSON) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _required(_: Any, names: JSON, instance: JSON, schema: JSON) -> Iterator[ValidationError]:

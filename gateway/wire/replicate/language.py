@@ -9,7 +9,7 @@ from typing import Any, Final
 from engines.base import JSON, Prompt, Traits
 from gateway.errors import HearthError
 from gateway.wire import conversation, parameters
-from gateway.wire.replicate.inputs import missing, refused
+from gateway.wire.replicate.fields import missing, refused
 
 DEFAULT_TOKENS: Final = 512
 """An answer to a raw text that names no `max_tokens` has so many at most, or half the context."""

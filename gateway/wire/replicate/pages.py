@@ -26,8 +26,8 @@ _T = TypeVar("_T")
 class _Place(msgspec.Struct, frozen=True, array_like=True):
     """Behind which prediction a page begins, or before which one it ends."""
 
-    created: float
-    id: str
+    created: Annotated[float, msgspec.Meta(ge=0, le=2**53)]
+    id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]{1,64}$")]
     backwards: bool
 
 

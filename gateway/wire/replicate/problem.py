@@ -9,8 +9,6 @@ from typing import Any, Final
 
 from gateway.errors import HearthError
 
-MEDIA_TYPE: Final = "application/problem+json"
-
 _TITLES: Final[Mapping[str, str]] = {
     "unauthorized": "Unauthenticated",
     "budget_exceeded": "Insufficient credit",

@@ -1,7 +1,7 @@
 """A prediction's stream: server-sent events as Replicate's clients read them.
 
 Of every event each client needs an id and at least one line of data. An id is a position of the log, epoch-offset,
-and of an event that is told in several frames, how many of the next one were told: `k3f9a2xq-17.1`.
+and where the next event is told in two frames, after the first of them: `k3f9a2xq-17.1`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,16 @@ from gateway.wire.replicate.tale import AddressOf, form, outcome, outputs, place
 _LINE_ENDS: Final = re.compile(r"\r\n|\r|\n")
 _HTTPX_LINE_ENDS: Final = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 """Where httpx ends a line as well; what follows one of these in a line of data would be lost."""
-_REASONS: Final = {status: {"reason": "canceled"} for status in ("canceled", "aborted")} | {
-    "failed": {"reason": "error"}
-}
-_TOLD: Final = tuple("123456789")
+_REASONS: Final = {"canceled": {"reason": "canceled"}, "aborted": {"reason": "canceled"}, "failed": {"reason": "error"}}
 
 
 def resume(last_event_id: str) -> tuple[Position, int]:
-    """The position in the log that an id stands for, and how many frames of the event after it were told.
+    """The position in the log that an id stands for, and how many frames of the event behind it were told.
 
     Raises HearthError `bad_position`.
     """
     position, dot, told = last_event_id.partition(".")
-    if dot and told not in _TOLD:
+    if dot and told != "1":
         raise HearthError("bad_position")
     return Position.parse(position), int(told or 0)
 

@@ -43,7 +43,8 @@ def outputs(event: Event, form: Form) -> tuple[JSON, ...]:
     if type(event) is Delta:
         return pieces(event.text) if event.text and event.choice == 0 else ()
     if type(event) is Output:
-        return pieces(event.value) if form is Form.TEXT and isinstance(event.value, str) else (event.value,)
+        is_text = form is Form.TEXT and isinstance(event.value, str) and event.value not in event.files
+        return pieces(event.value) if is_text else (event.value,)
     return ()
 
 
@@ -61,8 +62,6 @@ def printed(event: Event) -> str:
 
 def placed(value: JSON, files: Mapping[str, Kept], address_of: AddressOf) -> JSON:
     """The value with the address of each file instead of its placeholder, however deep that stands."""
-    if not files:
-        return value
     if isinstance(value, str):
         return address_of(files[value]) if value in files else value
     if isinstance(value, list | tuple):
@@ -89,8 +88,9 @@ class Tale:
     def __init__(self, form: Form, events: Iterable[Event] = ()) -> None:
         self.form = form
         self.outputs: list[JSON] = []
-        self.files: dict[str, Kept] = {}
         self.metrics: dict[str, JSON] = {}
+        self._files: dict[int, Mapping[str, Kept]] = {}
+        """By the place of the output that they are in: another one may say the same in words of its own."""
         self._printed: list[str] = []
         for event in events:
             self.add(event)
@@ -98,9 +98,9 @@ class Tale:
     def add(self, event: Event) -> None:
         """Hear one more event."""
         if type(event) is Delta or type(event) is Output:
+            if type(event) is Output and event.files:
+                self._files[len(self.outputs)] = event.files
             self.outputs += outputs(event, self.form)
-            if type(event) is Output:
-                self.files |= event.files
         elif type(event) is Measured:
             self.metrics[event.name] = event.value
         elif text := printed(event):
@@ -114,4 +114,7 @@ class Tale:
         """The output as it is until now; None before there is any."""
         if not self.outputs:
             return None
-        return placed(self.outputs[-1] if self.form is Form.ONE else self.outputs, self.files, address_of)
+        told = list(self.outputs)
+        for place, files in self._files.items():
+            told[place] = placed(told[place], files, address_of)
+        return told[-1] if self.form is Form.ONE else told

@@ -25,7 +25,7 @@ def porter() -> MemoryPorter:
 
 @pytest.fixture(scope="module")
 def predictors(tmp_path_factory: pytest.TempPathFactory, porter: MemoryPorter) -> registry.Predictors:
-    return registry.Predictors(tmp_path_factory.mktemp("cog"), {"PASSED": "on"}, porter)
+    return registry.Predictors(tmp_path_factory.mktemp("cog"), {"PASSED": "on"}, porter=porter)
 
 
 @pytest.fixture(scope="module")

@@ -75,9 +75,7 @@ async def test_its_files_lie_beside_it_and_its_folder_stays_as_it_is(speaker: Co
     assert {path.name for path in folder.iterdir()} == {"cog.yaml", "predict.py", "words.py", "beside.txt"}
 
 
-async def test_its_process_is_told_little_of_where_it_runs(
-    speaker: CogEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_its_process_is_told_little_of_where_it_runs(speaker: CogEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEARTH_API_KEYS", "secret")
     await speaker.stop()
     await speaker.start(lambda stage: None)
@@ -227,7 +225,7 @@ async def test_the_slot_of_one_that_does_not_hear_is_free_when_it_has_ended(begi
     async with aclosing(stubborn.generate("left", Prompt(inputs={"seconds": 0.5}))) as answer:
         assert isinstance(await anext(answer), Accepted)
     assert stubborn.running == 0
-    assert outputs(await predict(stubborn, seconds=0)) == ["slept"]
+    assert outputs(await predict(stubborn, seconds=0)) == ["waited"]
 
 
 async def test_a_file_comes_and_goes_by_the_porter(begin: Begin, porter: MemoryPorter) -> None:

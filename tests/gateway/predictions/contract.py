@@ -58,7 +58,7 @@ def same(record: Record, **more: Any) -> Record:
 
 async def keep(store: Predictions, *records: Record, attendant: str = "one") -> list[Record]:
     for record in records:
-        await store.add(record, attendant, LEASE_S)
+        assert await store.add(record, attendant, LEASE_S)
     return list(records)
 
 
@@ -107,8 +107,9 @@ class PredictionsContract:
 
     async def test_a_record_that_is_there_already_stays_as_it_is(self, bench: Bench) -> None:
         [record] = await keep(bench.here, a_record())
+        assert not await bench.elsewhere.add(record, "two", LEASE_S)
         ended = await end(bench.here, record)
-        await keep(bench.elsewhere, same(record, created=NOON + 1, model="acme/other"), attendant="two")
+        assert not await bench.elsewhere.add(same(record, created=NOON + 1, model="acme/other"), "two", LEASE_S)
         assert await bench.here.get(record.id) == ended
         assert await bench.here.renew("two", [record.id], LEASE_S) == set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_network
 from typing import Any, NamedTuple
 
@@ -66,6 +66,13 @@ class Receiver:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.heard.append(Heard(request.raw_path, headers, await request.read()))
         return await self.answer(request)
+
+
+async def silence(seconds: float) -> None:
+    """Say nothing for so long: whoever calls is tired of waiting before that."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.Event().wait()
 
 
 def answers(*statuses: int, **headers: str) -> Answer:

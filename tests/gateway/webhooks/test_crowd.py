@@ -11,7 +11,7 @@ from replicate.webhook import Webhooks as Official
 from replicate.webhook import WebhookSigningSecret
 
 from gateway.events import Accepted, Delta, Finished, Timings, Usage
-from tests.gateway.webhooks.receiving import Book, attend, case, receiving, secret, soon, telling
+from tests.gateway.webhooks.receiving import Book, attend, case, receiving, secret, silence, soon, telling
 from tests.waiting import until
 
 MANY = 200
@@ -27,7 +27,7 @@ async def test_every_end_is_heard_in_order_none_lost_and_none_forged():
             assert request.transport is not None
             request.transport.abort()
         elif mood < 0.15:
-            await asyncio.sleep(0.3)
+            await silence(0.3)
         return web.Response(status=500 if mood < 0.4 else 200)
 
     async with receiving() as receiver, telling(book, answer_s=0.2) as first, telling(book, answer_s=0.2) as second:

@@ -26,6 +26,7 @@ from tests.gateway.webhooks.receiving import (
     receiving,
     render,
     secret,
+    silence,
     soon,
     telling,
 )
@@ -42,7 +43,7 @@ def hanging(first: int) -> Answer:
     async def answer(request: web.Request) -> web.StreamResponse:
         left[0] -= 1
         if left[0] >= 0:
-            await asyncio.sleep(60)
+            await silence(60)
         return web.Response()
 
     return answer
@@ -90,7 +91,7 @@ async def test_a_burst_of_words_makes_few_calls():
         begun = loop.time()
         while loop.time() - begun < 0.3:
             here.say(WORD)
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
         here.say(END)
         await soon(task)
         most = 2 + (loop.time() - begun) / 0.05

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import replicate
 
-images = replicate.run(
+[image] = replicate.run(
     "stability-ai/sdxl",
-    input={"prompt": "an astronaut riding a rainbow unicorn", "width": 1024, "height": 1024, "seed": 7},
+    input={
+        "prompt": "an astronaut riding a rainbow unicorn",
+        "width": 768,
+        "height": 768,
+        "num_inference_steps": 25,
+    },
 )
-for image in images:
-    Path("astronaut.png").write_bytes(image.read())
+Path("astronaut.png").write_bytes(image.read())
 print("astronaut.png")

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-import time
+from threading import Event
 
 from cog import BaseRunner, ConcatenateIterator, Input, Path
 from words import PAUSE_S
@@ -37,4 +37,4 @@ class Predictor(BaseRunner):
             if prompt == "die" and index == 2:
                 os._exit(3)
             yield f"{' ' if index else ''}{mark}.{index}"
-            time.sleep(PAUSE_S)
+            Event().wait(PAUSE_S)

@@ -1,11 +1,11 @@
-"""Does not hear that it is canceled while it sleeps, and then sleeps on."""
+"""Does not hear that it is canceled while it waits, and then waits on."""
 
-import time
+from threading import Event
 
 from cog import BaseRunner
 
 
 class Predictor(BaseRunner):
     def run(self, seconds: float) -> str:
-        time.sleep(seconds)
-        return "slept"
+        Event().wait(seconds)
+        return "waited"

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "models": "the models of a running server, and how warm they are",
     "warm": "have a model booted",
     "cool": "have a model stopped",
+    "push": "make a Cog folder a version of a model, while the server runs",
     "keys": "who may ask: create, list and revoke keys",
     "cache": "what it has kept to be given again, and letting go of it",
     "usage": "who used what, and what it cost",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from sse_starlette.sse import AppStatus
@@ -28,6 +29,7 @@ from engines.vllm.hosting import Hosting
 from gateway.admission import Gates
 from gateway.board.place import open_board, open_history
 from gateway.caching import Caching, Policy
+from gateway.catalog.naming import full_names
 from gateway.claims.base import Claims
 from gateway.claims.memory import MemoryClaims
 from gateway.clock import Clock
@@ -35,6 +37,7 @@ from gateway.core import Deadlines, Gateway
 from gateway.embedding import Embedding
 from gateway.keyring.lookup import Lookup
 from gateway.keyring.place import open_keyring
+from gateway.keys import family
 from gateway.likeness import Likeness, Likes
 from gateway.limits.base import Limiter
 from gateway.limits.gate import KeyLimits, LimitGate, ModelLimits
@@ -111,7 +114,9 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         wall=clock.wall,
         board=board,
         roaming=[name for name, table in tables.items() if not table.affinity],
-        kept=lambda seat: is_kept(clock.wall(), plans[seat.model], max(seat.boot_times, default=None)),
+        kept=lambda seat: (
+            seat.is_pinned or is_kept(clock.wall(), plans[seat.model], max(seat.boot_times, default=None))
+        ),
     )
     logs, claims = _stores(settings, shared, clock)
     # Keys outlive the server, and a Redis of its own does not.
@@ -154,8 +159,17 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         {name: table.fallback for name, table in settings.model.items() if table.fallback is not None},
     )
     carrying.gateway = gateway
-    names = {name: table.replicate for name, table in tables.items() if table.replicate is not None}
-    predicting = Predicting(settings, gateway, carrying, lookup, claims, lasting, names, clock, metrics)
+
+    def pushed(model: str, folder: Path) -> Place:
+        table = settings.model.get(family(model), ModelTable.model_validate({}))
+        [place] = _places(settings, [ModelSource(model, "cog", str(folder), {})], company, carrying.porter)
+        # It is kept and paid for as its table says, which stands under the name without digits.
+        plans[model], prices[model] = plan(table), Prices.of(table, settings.hardware)
+        return place._replace(device=table.device, share=table.device_share)
+
+    predicting = Predicting(
+        settings, gateway, carrying, lookup, claims, lasting, _names(tables), pushed, clock, metrics
+    )
     remote = RemoteStreams(logs, clock, Bounds(settings.max_running, settings.keep_bytes))
 
     wishes = {name: found for name, table in tables.items() if (found := wish(table, settings.hardware)) is not None}
@@ -227,6 +241,15 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
     app.state.gateway = gateway
     app.state.keeper = keeper
     return app
+
+
+def _names(tables: Mapping[str, ModelTable]) -> dict[str, str]:
+    """The owner/name of each model. Raises EngineError `bad_model_source`."""
+    given = {name: table.replicate for name, table in tables.items() if table.replicate is not None}
+    try:
+        return full_names(tables, given)
+    except ValueError as error:
+        raise EngineError("bad_model_source", str(error)) from None
 
 
 def _places(settings: Settings, sources: Sequence[ModelSource], company: Company | None, porter: Porter) -> list[Place]:

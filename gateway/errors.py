@@ -45,6 +45,8 @@ TABLE: Final[Mapping[str, Row]] = {
     "unknown_version": Row(422, _BAD, 4400, False, "No such version is served here; a model's versions are listed."),
     "unknown_prediction": Row(404, _BAD, 4400, False, "No such prediction is known here."),
     "unknown_deployment": Row(404, _BAD, 4400, False, "No such deployment is known here."),
+    "name_taken": Row(409, _BAD, 4409, False, "There is one of that name already."),
+    "training_unsupported": Row(422, _BAD, 4400, False, "Nothing is trained here; serve what was trained elsewhere."),
     "unknown_file": Row(404, _BAD, 4400, False, "No such file is kept here; uploads last 24 hours, outputs one."),
     "file_too_large": Row(413, _BAD, 1009, False, "The file is larger than this server takes."),
     "invalid_inputs": Row(422, _BAD, 4400, False, "The model does not take these inputs."),

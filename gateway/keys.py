@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from typing import Final, Literal
 
@@ -14,6 +15,8 @@ Period = Literal["day", "week", "month", "total"]
 
 _NO_PATTERNS: Final = str.maketrans({"?": "[?]", "[": "[[]"})
 """What else fnmatch takes for patterns, as patterns of themselves alone."""
+
+_DIGITS: Final = re.compile(r":[0-9a-f]{12}\Z", re.ASCII)
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,12 +53,20 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Its own policy; None for the model's."""
 
     def may_ask(self, model: str) -> bool:
-        """Whether this model is one of its own."""
-        return self.models is None or any(fnmatchcase(model, each.translate(_NO_PATTERNS)) for each in self.models)
+        """Whether this model is one of its own; whoever may ask it may ask its pushed versions."""
+        if self.models is None:
+            return True
+        patterns = [each.translate(_NO_PATTERNS) for each in self.models]
+        return any(fnmatchcase(name, each) for name in {model, family(model)} for each in patterns)
 
     def stands(self, now: float) -> bool:
         """Whether it is good at that time."""
         return self.revoked is None and (self.expires is None or now < self.expires)
+
+
+def family(model: str) -> str:
+    """What a model's versions that were pushed while the server ran have in common: its name without their digits."""
+    return _DIGITS.sub("", model)
 
 
 LOCAL: Final = Key(id="local", name="local", namespace="local", admin=True)

@@ -6,24 +6,25 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, Final
 
 from starlette.routing import BaseRoute
 
 from engines.base import Kept
 from engines.porter import Porter
-from gateway.catalog.base import Found
-from gateway.catalog.served import Served
+from gateway.catalog.pushing import Make
+from gateway.catalog.registry import Registry
+from gateway.catalog.shelf.place import open_shelf
 from gateway.claims.base import Claims
 from gateway.clock import Clock
 from gateway.core import Gateway
 from gateway.errors import HearthError
+from gateway.files.place import open_store
 from gateway.files.porter import Bounds, FilePorter
 from gateway.files.resolving import resolve
 from gateway.files.store import Files
 from gateway.files.sweeping import Sweeper
 from gateway.keyring.lookup import ADMIN, Lookup
-from gateway.keys import Key
 from gateway.log.base import new_epoch
 from gateway.log.local import Log
 from gateway.metrics import Metrics
@@ -38,8 +39,17 @@ from gateway.redis.address import Address
 from gateway.settings import Settings
 from gateway.surfaces import admin_webhooks
 from gateway.surfaces.body import BodyLimits
+from gateway.surfaces.replicate import (
+    account,
+    collections,
+    deployments,
+    models,
+    predictions,
+    streams,
+    versions,
+    webhooks,
+)
 from gateway.surfaces.replicate import files as files_surface
-from gateway.surfaces.replicate import predictions, streams, webhooks
 from gateway.surfaces.replicate.address import addressed, everywhere
 from gateway.surfaces.replicate.retries import Retries
 from gateway.webhooks import signing
@@ -48,6 +58,9 @@ from gateway.webhooks.patience import Patience
 from gateway.webhooks.sender import Sender
 from gateway.wire.replicate import language
 from gateway.wire.replicate.prediction import ending
+
+_PUSHED: Final = "hearth-models"
+"""The folder, beside the state file, in which pushed models are unpacked."""
 
 
 class Carrying:
@@ -76,15 +89,8 @@ class Carrying:
         return await self.gateway.owner_of(generation)
 
 
-class Undeployed:
-    """Stands until there are deployments."""
-
-    async def runs(self, owner: str, name: str, key: Key) -> Found:
-        raise HearthError("unknown_deployment")
-
-
 class Predicting:
-    """All parts of the Replicate surface. `names` are the owner/name of models that have one by the settings."""
+    """All parts of the Replicate surface. `names` are the owner/name of each model, `make` makes pushed ones."""
 
     def __init__(
         self,
@@ -95,6 +101,7 @@ class Predicting:
         claims: Claims,
         redis: Address | None,
         names: Mapping[str, str],
+        make: Make,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
@@ -105,7 +112,17 @@ class Predicting:
             lookup,
             clock,
         )
-        self._catalog = Served(gateway.pool, names, language.schema, clock.wall())
+        self._registry = Registry(
+            gateway.pool,
+            names,
+            language.schema,
+            open_shelf(redis, settings.state_file, clock.steady),
+            partial(open_store, settings.files),
+            settings.state_file.absolute().parent / _PUSHED,
+            make,
+            clock.wall,
+        )
+        self._catalog = self._registry.catalog
         self._store = open_predictions(redis, settings.state_file, clock)
         self._showing = Showing(self._document, lookup.seal, self._file_address)
         sender = Sender(carrying.outgoing, self._store, self._secret, clock, metrics)
@@ -118,13 +135,13 @@ class Predicting:
     async def life(self) -> AsyncIterator[None]:
         """While the server is up."""
         await self._carrying.begin()
-        await self._catalog.begin()
+        await self._registry.begin()
         self._attending.begin()
         try:
             yield
         finally:
             await self._attending.close()
-            await self._catalog.close()
+            await self._registry.close()
             await self._store.close()
             await self._carrying.close()
 
@@ -136,7 +153,7 @@ class Predicting:
             self._gateway,
             self._gateway.pool,
             self._catalog,
-            Undeployed(),
+            self._registry.deployments,
             self._store,
             self._attending,
             self._showing,
@@ -146,11 +163,17 @@ class Predicting:
             clock,
             limits._replace(max_bytes=settings.prediction_bytes),
         )
+        shop = models.Shop(self._registry, self._store, address, limits)
         own = everywhere(
             [
                 *predictions.routes(house),
                 *streams.routes(self._gateway, self._store, self._showing, settings.keep_alive_s),
                 *webhooks.routes(self._lookup),
+                *models.routes(shop),
+                *versions.routes(shop),
+                *deployments.routes(shop),
+                *collections.routes(shop),
+                *account.routes(settings.hardware),
                 *files_surface.routes(
                     carrying.files,
                     self._lookup.seal,

@@ -21,7 +21,7 @@ class Version(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A model with its versions, the newest first."""
+    """A model with its versions, the newest first; none while it is only registered."""
 
     owner: str
     name: str

@@ -31,6 +31,11 @@ def full_name(model: str) -> str:
     return f"{_OTHERS.sub('-', owner)}/{_OTHERS.sub('-', name)}"
 
 
+def username(namespace: str) -> str:
+    """Whose a key's deployments are: its namespace, in letters that clients put into addresses."""
+    return _OTHERS.sub("-", namespace) or OWNER
+
+
 def full_names(models: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:
     """The owner/name of each model, which is `given` for some: several of one name are versions of it.
 

@@ -13,13 +13,12 @@ from engines.model import Model
 from engines.pool import Pool
 from engines.seat import Seat
 from gateway.catalog.base import Found, Listed, Version
+from gateway.catalog.cards import Cards
+from gateway.catalog.dates import Dates
 from gateway.catalog.naming import full_name, read
 from gateway.errors import HearthError
-from gateway.keys import Key
+from gateway.keys import LOCAL, Key, family
 from gateway.suggest import shown
-
-_LOOK_S: Final = 2.0
-"""How often it is looked whether an engine was booted, and so may have read other files."""
 
 UNTOLD: Final[dict[str, Any]] = {
     "openapi": "3.0.2",
@@ -37,40 +36,38 @@ _log = logging.getLogger(__name__)
 class Served:
     """All models of a pool by owner/name, with their versions; see Catalog for what it promises.
 
-    `names` are the owners and names that models have, `language` is the schema of those that answer in text, `since`
-    (unix seconds) is when they came. Owns the look at what engines have booted.
+    `names` are the owners and names that models have, `language` is the schema of those that answer in text,
+    `cards` are models that may have no version yet. It knows an engine's version once it has looked.
     """
 
     def __init__(
-        self, pool: Pool, names: Mapping[str, str], language: Callable[[Traits], dict[str, Any]], since: float
+        self,
+        pool: Pool,
+        names: Mapping[str, str],
+        language: Callable[[Traits], dict[str, Any]],
+        dates: Dates,
+        cards: Cards,
     ) -> None:
         self._pool = pool
         self._names = names
         self._language = language
-        self._since = since
+        self._dates = dates
+        self._cards = cards
         self._identities: dict[Seat, tuple[int, str]] = {}
         """What determines the answers of each engine, and which boot of it that was found at."""
         self._versions: dict[str, tuple[Traits, Version]] = {}
         """Each model's, as it was made of its engines' traits."""
-        self._watch: asyncio.Task[None] | None = None
-
-    async def begin(self) -> None:
-        """Find every version, which may take as long as it takes to read samples of all weights."""
-        await self.look()
-        self._watch = asyncio.create_task(self._keep_looking(), name="catalog")
-
-    async def close(self) -> None:
-        """Look no more."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.wait([self._watch])
 
     async def look(self) -> None:
-        """Find the identities of engines that are new, or were booted since."""
+        """Find what determines the answers of engines that are new, or were booted since: they may have read other
+        files. This may take as long as it takes to read samples of all weights.
+        """
         for seat in list(self._pool.seats.values()):
             boots = seat.boots
             if seat not in self._identities or self._identities[seat][0] != boots:
                 self._identities[seat] = boots, await asyncio.to_thread(_identity, seat)
+        every = [version.id for listed in self._every(LOCAL) for version in listed.versions]
+        await self._dates.note(every)
 
     def listed(self, key: Key) -> list[Listed]:
         return list(self._all(key))
@@ -96,11 +93,18 @@ class Served:
         return next((listed for listed in self._all(key) if listed.full_name == name), None)
 
     def _all(self, key: Key) -> Iterator[Listed]:
+        self._dates.asked = True
+        return self._every(key)
+
+    def _every(self, key: Key) -> Iterator[Listed]:
         """Every model that the key may ask, in the order in which they were named."""
         named: dict[str, dict[str, Version]] = {}
+        hidden = set[str]()
         for model in self._pool.models.values():
-            if key.may_ask(model.name):
-                name = self._name(model)
+            name = self._name(model)
+            if not key.may_ask(model.name):
+                hidden.add(name)
+            else:
                 version = self._version(name, model)
                 # Of two that are the same the one named last counts.
                 named.setdefault(name, {}).pop(version.id, None)
@@ -108,30 +112,30 @@ class Served:
         for name, versions in named.items():
             owner, _, own = name.partition("/")
             yield Listed(owner, own, tuple(reversed(versions.values())))
+        for name in self._cards.names:
+            if name not in named.keys() | hidden and key.may_ask(name):
+                owner, _, own = name.partition("/")
+                yield Listed(owner, own, ())
 
     def _name(self, model: Model) -> str:
-        return self._names.get(model.name) or full_name(model.name)
+        return self._names.get(model.name) or full_name(family(model.name))
 
     def _version(self, name: str, model: Model) -> Version:
         traits = model.traits
         predictor = any(seat.predictor for seat in model.seats)
         id = contents.digest(name, sorted({self._identity(seat) for seat in model.seats}))
         kept = self._versions.get(model.name)
-        if kept is not None and kept[0] == traits and kept[1].id == id:
+        created = self._dates.of(id)
+        if kept is not None and kept[0] == traits and kept[1][:3] == (id, model.name, created):
             return kept[1]
         schema = traits.schema or (UNTOLD if predictor else self._language(traits))
-        version = Version(id, model.name, self._since, schema, predictor)
+        version = Version(id, model.name, created, schema, predictor)
         self._versions[model.name] = traits, version
         return version
 
     def _identity(self, seat: Seat) -> str:
         found = self._identities.get(seat)
         return found[1] if found else seat.model
-
-    async def _keep_looking(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            await self.look()
 
 
 def _identity(seat: Seat) -> str:

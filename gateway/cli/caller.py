@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Literal, NamedTuple
+from typing import IO, Any, Final, Literal, NamedTuple
 
 import httpx
 
@@ -17,6 +17,8 @@ from gateway.settings import load
 _LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
 _CONNECT_S: Final = 5.0
 _ANSWER_S: Final = 30.0
+_TAKEN_S: Final = 600.0
+"""How long a server may take over a file that it has."""
 
 
 class Piece(NamedTuple):
@@ -76,6 +78,14 @@ class Caller:
             response = self._http.request(method, path, params=query, timeout=_ANSWER_S)
         return self._json(response)
 
+    def send(self, path: str, content: IO[bytes], size: int) -> dict[str, Any]:
+        """What is answered to a file of so many bytes, which may be any."""
+        headers = {"content-type": "application/octet-stream", "content-length": str(size)}
+        timeout = httpx.Timeout(_TAKEN_S, connect=_CONNECT_S)
+        with self._border():
+            response = self._http.post(path, content=content, headers=headers, timeout=timeout)
+        return self._json(response)
+
     def _json(self, response: httpx.Response) -> dict[str, Any]:
         self._check(response)
         try:
@@ -108,7 +118,9 @@ class Caller:
         if response.is_success:
             return
         try:
-            told = str(response.json()["error"]["message"])
+            body = response.json()
+            # Where Replicate's clients ask, errors have their shape.
+            told = str(body["detail"] if "detail" in body else body["error"]["message"])
         except (ValueError, KeyError, TypeError):
             told = f"{response.request.url} answered {response.status_code} {response.reason_phrase}."
         raise Trouble(told, 1)

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 class SqliteShelf:
     """The store of one machine; see Shelf for what it promises. To ask makes no file, to put does."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path | None) -> None:
         self._database = Database(file, _SCHEMA)
 
     async def all(self, kind: Kind) -> dict[str, bytes]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from engines.base import Traits
 from engines.pool import Pool
 from engines.seat import Place
+from gateway.catalog.cards import Cards
+from gateway.catalog.dates import Dates
 from gateway.catalog.served import UNTOLD, Served
+from gateway.catalog.shelf.base import Shelf
+from gateway.catalog.shelf.sqlite import SqliteShelf
 from gateway.errors import HearthError
 from gateway.keys import LOCAL, Key
 from tests.gateway.puppet import Puppet
@@ -25,15 +30,18 @@ def place(id: str, model: str | None = None, content: str = "", predictor: bool 
     return Place(id, model or id, Puppet(), identity=lambda: content or id, predictor=predictor)
 
 
+def served_of(pool: Pool, shelf: Shelf, clock: Turned, names: Mapping[str, str] | None = None) -> Served:
+    return Served(pool, names or {}, lambda traits: TEXT, Dates(shelf, clock), Cards(shelf, clock))
+
+
 @asynccontextmanager
 async def serving(*places: Place, names: Mapping[str, str] | None = None) -> AsyncIterator[Served]:
     pool = Pool(places, Turned())
-    served = Served(pool, names or {}, lambda traits: TEXT, since=1000.0)
-    await served.begin()
+    served = served_of(pool, SqliteShelf(None), Turned(1000.0), names)
+    await served.look()
     try:
         yield served
     finally:
-        await served.close()
         await pool.close()
 
 
@@ -128,7 +136,7 @@ async def test_an_engine_that_boots_with_other_files_is_another_version() -> Non
     files = ["1"]
     engine = Puppet()
     pool = Pool([Place("a", "a", engine, identity=lambda: files[0])], Turned())
-    served = Served(pool, {}, lambda traits: TEXT, since=0.0)
+    served = served_of(pool, SqliteShelf(None), Turned())
     await served.look()
     before = served.model("hearth", "a", LOCAL).latest.id
     files[0] = "2"
@@ -147,3 +155,39 @@ async def test_files_that_cannot_be_read_are_no_reason_to_serve_nothing() -> Non
 
     async with serving(Place("a", "a", Puppet(), identity=gone)) as served:
         assert served.model("hearth", "a", LOCAL).latest.model == "a"
+
+
+async def test_a_version_is_as_old_as_anybody_has_known_it_for(tmp_path: Path) -> None:
+    clock = Turned(1000.0)
+    for asked in (1, 2):
+        pool, shelf = Pool([place("a")], Turned()), SqliteShelf(tmp_path / "hearth.db")
+        served = served_of(pool, shelf, clock)
+        await served.look()
+        assert (tmp_path / "hearth.db").exists() is (asked == 2)
+        assert served.model("hearth", "a", LOCAL).latest.created == 1000.0
+        await served.look()
+        await shelf.close()
+        clock.turn(500)
+
+
+async def test_a_model_that_is_registered_is_listed_before_it_has_a_version(tmp_path: Path) -> None:
+    shelf, pool, clock = SqliteShelf(tmp_path / "hearth.db"), Pool([place("a")], Turned()), Turned()
+    cards = Cards(shelf, clock)
+    served = Served(pool, {}, lambda traits: TEXT, Dates(shelf, clock), cards)
+    await cards.add("acme/one", {})
+    await cards.add("hearth/a", {})
+    assert [(each.full_name, len(each.versions)) for each in served.listed(LOCAL)] == [("hearth/a", 1), ("acme/one", 0)]
+    assert served.model("acme", "one", LOCAL).versions == ()
+    with pytest.raises(HearthError) as refused:
+        served.version("acme/one", LOCAL)
+    assert refused.value.code == "unknown_version"
+    shut_out = Key(id="k", name="k", namespace="k", models=("b",))
+    assert served.listed(shut_out) == []
+    await shelf.close()
+
+
+async def test_whoever_may_ask_a_model_may_ask_what_was_pushed_to_it() -> None:
+    async with serving(place("acme/one:0123456789ab"), place("acme/one:extra")) as served:
+        key = Key(id="k", name="k", namespace="k", models=("acme/one",))
+        [listed] = served.listed(key)
+        assert (listed.full_name, listed.latest.model) == ("acme/one", "acme/one:0123456789ab")

@@ -67,7 +67,8 @@ class Carrying:
     """Files, and the way out of the server: what engines are given before there is a gateway."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self.files = Files(settings.files, clock.wall)
+        # What a model gives early in a long prediction is kept for an hour after its end too.
+        self.files = Files(settings.files, clock.wall, output_s=predictions.KEPT_S + settings.prediction_s)
         self.outgoing = Outgoing([ip_network(written) for written in settings.private_networks])
         self.gateway: Gateway | None = None
         """Knows whose a generation is; there once it is built."""

@@ -26,6 +26,7 @@ from engines.openai.upstream import Upstream
 from engines.porter import Porter
 from engines.registry import Predictors
 from gateway.engine_table import EngineTable
+from gateway.files.place import open_store
 from gateway.keys import Sharing
 from gateway.redis.address import Address
 from gateway.suggest import nearest
@@ -224,6 +225,13 @@ class Settings(BaseSettings):
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for written in value:
             ip_network(written)
+        return value
+
+    @field_validator("files")
+    @classmethod
+    def _is_store(cls, value: str) -> str:
+        if "://" in value:
+            open_store(value)
         return value
 
     @field_validator("public_url")

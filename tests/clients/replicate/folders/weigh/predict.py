@@ -8,4 +8,4 @@ from cog import BasePredictor, Input, Path
 class Predictor(BasePredictor):
     def predict(self, file: Path = Input(description="Any file")) -> int:
         """Its bytes."""
-        return file.stat().st_size
+        return int(file.stat().st_size)

@@ -160,8 +160,8 @@ def test_a_pinned_version_is_asked(programs: Programs, hearth: Hearth, token: st
 
 
 def test_every_error_has_its_remedy(programs: Programs, hearth: Hearth) -> None:
-    spent = hearth.key(budget="0.000001/month")
-    body = {"input": {"prompt": "hello"}}
+    spent = hearth.key(budget={"amount": 1})
+    body = {"input": {"prompt": "hello", "max_tokens": 1}}
     hearth.ask("POST", "/replicate/v1/models/hearth/dear/predictions", spent, json=body, headers={"prefer": "wait"})
     said = programs.run("errors", SPENT_TOKEN=spent).splitlines()
     assert [line.partition(":")[0] for line in said if line[:3].isdigit()] == ["401", "402", "404", "422"]
@@ -169,7 +169,7 @@ def test_every_error_has_its_remedy(programs: Programs, hearth: Hearth) -> None:
 
 
 def test_a_cold_start_is_seen(programs: Programs, hearth: Hearth) -> None:
-    hearth.ask("POST", "/admin/models/booting/cool", params={"wait": "true", "drain_s": "0"})
+    hearth.cool("booting")
     stages = [line.split()[-1] for line in programs.run("cold_start", "hearth/booting").splitlines()]
     assert stages[0] == "starting" and stages[-1] == "succeeded"
 

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 from tests.redis_server import HOST
 from tests.redis_tls import certify
 
+CUT_S = 0.3
+"""By then a server has begun; it holds its answer back for as long as its caller is willing to wait."""
+
 
 class Line:
     """Passes connections on to a server; the first `cuts` of them end before anything has come back."""
@@ -40,28 +43,37 @@ class Line:
     async def run(self) -> None:
         """Until it is closed."""
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        front = await asyncio.start_server(self._pass, HOST, 0, ssl=self._context)
+        handlers: set[asyncio.Task[None]] = set()
+
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            handlers.add(asyncio.create_task(self._pass(reader, writer)))
+
+        front = await asyncio.start_server(accept, HOST, 0, ssl=self._context)
         self.url = f"http{'s' if self._context else ''}://{HOST}:{front.sockets[0].getsockname()[1]}"
         self._stands.set()
         await self._over.wait()
         front.close()
+        for handler in handlers:
+            handler.cancel()
+        await asyncio.gather(*handlers, return_exceptions=True)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert self._server
         self.connections += 1
+        cut = self.connections <= self._cuts
         behind, ahead = await asyncio.open_connection(*self._server)
         there = asyncio.create_task(_pump(reader, ahead))
-        if self.connections <= self._cuts:
-            # By then the server has begun; it holds its answer back for as long as the caller is willing to wait.
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(behind.read(1), 0.3)
-        else:
-            back = asyncio.create_task(_pump(behind, writer))
+        back = asyncio.create_task(asyncio.sleep(CUT_S) if cut else _pump(behind, writer))
+        try:
             await asyncio.wait((there, back), return_when=asyncio.FIRST_COMPLETED)
-            back.cancel()
-        there.cancel()
-        ahead.close()
-        writer.close()
+        finally:
+            for pump in (there, back):
+                pump.cancel()
+            await asyncio.gather(there, back, return_exceptions=True)
+            for end in (ahead, writer):
+                end.close()
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

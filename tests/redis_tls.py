@@ -41,7 +41,7 @@ async def tls() -> AsyncIterator[Guarded]:
     ):
         authority = Path(folder, "authority.pem")
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(*_certify(Path(folder), authority))
+        context.load_cert_chain(*certify(Path(folder), authority))
         handlers: set[asyncio.Task[None]] = set()
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -84,7 +84,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
 
 
-def _certify(folder: Path, authority: Path) -> tuple[Path, Path]:
+def certify(folder: Path, authority: Path) -> tuple[Path, Path]:
     """Make an authority and a certificate of 127.0.0.1 signed by it: the files of the chain and its key."""
     root, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an authority for tests")])

@@ -33,13 +33,14 @@ clients take for an address, and line breaks of every kind."""
 
 
 class Hearth(NamedTuple):
-    """The server."""
+    """The server, and a line to it that is kept open."""
 
     url: str
+    http: httpx.Client
 
     def ask(self, method: str, path: str, token: str = ADMIN, **more: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer {token}", **more.pop("headers", {})}
-        return httpx.request(method, f"{self.url}{path}", headers=headers, timeout=60, **more)
+        return self.http.request(method, path, headers=headers, **more)
 
     def key(self, **said: Any) -> str:
         """The secret of a new key, with a namespace of its own."""
@@ -47,12 +48,17 @@ class Hearth(NamedTuple):
         assert answer.status_code == 201, answer.text
         return str(answer.json()["secret"])
 
+    def cool(self, model: str) -> None:
+        """Have it cold."""
+        answer = self.ask("POST", f"/admin/models/{model}/cool", params={"wait": 1, "drain_s": 0})
+        assert answer.status_code == 200, answer.text
+
 
 @pytest.fixture(scope="session")
 def hearth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hearth]:
     folder = tmp_path_factory.mktemp("hearth")
-    with process(*arguments(folder)) as served:
-        yield Hearth(served.url)
+    with process(*arguments(folder)) as served, httpx.Client(base_url=served.url, timeout=60) as http:
+        yield Hearth(served.url, http)
 
 
 def arguments(folder: Path) -> list[str]:
@@ -65,6 +71,9 @@ def arguments(folder: Path) -> list[str]:
         state_file = "{folder}/hearth.db"
         files = "{folder}/files"
         private_networks = ["127.0.0.0/8"]
+
+        [model.campfire]
+        price_per_million_output = 1
 
         [model.dear]
         price_per_million_output = 1000000

@@ -54,12 +54,12 @@ class Speaker:
 
 
 @contextmanager
-def program(name: str, url: str) -> Iterator[subprocess.Popen[str]]:
+def program(name: str, url: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """The driver of that client, for a Hearth at `url`; it ends with its input."""
     with subprocess.Popen(
         _command(name),
         cwd=FOLDER if name.startswith("node") else HERE.parents[2],
-        env={**os.environ, **environment(name, url)},
+        env={**os.environ, **environment(name, url), **variables},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
 from tests.clients.replicate.conftest import Hearth
+from tests.clients.replicate.line import secure_line
 from tests.clients.replicate.speaker import environment
 from tests.nodejs import FOLDER, node
 from tests.redis_server import free_port
@@ -43,11 +44,11 @@ tiny.whisper(Path(sys.argv[1]) / "whisper")
 class Programs:
     """The programs in one language, run in an empty folder."""
 
-    def __init__(self, language: str, folder: Path, url: str, token: str) -> None:
+    def __init__(self, language: str, folder: Path, url: str, token: str, **variables: str) -> None:
         self.language = language
         self.folder = folder
         client = {"python": "python 1.0.7", "node": "node 1.4.0"}[language]
-        self.variables = {**os.environ, **environment(client, url), "REPLICATE_API_TOKEN": token}
+        self.variables = {**os.environ, **environment(client, url), "REPLICATE_API_TOKEN": token, **variables}
         shutil.copytree(EXAMPLES / language, folder / "programs")
         if language == "node":
             (folder / "programs" / "node_modules").symlink_to(FOLDER / "node_modules")
@@ -67,9 +68,16 @@ class Programs:
         return done.stdout
 
 
+class Studio(NamedTuple):
+    """A server of the example models for pictures and speech, reached by TLS; it wants no key."""
+
+    url: str
+    variables: dict[str, str]
+    """What has clients believe its certificate."""
+
+
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of the example models for pictures and speech; it wants no key."""
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     folder = tmp_path_factory.mktemp("studio")
     subprocess.run([sys.executable, "-c", TINY, folder], cwd=ROOT, check=True, capture_output=True, timeout=100)
     models = {"stability-ai/sdxl": "sdxl", "openai/whisper": "whisper"}
@@ -77,9 +85,11 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         f"{name}=cog:{ROOT}/engines/examples/{model}?python={sys.executable}&env.COG_WEIGHTS={folder}/{model}"
         for name, model in models.items()
     ]
-    options = ["--private-networks", "127.0.0.0/8", "--files", str(folder / "files")]
-    with process(*(word for model in words for word in ("--model", model)), *options) as served:
-        yield served.url
+    with secure_line(folder) as (line, variables):
+        options = ["--private-networks", "127.0.0.0/8", "--files", str(folder / "files"), "--public-url", line.url]
+        with process(*(word for model in words for word in ("--model", model)), *options) as served:
+            line.lead_to(served.url)
+            yield Studio(line.url, variables)
 
 
 @pytest.fixture(params=["python", "node"])
@@ -93,8 +103,8 @@ def programs(language: str, tmp_path: Path, hearth: Hearth, token: str) -> Progr
 
 
 @pytest.fixture
-def artists(language: str, tmp_path: Path, studio: str) -> Programs:
-    return Programs(language, tmp_path, studio, "any")
+def artists(language: str, tmp_path: Path, studio: Studio) -> Programs:
+    return Programs(language, tmp_path, studio.url, "any", **studio.variables)
 
 
 @pytest.fixture(scope="session")
@@ -160,8 +170,8 @@ def test_a_pinned_version_is_asked(programs: Programs, hearth: Hearth, token: st
 
 
 def test_every_error_has_its_remedy(programs: Programs, hearth: Hearth) -> None:
-    spent = hearth.key(budget="0.000001/month")
-    body = {"input": {"prompt": "hello"}}
+    spent = hearth.key(budget={"amount": 1})
+    body = {"input": {"prompt": "hello", "max_tokens": 1}}
     hearth.ask("POST", "/replicate/v1/models/hearth/dear/predictions", spent, json=body, headers={"prefer": "wait"})
     said = programs.run("errors", SPENT_TOKEN=spent).splitlines()
     assert [line.partition(":")[0] for line in said if line[:3].isdigit()] == ["401", "402", "404", "422"]
@@ -169,7 +179,7 @@ def test_every_error_has_its_remedy(programs: Programs, hearth: Hearth) -> None:
 
 
 def test_a_cold_start_is_seen(programs: Programs, hearth: Hearth) -> None:
-    hearth.ask("POST", "/admin/models/booting/cool", params={"wait": "true", "drain_s": "0"})
+    hearth.cool("booting")
     stages = [line.split()[-1] for line in programs.run("cold_start", "hearth/booting").splitlines()]
     assert stages[0] == "starting" and stages[-1] == "succeeded"
 

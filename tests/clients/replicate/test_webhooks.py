@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -31,7 +32,7 @@ def told_of_the_end(client: Speaker, receiver: Receiver) -> Told:
         webhook=receiver.url,
         webhook_events_filter=["completed"],
     )
-    return receiver.told.get(timeout=20)
+    return receiver.told.get(timeout=5)
 
 
 def believes(client: Speaker, told: Told, secret: str) -> bool:
@@ -59,7 +60,7 @@ def test_what_is_told_is_signed_with_the_secret_of_its_user(client: Speaker, rec
     told, secret = told_of_the_end(client, receiver), client("secret")
     assert believes(client, told, secret)
     assert not believes(client, told._replace(body=told.body.replace("succeeded", "failed")), secret)
-    assert not believes(client, told, "whsec_" + secret.removeprefix("whsec_")[::-1].replace("=", "A") + "=")
+    assert not believes(client, told, "whsec_" + base64.b64encode(bytes(32)).decode())
 
 
 @speaking(*CHECKING)
@@ -72,7 +73,7 @@ def test_each_stage_is_told_in_order(client: Speaker, receiver: Receiver) -> Non
     client("create", model="hearth/slow", input=QUESTION, webhook=receiver.url)
     stages: list[dict[str, Any]] = []
     while not stages or stages[-1]["status"] == "processing":
-        stages.append(json.loads(receiver.told.get(timeout=20).body))
+        stages.append(json.loads(receiver.told.get(timeout=5).body))
     assert stages[0]["status"] == "processing"
     assert stages[-1]["status"] == "succeeded"
     lengths = [len(stage["output"] or []) for stage in stages]
@@ -82,6 +83,6 @@ def test_each_stage_is_told_in_order(client: Speaker, receiver: Receiver) -> Non
 def test_a_receiver_that_fails_is_told_again(client: Speaker, receiver: Receiver) -> None:
     receiver.answers.extend([500, 503])
     first = told_of_the_end(client, receiver)
-    again = [receiver.told.get(timeout=20) for _ in range(2)]
+    again = [receiver.told.get(timeout=5) for _ in range(2)]
     assert {told.body for told in again} == {first.body}
     assert {told.headers["webhook-id"] for told in again} == {first.headers["webhook-id"]}

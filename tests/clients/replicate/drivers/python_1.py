@@ -45,8 +45,8 @@ def wait(client: Any, id: str) -> Any:
     return shown(prediction)
 
 
-def grow(client: Any, id: str) -> Any:
-    return client.predictions.get(id).output_iterator()
+def create_and_iterate(client: Any, input: Any, **options: Any) -> Any:
+    return client.predictions.create(input=input, **options).output_iterator()
 
 
 def read(client: Any, id: str) -> Any:

@@ -16,20 +16,30 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(grace_s: float, words: list[str]) -> int:
     """Run the program to its end, and bury what it leaves."""
-    if sys.platform == "linux":
-        # What the program leaves behind becomes a child of this process, and can be found.
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    program = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
+    # What the program leaves behind becomes a child of this process, and can be found.
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    # Nothing but the program runs here yet: no other thread could hold a lock that the fork copies.
+    program = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with_parent)
     threading.Thread(target=_end_with_stdin, args=(program, grace_s), daemon=True).start()
     status = program.wait()
     _signal(program.pid, signal.SIGKILL)
     _bury()
     return status if status >= 0 else 128 - status
+
+
+def _die_with_parent() -> None:
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value)
 
 
 def _end_with_stdin(program: subprocess.Popen[bytes], grace_s: float) -> None:

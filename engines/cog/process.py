@@ -18,6 +18,10 @@ from engines.errors import EngineError
 _LEASH: Final = Path(__file__).with_name("leash.py")
 _GRACE_S: Final = 5.0
 """How long a program may take to end after it was asked to."""
+_MORE_S: Final = 5.0
+"""How much longer it may take until all that it began is killed."""
+_HEARD_S: Final = 1.0
+"""How long what it said may take to be read when it has ended."""
 _KEPT: Final = 40
 """Lines that are told of what it said: the last ones."""
 _LONGEST_LINE: Final = 1 << 20
@@ -50,6 +54,8 @@ class Program:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 limit=_LONGEST_LINE,
+                # What a terminal sends to this server's group is no business of the leash.
+                start_new_session=True,
             )
         except OSError as error:
             raise EngineError("boot_failed", f"{words[0]} cannot be run: {error.strerror}.") from error
@@ -61,9 +67,10 @@ class Program:
         return self._process.pid
 
     async def ended(self) -> int:
-        """Wait until it has ended and all that it said is heard; its exit status."""
-        await asyncio.wait([self._listening])
-        return await self._process.wait()
+        """Wait until it has ended and what it said is heard; its exit status."""
+        status = await self._process.wait()
+        await asyncio.wait([self._listening], timeout=_HEARD_S)
+        return status
 
     @property
     def last_words(self) -> str:
@@ -74,8 +81,13 @@ class Program:
         """End it and all that it began; harmless on one that ended."""
         assert self._process.stdin is not None
         self._process.stdin.close()
+        try:
+            async with asyncio.timeout(_GRACE_S + _MORE_S):
+                await self.ended()
+        except TimeoutError:
+            self._process.kill()
+        self._listening.cancel()
         await asyncio.wait([self._listening])
-        await self._process.wait()
 
     async def _listen(self) -> None:
         assert self._process.stdout is not None

@@ -6,14 +6,18 @@ Every entry of the predictor's folder is a link. So relative paths, `__file__` a
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+_PREFIX: Final = "hearth-cog-"
+_LOCK: Final = ".cog/lock"
 _OURS: Final = frozenset({".cog", "__pycache__", ".git"})
 SYSTEM: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where programs are found that belong to no predictor."""
@@ -23,12 +27,15 @@ class Workdir:
     """One run's folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises OSError."""
-        self.path = Path(tempfile.mkdtemp(prefix="hearth-cog-"))
+        """Folders that killed servers have left are taken away before. Raises OSError."""
+        _sweep()
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self.files = self.path / ".cog" / "tmp"
         """Where temporary files go."""
         self.files.mkdir(parents=True)
         (self.path / ".cog" / "bin").mkdir()
+        self._lock = (self.path / _LOCK).open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         for entry in folder.iterdir():
             if entry.name not in _OURS:
                 (self.path / entry.name).symlink_to(entry)
@@ -65,3 +72,12 @@ class Workdir:
     def remove(self) -> None:
         """Take it all away; links are, and not what they point at."""
         shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.close()
+
+
+def _sweep() -> None:
+    """Take away what belongs to nobody any more: the lock of a folder goes with the process that made it."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError), (left / _LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)

@@ -37,7 +37,7 @@ def ask(prompt: Prompt, choice: int, schema: Schema) -> dict[str, JSON]:
             continue
         input = schema.input(name)
         if input is None:
-            raise _refused(name, f"This model on Replicate takes no parameter {name!r}.")
+            raise _refused(name, f"This model takes no parameter {name!r}.")
         asked[input] = _stops(input, value, schema) if name == "stop" else value
     if isinstance(asked.get("seed"), int):
         # The same chance for all would make them one answer.
@@ -64,7 +64,7 @@ def longest(asked: dict[str, JSON], schema: Schema) -> int | None:
 def _text(prompt: Prompt, choice: int, schema: Schema) -> dict[str, JSON]:
     text = prompt.texts[choice // max(1, prompt.choices // len(prompt.texts))]
     if not isinstance(text, str):
-        raise _refused("prompt", "A model on Replicate takes text; token ids mean nothing to it.")
+        raise _refused("prompt", "This model takes text; token ids mean nothing to it.")
     return _prompted(text, schema)
 
 
@@ -99,7 +99,7 @@ def _turn(index: int, message: dict[str, JSON], images: list[str]) -> _Turn:
     """What a message says; its pictures are added to `images`."""
     role, content = message["role"], message.get("content")
     if role == "tool" or message.get("tool_calls"):
-        raise _refused(f"messages.{index}", "This model on Replicate knows no tools.")
+        raise _refused(f"messages.{index}", "This model knows no tools.")
     if content is None or isinstance(content, str):
         return _Turn(role, content or message.get("refusal") or "")
     texts = []
@@ -110,7 +110,7 @@ def _turn(index: int, message: dict[str, JSON], images: list[str]) -> _Turn:
         elif kind in ("text", "refusal"):
             texts.append(part[kind])
         else:
-            raise _refused(f"messages.{index}", f"This model on Replicate takes no {kind}.")
+            raise _refused(f"messages.{index}", f"This model takes no {kind}.")
     return _Turn(role, "\n".join(texts))
 
 
@@ -119,11 +119,11 @@ def _pictures(images: list[str], schema: Schema) -> dict[str, JSON]:
         return {}
     input = schema.image
     if input is None:
-        raise _refused("messages", "This model on Replicate takes no pictures.")
+        raise _refused("messages", "This model takes no pictures.")
     if schema.is_list(input):
         return {input: images}
     if len(images) > 1:
-        raise _refused("messages", f"This model on Replicate takes one picture, not {len(images)}.")
+        raise _refused("messages", f"This model takes one picture, not {len(images)}.")
     return {input: images[0]}
 
 
@@ -132,7 +132,7 @@ def _stops(input: str, stops: JSON, schema: Schema) -> JSON:
     if schema.is_list(input):
         return stops
     if any("," in stop for stop in stops):
-        raise _refused("stop", "This model on Replicate separates stop strings by commas: none may hold one.")
+        raise _refused("stop", "This model separates stop strings by commas: none may hold one.")
     own = schema.inputs[input].get("default")
     return ",".join([own, *stops] if own else stops)
 

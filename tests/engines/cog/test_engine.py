@@ -154,6 +154,23 @@ async def test_nothing_of_it_is_left_when_whoever_started_it_is_killed(speaker: 
     await speaker.start(lambda stage: None)
 
 
+async def test_nothing_of_it_is_left_when_what_holds_it_is_killed(speaker: CogEngine) -> None:
+    leash = leash_of(speaker)
+    [server] = children(leash)
+    [worker] = children(server)
+    watching = asyncio.create_task(speaker.died())
+    os.kill(leash, signal.SIGKILL)
+    assert await asyncio.wait_for(watching, 10)
+    await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in (server, worker)))
+    await speaker.leave()
+    await speaker.start(lambda stage: None)
+
+
+async def test_a_signal_to_the_servers_group_is_not_its_own(speaker: CogEngine) -> None:
+    leash = leash_of(speaker)
+    assert os.getpgid(leash) not in (os.getpgid(0), *map(os.getpgid, children(leash)))
+
+
 async def test_what_it_takes_and_gives_is_known_of_a_cold_one_that_ran_before(
     speaker: CogEngine, make: Callable[..., CogEngine]
 ) -> None:

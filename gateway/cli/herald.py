@@ -47,6 +47,7 @@ class Herald:
         screen.line(f"Hearth {version('hearth-gateway')} listens at {screen.bold(url)}{also}")
         screen.line(f"  chat page   {url}/")
         screen.line(f"  OpenAI API  {url}/v1")
+        screen.line(f"  Replicate   {url}/replicate")
         screen.line(f"  models      {', '.join(server.models) or 'none; name one with --model'}")
         if self._settings.workers > 1:
             screen.line(f"  workers     {self._settings.workers}")

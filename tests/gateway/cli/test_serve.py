@@ -133,7 +133,7 @@ async def test_a_terminal_shows_the_boot_in_one_line_that_changes() -> None:
         ("--prot 1", "there is no '--prot' (did you mean '--port'?); `hearth serve --help` says what there is."),
         ("--port high", "--port high: input should be a valid integer"),
         ("--model demo", "'demo' names no model; write NAME=ENGINE:SOURCE?knob=value&..."),
-        ("--model demo=vlm:bundled", "There is no engine 'vlm'; there are vllm, openai, replicate, scripted."),
+        ("--model demo=vlm:bundled", "There is no engine 'vlm'; there are vllm, openai, replicate, cog, scripted."),
         ("--model demo=vllm:", "demo=vllm: wants a folder, a model's name, or `bundled`."),
         ("--model demo=vllm:/no/such", "demo: /no/such is no model's folder"),
         ("--model demo=scripted:?tokns=1", "The scripted engine has no knob 'tokns'"),

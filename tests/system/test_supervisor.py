@@ -60,6 +60,7 @@ async def test_what_there_is_to_tell_is_told_once() -> None:
         assert seen[1:] == [
             f"  chat page   {url}/",
             f"  OpenAI API  {url}/v1",
+            f"  Replicate   {url}/replicate",
             "  models      demo",
             "  workers     3",
         ]

@@ -81,7 +81,12 @@ async def test_a_log_has_the_address_the_models_and_every_stage() -> None:
         seen = await until(lines, "demo: warm")
         assert seen[0].startswith("Hearth 0.") and " listens at http://127.0.0.1:" in seen[0]
         url = seen[0].rpartition(" ")[2]
-        assert seen[1:4] == [f"  chat page   {url}/", f"  OpenAI API  {url}/v1", "  models      demo, bad"]
+        assert seen[1:5] == [
+            f"  chat page   {url}/",
+            f"  OpenAI API  {url}/v1",
+            f"  Replicate   {url}/replicate",
+            "  models      demo, bad",
+        ]
         assert "demo: pretending to load" in seen
         assert "bad: broken: The script says that the boot fails." in seen
         assert seen[-1] == "demo: warm in 0.1 s (pretending to load 0.1)"

@@ -154,6 +154,7 @@ class Predicting:
             self._gateway,
             self._gateway.pool,
             self._catalog,
+            self._registry.refresh,
             self._registry.deployments,
             self._store,
             self._attending,

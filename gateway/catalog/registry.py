@@ -44,7 +44,7 @@ class Registry:
         self.deployments = Deployments(shelf, self.catalog, pool, now)
         # In this order: what is pushed is then served, and what is served may be deployed.
         self._rounds = Rounds([self.pushes.look, self.cards.look, self.catalog.look, self.deployments.look])
-        self.turn = self._rounds.turn
+        self.turn, self.refresh = self._rounds.turn, self._rounds.refresh
 
     async def begin(self) -> None:
         """Know every version, which may take as long as it takes to read samples of all weights; then keep looking."""

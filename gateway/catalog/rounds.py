@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from gateway.errors import HearthError
 
 _ROUND_S: Final = 2.0
+_FRESH_S: Final = 0.5
 
 Look = Callable[[], Awaitable[None]]
 """Sees what others have written, and does what follows from it. May raise HearthError `state_unavailable`."""
@@ -25,15 +27,22 @@ class Rounds:
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._trouble: str | None = None
+        self._turned_at = -math.inf
 
     async def begin(self) -> None:
         """Look once, which may take as long as it takes to read samples of all weights, and then again and again."""
         await self.turn()
         self._task = asyncio.create_task(self._keep(), name="catalog")
 
+    async def refresh(self) -> None:
+        """Look now, unless somebody did in the last half second."""
+        if asyncio.get_running_loop().time() - self._turned_at > _FRESH_S:
+            await self.turn()
+
     async def turn(self) -> None:
         """Look now. What cannot be known just now stays as it was."""
         async with self._turn:
+            self._turned_at = asyncio.get_running_loop().time()
             trouble = None
             for look in self._looks:
                 try:

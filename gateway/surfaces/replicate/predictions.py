@@ -49,6 +49,8 @@ class House(NamedTuple):
     gateway: Gateway
     pool: Pool
     catalog: Catalog
+    refresh: Callable[[], Awaitable[None]]
+    """Has the catalog look for what was pushed elsewhere."""
     deployed: Deployed
     predictions: Predictions
     attending: Attending
@@ -114,7 +116,14 @@ class Creating:
         house, address = self._house, self._house.address(request)
         asked = creation.parse(body)
         lasts_s = creation.cancel_after_s(request.headers.get("cancel-after"))
-        found, deployment = await choose(request, asked.version, key, house.catalog, house.deployed)
+        try:
+            found, deployment = await choose(request, asked.version, key, house.catalog, house.deployed)
+        except HearthError as error:
+            if error.code not in _MAY_BE_NEW:
+                raise
+            # Another replica may have been given it a moment ago.
+            await house.refresh()
+            found, deployment = await choose(request, asked.version, key, house.catalog, house.deployed)
         version = found.version
         input = inputs.check(asked.input, version.schema)
         given, files = await house.resolve(input, version.schema, key.namespace, address)
@@ -220,6 +229,7 @@ class Looking:
             return None
 
 
+_MAY_BE_NEW: Final = ("unknown_model", "unknown_version")
 _GONE: Final = ("expired", "unknown_generation")
 """A log is no longer kept, or went with the server that held it."""
 

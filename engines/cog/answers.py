@@ -9,6 +9,7 @@ import msgspec
 
 from engines.base import JSON, UNTOLD, Chunk, Delta, LogLine, Measured, Output
 from engines.cog.document import Gives
+from engines.cog.logs import Lines
 from engines.cog.server import Ended, Event
 from engines.errors import EngineError
 
@@ -31,6 +32,7 @@ class Answer:
         self._list: list[JSON] = []
         """A list that comes value by value and is one output."""
         self._logged = 0
+        self._lines = Lines()
         self._metrics: dict[str, JSON] = {}
         self.ended: Ended | None = None
 
@@ -64,7 +66,8 @@ class Answer:
 
     def _log(self, text: str) -> list[Chunk]:
         self._logged += len(text)
-        return [LogLine(text)] if text else []
+        lined = self._lines.read(text)
+        return [LogLine(lined)] if lined else []
 
     def _metric(self, name: str, value: JSON, mode: str) -> list[Chunk]:
         match mode, self._metrics.get(name):

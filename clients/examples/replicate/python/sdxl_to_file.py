@@ -8,9 +8,9 @@ import replicate
     "stability-ai/sdxl",
     input={
         "prompt": "an astronaut riding a rainbow unicorn",
-        "width": 768,
-        "height": 768,
-        "num_inference_steps": 25,
+        "width": 512,
+        "height": 512,
+        "num_inference_steps": 20,
     },
 )
 Path("astronaut.png").write_bytes(image.read())

@@ -89,6 +89,8 @@ class Generation(msgspec.Struct, kw_only=True):
     deadline: float | None = None
     """When it is stopped at the latest (unix seconds)."""
     state: State = State.QUEUED
+    started: float | None = None
+    """When an engine took it (unix seconds), where it runs in this process."""
 
     def move(self, to: State) -> None:
         """Go to another state. Raises IllegalMove."""

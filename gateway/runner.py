@@ -412,6 +412,7 @@ class Runner:
             if self.generation.state is State.RUNNING:
                 return False
             self.generation.move(State.RUNNING)
+            self.generation.started = self._clock.wall()
             self._tally.started = now
         known = late and (chunk.prompt_tokens, chunk.cached_tokens) == self._tally.prompt
         self._tally.took(chunk)

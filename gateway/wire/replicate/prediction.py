@@ -53,11 +53,12 @@ def shown(
         end = Ending("failed", record.created, error=_LOST)
     running: Status = "processing" if log is not None and log.generation.state is State.RUNNING else "starting"
     status = end.status if end else running
+    started = end.started if end else (log.generation.started if log is not None else None)
     return {
         **_known(record, stream_url),
         "status": "canceled" if status == "aborted" and not modern else status,
         "error": end.error if end else None,
-        "started_at": written(end.started) if end and end.started is not None else None,
+        "started_at": None if started is None else written(started),
         "completed_at": written(end.completed) if end else None,
         **(_said(log, document, address_of, status) if log is not None else _REMOVED),
         **({"metrics": end.metrics} if end else {}),

@@ -194,6 +194,7 @@ async def test_output_only_grows_while_it_is_polled(client: httpx.AsyncClient) -
         while len(seen) < 5:
             told = (await client.get(f"/predictions/{id}")).json()
             output = told["output"] or []
+            assert (told["started_at"] is not None) == (told["status"] == "processing")
             assert output[: len(seen)] == seen
             seen = output
     told = (await client.post(f"/predictions/{id}/cancel")).json()

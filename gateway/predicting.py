@@ -19,6 +19,7 @@ from gateway.claims.base import Claims
 from gateway.clock import Clock
 from gateway.core import Gateway
 from gateway.errors import HearthError
+from gateway.files.data_urls import as_data_url
 from gateway.files.place import open_store
 from gateway.files.porter import Bounds, FilePorter
 from gateway.files.resolving import resolve
@@ -125,7 +126,8 @@ class Predicting:
         )
         self._catalog = self._registry.catalog
         self._store = open_predictions(redis, settings.state_file, clock)
-        self._showing = Showing(self._document, lookup.seal, self._file_address)
+        inline = partial(as_data_url, carrying.files, most=settings.file_bytes)
+        self._showing = Showing(self._document, lookup.seal, self._file_address, inline)
         sender = Sender(carrying.outgoing, self._store, self._secret, clock, metrics)
         self._webhooks = Webhooks(sender, self._store, self._showing.body, clock, Patience(settings.webhook_s))
         parts = Parts(self._store, self._open, ending, self._errand, clock.wall)

@@ -103,8 +103,11 @@ class Creating:
                 house.retries.left(name, record.generation)
                 raise
             whole = hold_s > 0 and reader.log.ended
-            shown = house.showing.shown(record, reader.log, modern=modern(request)) if whole else None
-            told = shown or house.showing.created(record, reader.log)
+            told = (
+                await shown(house.showing, record, reader.log, request)
+                if whole
+                else house.showing.created(record, reader.log)
+            )
         return _json(told, 201 if whole or not hold_s else 202, headers)
 
     async def _earlier(self, request: Request, name: str, key: Key) -> Record | None:
@@ -196,9 +199,9 @@ class Looking:
         house, query = self._house, pages.query(dict(request.query_params))
         await house.showing.begin()
         page = await house.predictions.page(key.namespace, query)
-        shown = await self._each(page, modern(request))
+        results = await self._each(page, modern(request))
         address = f"{house.address(request)}/predictions"
-        return _json(pages.of_records(page, query, address, shown), 200, headers)
+        return _json(pages.of_records(page, query, address, results), 200, headers)
 
     async def _each(self, page: Page, modern: bool) -> Sequence[dict[str, Any]]:
         turn = asyncio.Semaphore(_SIDE_BY_SIDE)
@@ -217,8 +220,7 @@ class Looking:
         return record
 
     async def _shown(self, record: Record, request: Request, headers: dict[str, str]) -> Response:
-        log = await self._log(record)
-        return _json(self._house.showing.shown(record, log, modern=modern(request)), 200, headers)
+        return _json(await shown(self._house.showing, record, await self._log(record), request), 200, headers)
 
     async def _log(self, record: Record) -> Log | None:
         try:
@@ -242,6 +244,23 @@ async def _held(reader: Reader, seconds: float) -> None:
                 await reader.end()
         except TimeoutError:
             return
+
+
+async def shown(showing: Showing, record: Record, log: Log | None, request: Request) -> dict[str, Any]:
+    """A prediction for whoever asks."""
+    inlined = await showing.inlined(log) if record.address.startswith("http:") and _wants_data(request) else {}
+    return showing.shown(record, log, modern=modern(request), inlined=inlined)
+
+
+def _wants_data(request: Request) -> bool:
+    """Whether the caller's client makes files of `https:` and `data:` URLs alone, and leaves `http:` ones to be text.
+
+    That of Python 2 does in `run`, which waits for its create call; in `use`, which does not, it reads `http:` ones.
+    """
+    agent = request.headers.get("user-agent", "")
+    return agent.startswith(("replicate-python/1.", "replicate-javascript/")) or (
+        agent.startswith("Replicate/Python") and "prefer" in request.headers
+    )
 
 
 def modern(request: Request) -> bool:

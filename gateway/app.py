@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from cache.base import Cache
-from cache.memory import MemoryCache
-from cache.semantic import Semantic
-from cache.vectors.base import Vectors
 from engines import registry
 from engines.errors import EngineError
 from engines.keeper import is_kept
@@ -29,22 +25,16 @@ from engines.vllm.hosting import Hosting
 from gateway.admission import Gates
 from gateway.board.place import open_board, open_history
 from gateway.caching import Caching, Policy
+from gateway.carrying import Carrying
 from gateway.catalog.naming import full_names
-from gateway.claims.base import Claims
-from gateway.claims.memory import MemoryClaims
 from gateway.clock import Clock
 from gateway.core import Deadlines, Gateway
 from gateway.embedding import Embedding
 from gateway.keyring.lookup import Lookup
 from gateway.keyring.place import open_keyring
 from gateway.keys import family
-from gateway.likeness import Likeness, Likes
-from gateway.limits.base import Limiter
-from gateway.limits.gate import KeyLimits, LimitGate, ModelLimits
-from gateway.limits.memory import MemoryLimiter
 from gateway.listening import is_loopback
-from gateway.log.base import Logs, Retention, new_epoch
-from gateway.log.memory import MemoryLogs
+from gateway.log.base import new_epoch
 from gateway.metrics import Metrics
 from gateway.middleware import Authentication, Origins
 from gateway.money.gate import MoneyGate
@@ -52,10 +42,11 @@ from gateway.money.place import open_books
 from gateway.money.prices import Prices
 from gateway.money.upkeep import Upkeep
 from gateway.plans import plan, wish
-from gateway.predicting import Carrying, Predicting
+from gateway.predicting import Predicting
 from gateway.redis.address import Address
 from gateway.remote import Bounds, RemoteStreams
 from gateway.settings import Settings
+from gateway.stores import context_length, find_likeness, limits_of, open_cache, open_stores, policies
 from gateway.surfaces import (
     admin_cache,
     admin_keys,
@@ -73,9 +64,6 @@ from gateway.surfaces import (
 )
 from gateway.surfaces.body import BodyLimits
 from gateway.tables import ModelTable
-
-_CACHE_S: Final = 0.5
-"""How long a call waits for the cache before it goes on without it."""
 
 
 class Company(NamedTuple):
@@ -118,23 +106,23 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
             seat.is_pinned or is_kept(clock.wall(), plans[seat.model], max(seat.boot_times, default=None))
         ),
     )
-    logs, claims = _stores(settings, shared, clock)
+    logs, claims = open_stores(settings, shared, clock)
     # Keys outlive the server, and a Redis of its own does not.
     keyring = open_keyring(lasting, settings.state_file, clock.steady)
     admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
     lookup = Lookup(keyring, clock, admin_key=admin_key, guarded=not is_loopback(settings.host))
     caching = Caching(
-        _cache(settings, shared, clock), _policies(settings), Policy(settings.cache, settings.cache_ttl_s), metrics
+        open_cache(settings, shared, clock), policies(settings), Policy(settings.cache, settings.cache_ttl_s), metrics
     )
     books = open_books(lasting, settings.state_file, clock)
     prices = {name: Prices.of(table, settings.hardware) for name, table in settings.model.items()}
     idle_s = {name: each.idle_s for name, each in plans.items() if each.idle_s is not None}
     upkeep = Upkeep(pool, board.replica, prices, idle_s, clock, metrics)
-    money = MoneyGate(books, prices, lambda model: _context_length(pool, model), clock, metrics, upkeep)
+    money = MoneyGate(books, prices, lambda model: context_length(pool, model), clock, metrics, upkeep)
     # Money last: who cannot pay gives back what the limits had given.
-    gate = Gates([_limits(settings, shared, pool, clock, metrics), money])
+    gate = Gates([limits_of(settings, shared, pool, clock, metrics), money])
     embedding = Embedding(pool, gate, clock, metrics, settings.engine_silence_s)
-    likeness = _likeness(settings, shared, clock, pool, embedding, caching)
+    likeness = find_likeness(settings, shared, clock, pool, embedding, caching)
     gateway = Gateway(
         pool,
         logs,
@@ -265,98 +253,5 @@ def _places(settings: Settings, sources: Sequence[ModelSource], company: Company
     )
 
 
-def _policies(settings: Settings) -> dict[str, Policy]:
-    """What is given again of each model that has settings of its own."""
-    return {
-        name: Policy(table.cache or settings.cache, table.cache_ttl_s or settings.cache_ttl_s)
-        for name, table in settings.model.items()
-    }
-
-
-def _likeness(
-    settings: Settings, redis: Address | None, clock: Clock, pool: Pool, embedding: Embedding, caching: Caching
-) -> Likeness | None:
-    """How like questions are found, where any model wants that. Raises EngineError `bad_model_source`."""
-    models = {
-        name: Likes(table.semantic_model, table.semantic_threshold, table.semantic_careful)
-        for name, table in settings.model.items()
-        if table.semantic_model is not None
-    }
-    if not models:
-        return None
-    for name, likes in models.items():
-        if likes.embedder not in pool.models:
-            message = f"[model.{name}] names the semantic_model {likes.embedder!r}, which is not served."
-            raise EngineError("bad_model_source", message)
-    # Whoever has no like questions need not wait for NumPy's import.
-    from cache.vectors.memory import MemoryVectors
-
-    vectors: Vectors = MemoryVectors(clock.steady)
-    if redis is not None:
-        from cache.vectors.redis import RedisVectors
-        from gateway.redis.lending import Lent
-        from gateway.redis.link import Link
-
-        client = redis.client(connections=4, timeout_s=_CACHE_S)
-        vectors = RedisVectors(Lent(Link("questions", client, clock.steady, _CACHE_S)), vectors)
-    return Likeness(Semantic(vectors), embedding, pool, caching, models)
-
-
-def _limits(settings: Settings, redis: Address | None, pool: Pool, clock: Clock, metrics: Metrics) -> LimitGate:
-    """What each key and each model may use."""
-    limiter: Limiter = MemoryLimiter(clock.steady)
-    if redis is not None:
-        from gateway.limits.redis import RedisLimiter
-
-        # A run that another replica takes over keeps its place: that takes up to a lease and a quarter.
-        limiter = RedisLimiter(redis, clock.steady, lease_s=1.5 * settings.lease_s)
-    keys = KeyLimits(settings.requests_per_minute, settings.tokens_per_minute, settings.concurrent)
-    models = {
-        name: ModelLimits(table.requests_per_minute, table.tokens_per_minute, table.concurrent, table.max_queued)
-        for name, table in settings.model.items()
-    }
-    return LimitGate(limiter, keys, models, lambda model: _context_length(pool, model), clock.steady, metrics)
-
-
-def _cache(settings: Settings, redis: Address | None, clock: Clock) -> Cache:
-    """Where answers are kept to be given again."""
-    own = MemoryCache(clock.steady, settings.cache_bytes)
-    if redis is None:
-        return own
-    from cache.fallback import Fallback
-    from cache.redis import RedisCache
-    from gateway.redis.lending import Lent
-    from gateway.redis.link import Link
-
-    client = redis.client(connections=4, timeout_s=_CACHE_S)
-    shared = RedisCache(Lent(Link("cache", client, clock.steady, _CACHE_S)), settings.cache_bytes)
-    return Fallback(shared, own, clock.steady)
-
-
-def _context_length(pool: Pool, model: str) -> int | None:
-    served = pool.models.get(model)
-    return None if served is None else served.traits.context_length
-
-
 def _address(url: str | None) -> Address | None:
     return None if url is None else Address.parse(url)
-
-
-def _stores(settings: Settings, redis: Address | None, clock: Clock) -> tuple[Logs, Claims]:
-    """Where logs and claims are kept: in Redis if there is one, else in memory."""
-    remembered_s = Retention().remembered_s
-    retention = Retention(
-        ended_s=settings.keep_ended_s,
-        # A key is never remembered for longer than its generation: that would be generated anew instead of `expired`.
-        remembered_s=max(remembered_s, settings.idempotency_s),
-        log_bytes=settings.generation_bytes,
-        total_bytes=settings.keep_bytes,
-    )
-    if redis is None:
-        return MemoryLogs(clock.steady, retention), MemoryClaims(clock.steady, settings.idempotency_s)
-    # Whoever has no Redis need not wait for its client's import.
-    from gateway.claims.redis import RedisClaims
-    from gateway.log.redis import RedisLogs
-
-    logs = RedisLogs(redis, clock.steady, retention, lease_s=settings.lease_s)
-    return logs, RedisClaims(redis, clock.steady, settings.idempotency_s, run=lambda: logs.run)

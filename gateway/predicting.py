@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from ipaddress import ip_network
 from typing import Any, Final
 
 from starlette.routing import BaseRoute
 
 from engines.base import Kept
-from engines.porter import Porter
+from gateway.carrying import Carrying
 from gateway.catalog.pushing import Make
 from gateway.catalog.registry import Registry
 from gateway.catalog.shelf.place import open_shelf
@@ -21,15 +20,11 @@ from gateway.core import Gateway
 from gateway.errors import HearthError
 from gateway.files.data_urls import as_data_url
 from gateway.files.place import open_store
-from gateway.files.porter import Bounds, FilePorter
 from gateway.files.resolving import resolve
-from gateway.files.store import Files
-from gateway.files.sweeping import Sweeper
 from gateway.keyring.lookup import ADMIN, Lookup
 from gateway.log.base import new_epoch
 from gateway.log.local import Log
 from gateway.metrics import Metrics
-from gateway.outgoing import Outgoing
 from gateway.predictions.attendance import Parts
 from gateway.predictions.attending import Attending
 from gateway.predictions.errand import Errand
@@ -64,33 +59,6 @@ _PUSHED: Final = "hearth-models"
 """The folder, beside the state file, in which pushed models are unpacked."""
 
 
-class Carrying:
-    """Files, and the way out of the server: what engines are given before there is a gateway."""
-
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        # What a model gives early in a long prediction is kept for an hour after its end too.
-        self.files = Files(settings.files, clock.wall, output_s=predictions.KEPT_S + settings.prediction_s)
-        self.outgoing = Outgoing([ip_network(written) for written in settings.private_networks])
-        self.gateway: Gateway | None = None
-        """Knows whose a generation is; there once it is built."""
-        self.porter: Porter = FilePorter(self.files, self.outgoing, self._owner_of, Bounds(settings.file_bytes))
-        self._sweeper = Sweeper(self.files)
-
-    async def begin(self) -> None:
-        """Be ready to carry."""
-        await self.outgoing.begin()
-        self._sweeper.begin()
-
-    async def close(self) -> None:
-        """Carry no more."""
-        await self._sweeper.close()
-        await self.outgoing.close()
-
-    async def _owner_of(self, generation: str) -> str:
-        assert self.gateway is not None
-        return await self.gateway.owner_of(generation)
-
-
 class Predicting:
     """All parts of the Replicate surface. `names` are the owner/name of each model, `make` makes pushed ones."""
 
@@ -107,13 +75,11 @@ class Predicting:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        self._settings, self._gateway, self._carrying, self._lookup, self._clock = (
-            settings,
-            gateway,
-            carrying,
-            lookup,
-            clock,
-        )
+        self._settings = settings
+        self._gateway = gateway
+        self._carrying = carrying
+        self._lookup = lookup
+        self._clock = clock
         self._registry = Registry(
             gateway.pool,
             names,

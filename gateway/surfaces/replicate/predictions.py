@@ -29,6 +29,7 @@ from gateway.surfaces.caller import caller
 from gateway.surfaces.identity import identify
 from gateway.surfaces.presence import ClientLeft, present
 from gateway.surfaces.replicate.address import Address
+from gateway.surfaces.replicate.audience import modern, shown
 from gateway.surfaces.replicate.choosing import Deployed, choose
 from gateway.surfaces.replicate.retries import Retries, name_of
 from gateway.wire.cache_control import PLAIN
@@ -244,29 +245,6 @@ async def _held(reader: Reader, seconds: float) -> None:
                 await reader.end()
         except TimeoutError:
             return
-
-
-async def shown(showing: Showing, record: Record, log: Log | None, request: Request) -> dict[str, Any]:
-    """A prediction for whoever asks."""
-    inlined = await showing.inlined(log) if record.address.startswith("http:") and _wants_data(request) else {}
-    return showing.shown(record, log, modern=modern(request), inlined=inlined)
-
-
-def _wants_data(request: Request) -> bool:
-    """Whether the caller's client makes files of `https:` and `data:` URLs alone, and leaves `http:` ones to be text.
-
-    That of Python 2 does in `run`, which waits for its create call; in `use`, which does not, it reads `http:` ones.
-    """
-    agent = request.headers.get("user-agent", "")
-    return agent.startswith(("replicate-python/1.", "replicate-javascript/")) or (
-        agent.startswith("Replicate/Python") and "prefer" in request.headers
-    )
-
-
-def modern(request: Request) -> bool:
-    """Whether the caller knows the status `aborted`: the Python clients before version 2, and Node's, do not."""
-    agent = request.headers.get("user-agent", "")
-    return not agent.startswith(("replicate-python/", "replicate-javascript/"))
 
 
 def _json(body: Any, status: int, headers: dict[str, str]) -> Response:

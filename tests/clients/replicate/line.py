@@ -63,9 +63,9 @@ class Line:
         cut = self.connections <= self._cuts
         behind, ahead = await asyncio.open_connection(*self._server)
         there = asyncio.create_task(_pump(reader, ahead))
-        back = asyncio.create_task(_silence(CUT_S) if cut else _pump(behind, writer))
+        back: asyncio.Task[object] = asyncio.create_task(behind.read(1) if cut else _pump(behind, writer))
         try:
-            await asyncio.wait((there, back), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((there, back), timeout=CUT_S if cut else None, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for pump in (there, back):
                 pump.cancel()
@@ -105,10 +105,3 @@ def secure_line(folder: Path) -> Iterator[tuple[Line, dict[str, str]]]:
     context.load_cert_chain(*certify(folder, authority))
     with line(context=context) as made:
         yield made, {"SSL_CERT_FILE": str(authority), "NODE_EXTRA_CA_CERTS": str(authority)}
-
-
-async def _silence(seconds: float) -> None:
-    """Say nothing for so long."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await asyncio.Event().wait()

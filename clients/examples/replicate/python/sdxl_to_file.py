@@ -6,12 +6,7 @@ import replicate
 
 [image] = replicate.run(
     "stability-ai/sdxl",
-    input={
-        "prompt": "an astronaut riding a rainbow unicorn",
-        "width": 512,
-        "height": 512,
-        "num_inference_steps": 20,
-    },
+    input={"prompt": "an astronaut riding a rainbow unicorn", "width": 1024, "height": 1024},
 )
 Path("astronaut.png").write_bytes(image.read())
 print("astronaut.png")

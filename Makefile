@@ -30,7 +30,7 @@ serve: venv ## serve the bundled model, or MODEL=..., on PORT=8000; ARGS=... for
 	$(BIN)/hearth serve --port $(PORT) $(if $(MODEL),--model $(notdir $(MODEL:/=))=vllm:$(MODEL)) $(ARGS)
 
 test: $(NPM) $(REPLICATE) lint ## lint, types, import contracts, and every test
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest
 
 lint: venv ## ruff, mypy, import contracts
 	$(BIN)/ruff check --quiet

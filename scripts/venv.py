@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = VENV / "bin"
-UV_VERSION = "0.13.8"
+UV_VERSION = "0.13.9"
 PYTHONS = ["3.12", "3.13", "3.11", "3.14"]  # those that vLLM runs on; its own releases are made with the first
 NODE = (22, 17)  # what the packages of tests/node ask for
 

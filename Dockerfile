@@ -10,7 +10,7 @@ ARG PYTHON=3.12
 ARG EXTRA=cpu
 
 FROM python:${PYTHON}-slim-bookworm AS build
-COPY --from=ghcr.io/astral-sh/uv:0.13.8 /uv /usr/local/bin/uv
+COPY --from=ghcr.io/astral-sh/uv:0.13.9 /uv /usr/local/bin/uv
 ARG EXTRA
 ENV UV_PROJECT_ENVIRONMENT=/opt/hearth UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
 WORKDIR /src
@@ -35,8 +35,9 @@ RUN case "$EXTRA" in cpu) packages=libnuma1 ;; gpu) packages="gcc libc6-dev" ;; 
     && apt-get update \
     && apt-get install --yes --no-install-recommends $packages \
     && rm -rf /var/lib/apt/lists/*
-# A volume there, for downloaded models, belongs to the server's user.
-RUN useradd --create-home --uid 10001 hearth && install -d -o hearth -g hearth /home/hearth/.cache
+# Volumes there, for downloaded models and for files, belong to the server's user.
+RUN useradd --create-home --uid 10001 hearth \
+    && install -d -o hearth -g hearth /home/hearth/.cache /home/hearth/hearth-files
 COPY --from=build /opt/hearth /opt/hearth
 ENV PATH=/opt/hearth/bin:$PATH PYTHONUNBUFFERED=1 HEARTH_HOST=0.0.0.0 HEARTH_PORT=8000
 USER hearth

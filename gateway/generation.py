@@ -92,6 +92,11 @@ class Generation(msgspec.Struct, kw_only=True):
     started: float | None = None
     """When an engine took it (unix seconds), where it runs in this process."""
 
+    @property
+    def weight(self) -> int:
+        """Bytes of all that was asked."""
+        return len(msgspec.msgpack.encode((self.prompt, self.asked)))
+
     def move(self, to: State) -> None:
         """Go to another state. Raises IllegalMove."""
         if to not in MOVES[self.state]:

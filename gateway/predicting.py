@@ -127,7 +127,7 @@ class Predicting:
             self._store,
             self._attending,
             self._showing,
-            partial(resolve, carrying.files),
+            partial(resolve, carrying.files, most=settings.file_bytes),
             self._retries,
             address,
             clock,

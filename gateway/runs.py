@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -31,8 +32,8 @@ class Runs:
         self._most = most
         self._runners: dict[str, Runner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._passing = MemoryLogs(parts.clock.steady, Retention(ended_s=0, remembered_s=0))
-        """Logs that nobody finds by their id: each is for one caller, who follows another run."""
+        self._passing = MemoryLogs(parts.clock.steady, Retention(ended_s=0, remembered_s=0, log_bytes=sys.maxsize))
+        """Logs that nobody finds by their id: each is for one caller, who follows another run, which is bounded."""
         self._adopting: asyncio.Task[None] | None = None
         self.closing = False
         """Whether new runs are refused because the server is going down."""

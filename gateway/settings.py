@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     max_running: int = Field(4096, gt=0, description="Generations at once; more are refused with 503.")
     max_body_bytes: int = Field(4 << 20, gt=0, description="Largest request body.")
     prediction_bytes: int = Field(
-        64 << 20, gt=0, description="Largest request body of a prediction: small files may stand in it."
+        64 << 20, gt=0, description="Largest request body of a prediction: files may stand in it."
     )
     body_deadline_s: float = Field(20.0, gt=0, description="Seconds a request's headers or body may take to arrive.")
     keep_ended_s: float = Field(600.0, ge=0, description="Seconds an ended generation can still be read.")

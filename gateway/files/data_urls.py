@@ -48,12 +48,23 @@ def parse(url: str) -> DataURL | None:
 
 def pieces(url: str, data: DataURL) -> Iterator[bytes]:
     """The data in pieces. Raises ValueError where they are not what they should be."""
-    if not data.base64:
-        # A letter of it is three at most, and may lie across two pieces; such URLs are short texts.
-        yield unquote_to_bytes(url[data.start :])
-        return
+    yield from _decoded(url, data.start) if data.base64 else _unquoted(url, data.start)
+
+
+def _unquoted(url: str, begin: int) -> Iterator[bytes]:
     held = ""
-    for start in range(data.start, len(url), _LETTERS):
+    for start in range(begin, len(url), _LETTERS):
+        held += url[start : start + _LETTERS]
+        # What stands for a byte has three letters, and may lie across two pieces.
+        cut = held.find("%", len(held) - 2) if start + _LETTERS < len(url) else -1
+        whole = len(held) if cut < 0 else cut
+        yield unquote_to_bytes(held[:whole])
+        held = held[whole:]
+
+
+def _decoded(url: str, begin: int) -> Iterator[bytes]:
+    held = ""
+    for start in range(begin, len(url), _LETTERS):
         held += "".join(url[start : start + _LETTERS].split()).replace("-", "+").replace("_", "/")
         whole = len(held) - len(held) % 4
         if start + _LETTERS >= len(url):

@@ -1,14 +1,16 @@
-"""Which strings of an input are this server's own files."""
+"""Which strings of an input are this server's own files, or become some: large ones that stand in it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from engines.base import Kept
 from gateway.errors import HearthError
-from gateway.files.file import mark
+from gateway.files import data_urls, embedded
+from gateway.files.file import File, mark
 from gateway.files.store import Files
 
 _VERSIONS: Final = "(?:/v1){0,2}"
@@ -24,32 +26,80 @@ class Found(NamedTuple):
     text: str
 
 
+class Wrong(NamedTuple):
+    """What is wrong with a string of an input."""
+
+    type: str
+    field: str
+    description: str
+
+
 async def resolve(
-    files: Files, input: dict[str, Any], schema: dict[str, Any] | None, owner: str, address: str
+    files: Files,
+    input: dict[str, Any],
+    schema: dict[str, Any] | None,
+    owner: str,
+    address: str,
+    *,
+    most: int = 1 << 30,
 ) -> tuple[dict[str, Any], dict[str, Kept]]:
     """The input with the addresses of `owner`'s own files in short, and the files by these; `owner` is a namespace.
 
-    With a schema (an OpenAPI document) only in fields that take files. `address` is what all of our addresses begin
-    with. Raises HearthError `invalid_inputs` that names every field whose file is not theirs, or gone.
+    With a schema (an OpenAPI document) only in fields that take files; there large `data:` URLs, of files of `most`
+    bytes, become files of the owner's too. `address` is what all of our addresses begin with. Raises HearthError
+    `invalid_inputs` that names every field whose file is not theirs, gone, or not to be read; `file_too_large`.
     """
-    own = _pattern(address)
     fields = input.keys() if schema is None else input.keys() & _file_fields(schema)
-    kept: dict[str, Kept] = {}
-    missing: list[str] = []
-    for found in _strings(input, fields):
+    found = await _own(files, _strings(input, fields), _pattern(address), mark(owner))
+    if schema is not None:
+        found |= await _embedded(files, _strings(input, input.keys() & _file_inputs(schema)), mark(owner), most)
+    short = {text: f"{address}/files/{file.id}" for text, file in found.items()}
+    inputs = {name: _put(value, short, 0) if name in fields else value for name, value in input.items()}
+    return inputs, {short[text]: file.kept for text, file in found.items()}
+
+
+async def _own(files: Files, strings: Iterator[Found], own: re.Pattern[str], owner: str) -> dict[str, File]:
+    """The owner's files among these strings, by the strings."""
+    known: dict[str, File] = {}
+    missing: list[Wrong] = []
+    for found in strings:
         if (match := own.fullmatch(found.text)) is None:
             continue
         try:
-            kept[found.text] = (await files.find(mark(owner), match["id"])).kept
+            known[found.text] = await files.find(owner, match["id"])
         except HearthError as error:
             if error.code != "unknown_file":
                 raise
-            missing.append(found.field)
+            missing.append(Wrong("unknown_file", found.field, _TOLD))
     if missing:
         raise _refused(missing)
-    short = {text: f"{address}/files/{file.id.rpartition('/')[2]}" for text, file in kept.items()}
-    inputs = {name: _put(value, short, 0) if name in fields else value for name, value in input.items()}
-    return inputs, {short[text]: file for text, file in kept.items()}
+    return known
+
+
+async def _embedded(files: Files, strings: Iterator[Found], owner: str, most: int) -> dict[str, File]:
+    """What is kept of the data URLs among these strings, by the strings; nothing is where one of them is refused."""
+    kept: dict[str, File] = {}
+    broken: list[Wrong] = []
+    try:
+        for found in strings:
+            data = data_urls.parse(found.text)
+            if data is None or found.text in kept:
+                continue
+            try:
+                file = await embedded.keep(files, found.text, data, owner, most)
+            except ValueError as error:
+                broken.append(Wrong("format", found.field, f"is a data URL that cannot be read. {error}"))
+                continue
+            if file is not None:
+                kept[found.text] = file
+        if broken:
+            raise _refused(broken)
+    except BaseException:
+        for file in kept.values():
+            with suppress(HearthError):
+                await files.remove(file)
+        raise
+    return kept
 
 
 def _pattern(address: str) -> re.Pattern[str]:
@@ -88,6 +138,17 @@ def _file_fields(schema: dict[str, Any]) -> set[str]:
     return {name for name, told in properties.items() if _takes_files(told, 0)}
 
 
+def _file_inputs(schema: dict[str, Any]) -> set[str]:
+    """The names of inputs that are a file or a list of files themselves: in deeper ones engines look for none."""
+    properties = schema.get("components", {}).get("schemas", {}).get("Input", {}).get("properties", {})
+    told = {name: each for name, each in properties.items() if isinstance(each, dict)}
+    return {name for name, each in told.items() if _is_file(each) or _is_file(each.get("items"))}
+
+
+def _is_file(told: Any) -> bool:
+    return isinstance(told, dict) and told.get("type") == "string" and told.get("format") == "uri"
+
+
 def _takes_files(told: Any, depth: int) -> bool:
     """Whether `format: uri` stands anywhere in it; what it refers to are lists of choices, never files."""
     if not isinstance(told, dict) or depth >= _DEEP:
@@ -103,7 +164,7 @@ def _parts(told: dict[str, Any]) -> Iterator[Any]:
     yield from told.get("properties", {}).values()
 
 
-def _refused(fields: list[str]) -> HearthError:
-    lines = "".join(f"- {field}: {_TOLD}\n" for field in fields)
-    told = [{"type": "unknown_file", "field": field, "description": _TOLD} for field in fields]
-    return HearthError("invalid_inputs", lines, parameter=fields[0], invalid_fields=told)
+def _refused(fields: list[Wrong]) -> HearthError:
+    lines = "".join(f"- {wrong.field}: {wrong.description}\n" for wrong in fields)
+    told = [wrong._asdict() for wrong in fields]
+    return HearthError("invalid_inputs", lines, parameter=fields[0].field, invalid_fields=told)

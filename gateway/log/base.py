@@ -57,6 +57,14 @@ class Retention(NamedTuple):
         return self.ended_s if generation.kept_s is None else generation.kept_s
 
 
+def new_log(generation: Generation, retention: Retention) -> Log:
+    """An empty log. Raises HearthError `body_too_large` where what was asked is more than one generation may hold."""
+    log = Log(generation, new_epoch())
+    if log.size > retention.log_bytes:
+        raise HearthError("body_too_large", f"Prompt and input may have {retention.log_bytes} bytes together.")
+    return log
+
+
 class Writer(Protocol):
     """The one who may append to a log."""
 
@@ -101,7 +109,8 @@ class Logs(Protocol):
     async def create(self, generation: Generation, *events: Event) -> Writer:
         """Begin a log of these events with a new epoch.
 
-        An ended one of that id makes room. Raises Fenced if one runs.
+        An ended one of that id makes room. Raises Fenced if one runs; HearthError `body_too_large`, `log_unavailable`.
+        Whoever is cancelled in it leaves no running log behind.
         """
 
     async def take(self, id: str) -> Writer:

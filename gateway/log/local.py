@@ -18,7 +18,7 @@ _SHARED: Final = 8
 class Log:
     """The events of one generation, in order, with whoever waits for more.
 
-    Appended to by its store alone. `size` is in bytes, roughly, the prompt's too; `ended_at` is the store's clock.
+    Appended to by its store alone. `size` is in bytes, roughly, what was asked too; `ended_at` is the store's clock.
     """
 
     def __init__(self, generation: Generation, epoch: str, first: int = 0) -> None:
@@ -27,7 +27,7 @@ class Log:
         self.first = first
         self.tail = first - 1
         """The offset of the newest event; one less than `first` when there is none."""
-        self.size = 0
+        self.size = generation.weight
         self.ended_at: float | None = None
         self.past: dict[str, int] = {}
         """Earlier epochs of this log, each with the last offset up to which its positions are good."""

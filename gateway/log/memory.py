@@ -7,12 +7,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from gateway.errors import HearthError
 from gateway.events import Event, is_terminal
 from gateway.generation import Generation
-from gateway.log.base import Fenced, Position, Retention, Writer, new_epoch
+from gateway.log.base import Fenced, Position, Retention, Writer, new_log
 from gateway.log.local import Log
 
 
@@ -50,12 +48,12 @@ class MemoryLogs:
     async def create(self, generation: Generation, *events: Event) -> MemoryWriter:
         if generation.id in self._writers:
             raise Fenced(generation.id)
+        assert not any(map(is_terminal, events)), "a log ends after it has begun"
+        log = new_log(generation, self._retention)
+        log.extend(events)
         self._ended.pop(generation.id, None)
-        log = self._logs[generation.id] = Log(generation, new_epoch())
-        log.size = len(msgspec.msgpack.encode(generation.prompt))
+        self._logs[generation.id] = log
         writer = self._writers[generation.id] = MemoryWriter(self, log)
-        if events:
-            writer.stage(*events)
         return writer
 
     async def take(self, id: str) -> MemoryWriter:

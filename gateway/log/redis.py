@@ -12,9 +12,9 @@ from typing import Any, Final
 from redis.asyncio import RedisCluster
 
 from gateway.errors import HearthError
-from gateway.events import Event
+from gateway.events import Canceled, Event, Timings, Usage
 from gateway.generation import Generation
-from gateway.log.base import Fenced, Position, Retention, Writer, new_epoch
+from gateway.log.base import Fenced, Position, Retention, Writer, new_epoch, new_log
 from gateway.log.janitor import Ended, Janitor
 from gateway.log.local import Log
 from gateway.log.mirror import Mirror
@@ -34,6 +34,9 @@ _HICCUP_S: Final = 1.5
 """How long a new log waits for a Redis that has only just gone away: it may as well be this process that was slow."""
 _READ_S: Final = 5.0
 _CONNECTIONS: Final = 4
+
+_NEVER_BEGAN: Final = Canceled("abandoned", Usage(), Timings())
+"""How a log ends whose caller left before it stood in Redis."""
 
 _log = logging.getLogger(__name__)
 
@@ -142,7 +145,10 @@ class RedisLogs:
     # Writing
 
     async def create(self, generation: Generation, *events: Event) -> RedisWriter:
-        writer = RedisWriter(Log(generation, new_epoch()), self._succession.fence(), self._scribe, self._retention)
+        if generation.id in self._running:
+            raise Fenced(generation.id)
+        log = new_log(generation, self._retention)
+        writer = RedisWriter(log, self._succession.fence(), self._scribe, self._retention)
         writer.fresh = True
         if events:
             writer.stage(*events)
@@ -162,6 +168,11 @@ class RedisLogs:
                     await writer.flushed()
         except TimeoutError:
             return
+        except asyncio.CancelledError:
+            # Redis may have it by now: it is ended there, so that nobody goes on with it.
+            if not (writer.taken or writer.ended):
+                writer.stage(_NEVER_BEGAN)
+            raise
 
     async def _create_remote(self, writer: RedisWriter) -> None:
         """Begin a log that any replica may write next: it has no lease, and is read from Redis here too."""

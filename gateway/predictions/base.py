@@ -49,6 +49,14 @@ class Page(NamedTuple):
     """Whether there are newer ones than these."""
     older: bool
 
+    def cut(self, count: int, backwards: bool) -> Page:
+        """So many of them, those nearest to where the page was asked from; the rest is on the next one."""
+        if count >= len(self.records):
+            return self
+        if backwards:
+            return Page(self.records[len(self.records) - count :], True, self.older)
+        return Page(self.records[:count], self.newer, True)
+
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One try to tell somebody (unix seconds); `status` is what they answered, `error` why they did not."""

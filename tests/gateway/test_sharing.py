@@ -16,6 +16,7 @@ from gateway.errors import HearthError
 from gateway.events import Canceled, Failed, Finished
 from gateway.generation import Generation
 from gateway.keys import Key
+from gateway.log.base import Retention
 from gateway.wire.cache_control import Control
 from tests.gateway.puppet import ACCEPTED, ANN, LAST, Puppet, Stage, ended, events, staged, word
 from tests.waiting import until
@@ -79,6 +80,15 @@ async def test_of_many_who_ask_at_once_one_runs() -> None:
         for each in asked:
             assert isinstance(await ended(each.found.log), Finished)
         assert len({each.call.id for each in asked}) == 40
+
+
+async def test_one_who_follows_may_have_asked_as_much_as_the_one_who_is_followed() -> None:
+    large = Prompt(texts=("x" * (9 << 20),), parameters=ONCE.parameters)
+    async with staged(retention=Retention(log_bytes=16 << 20)) as stage:
+        first, second = await ask(stage, large), await ask(stage, large)
+        assert (how(first), how(second)) == ("MISS", "JOIN")
+        stage.puppet.says(first.call.generation.id, *SAID)
+        assert isinstance(await ended(second.found.log), Finished)
 
 
 async def test_another_namespace_is_given_nothing() -> None:

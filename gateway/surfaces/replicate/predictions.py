@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -20,7 +21,7 @@ from gateway.errors import HearthError
 from gateway.keys import Key
 from gateway.log.local import Log, Reader
 from gateway.predictions.attending import Attending
-from gateway.predictions.base import Page, Predictions
+from gateway.predictions.base import Page, Predictions, Query
 from gateway.predictions.record import Record, id_of
 from gateway.predictions.showing import Showing
 from gateway.surfaces.body import BodyLimits, read_body, read_json
@@ -37,8 +38,10 @@ from gateway.wire.replicate import creation, inputs, language, pages
 
 KEPT_S: Final = 3600.0
 """How long what a prediction took and gave is kept after its end."""
-_SIDE_BY_SIDE: Final = 16
-"""Logs that are looked at together for a list."""
+_SIDE_BY_SIDE: Final = 4
+"""Logs that are looked at together for a list; each may be as large as a generation."""
+_PAGE_BYTES: Final = 8 << 20
+"""Once a page has more than this, the rest stands on the next one."""
 
 Resolve = Callable[[dict[str, Any], dict[str, Any], str, str], Awaitable[tuple[dict[str, Any], dict[str, Kept]]]]
 """Takes an input, its schema, its owner and the outside address; gives the input and which of its strings are files."""
@@ -94,6 +97,8 @@ class Creating:
             record, started = await self._begin(request, body, key)
             headers |= started.call.headers
             await house.retries.began(name, record.generation)
+        # Files may stand in it, and nobody reads it again while the answer is awaited.
+        del body
         headers["location"] = f"{record.address}/predictions/{record.id}"
         with house.gateway.reading(await house.gateway.open(record.generation, key.namespace)) as reader:
             try:
@@ -200,18 +205,23 @@ class Looking:
         house, query = self._house, pages.query(dict(request.query_params))
         await house.showing.begin()
         page = await house.predictions.page(key.namespace, query)
-        results = await self._each(page, modern(request))
+        page, results = await self._fitting(page, query, modern(request))
         address = f"{house.address(request)}/predictions"
         return _json(pages.of_records(page, query, address, results), 200, headers)
 
-    async def _each(self, page: Page, modern: bool) -> Sequence[dict[str, Any]]:
-        turn = asyncio.Semaphore(_SIDE_BY_SIDE)
+    async def _fitting(self, page: Page, query: Query, modern: bool) -> tuple[Page, Sequence[orjson.Fragment]]:
+        """As much of a page as may be held at once, and its predictions as they are shown."""
 
-        async def one(record: Record) -> dict[str, Any]:
-            async with turn:
-                return self._house.showing.shown(record, await self._log(record), modern=modern)
+        async def one(record: Record) -> bytes:
+            return orjson.dumps(self._house.showing.shown(record, await self._log(record), modern=modern))
 
-        return await asyncio.gather(*map(one, page.records))
+        records = page.records[::-1] if query.backwards else page.records
+        shown: list[bytes] = []
+        while len(shown) < len(records) and sum(map(len, shown)) <= _PAGE_BYTES:
+            shown += await asyncio.gather(*map(one, records[len(shown) : len(shown) + _SIDE_BY_SIDE]))
+        count = _fit(shown)
+        results = [orjson.Fragment(each) for each in shown[:count]]
+        return page.cut(count, query.backwards), results[::-1] if query.backwards else results
 
     async def _record(self, request: Request) -> Record:
         record = await self._house.predictions.get(request.path_params["id"], caller(request).namespace)
@@ -235,6 +245,12 @@ class Looking:
 _MAY_BE_NEW: Final = ("unknown_model", "unknown_version")
 _GONE: Final = ("expired", "unknown_generation")
 """A log is no longer kept, or went with the server that held it."""
+
+
+def _fit(shown: Sequence[bytes]) -> int:
+    """How many of these are on a page: at least one."""
+    before = accumulate(map(len, shown), initial=0)
+    return sum(size <= _PAGE_BYTES for size, _ in zip(before, shown, strict=False))
 
 
 async def _held(reader: Reader, seconds: float) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from random import randbytes
 from typing import Any
 
+import obstore
 import pytest
 
+from engines.base import Kept
 from gateway.errors import HearthError
 from gateway.files.file import File, mark
 from gateway.files.resolving import resolve
@@ -87,6 +91,71 @@ async def test_a_file_that_is_not_theirs_is_refused_by_the_name_of_its_field(fil
     assert refused.value.code == "invalid_inputs"
     assert {each["field"] for each in refused.value.details["invalid_fields"]} == {"input.mask", "input.images"}
     assert "- input.mask: is no file of yours" in refused.value.message and yours.id not in refused.value.message
+
+
+def data_url(content: bytes, kind: str = "image/png") -> str:
+    return f"data:{kind};base64,{b64encode(content).decode()}"
+
+
+def objects(files: Files) -> list[str]:
+    """All that is in the store."""
+    return [each["path"] for each in obstore.list(files._store).collect()]
+
+
+async def content(files: Files, kept: Kept) -> bytes:
+    return b"".join([piece async for piece in files.read(await files.of(kept))])
+
+
+async def test_a_large_file_that_stands_in_an_input_is_kept_and_its_address_stands_there(files: Files) -> None:
+    one, two = randbytes(3_000_000), randbytes(50_000)
+    given = {"image": data_url(one), "images": [data_url(two), data_url(b"small"), data_url(two)]}
+    inputs, found = await resolve(files, given, TAKES, "me", HERE)
+    image, [first, small, second] = inputs["image"], inputs["images"]
+    assert (first, small) == (second, data_url(b"small"))
+    assert [await content(files, found[url]) for url in (image, first)] == [one, two]
+    assert (found[image].name, found[image].content_type) == ("file.png", "image/png")
+    assert len(found) == 2 and len(objects(files)) == 4
+    again, files_of_it = await resolve(files, inputs, TAKES, "me", HERE)
+    assert (again, files_of_it) == (inputs, found)
+    with pytest.raises(HearthError, match="invalid_inputs"):
+        await resolve(files, inputs, TAKES, "you", HERE)
+
+
+async def test_text_that_is_a_data_url_stays_text_and_so_does_what_engines_would_not_look_for(files: Files) -> None:
+    url = data_url(randbytes(50_000))
+    given = {"prompt": url, "parts": {"a": {"image": url}}, "mask": None}
+    assert await resolve(files, given, TAKES, "me", HERE) == (given, {})
+    assert objects(files) == []
+
+
+@pytest.mark.parametrize("field", ("image", "images"))
+@pytest.mark.parametrize("broken", ("!!!", "A", "AAAAA", "ü", "A" * 50_000 + "!"))
+async def test_a_data_url_that_cannot_be_read_is_refused_by_the_name_of_its_field(
+    files: Files, field: str, broken: str
+) -> None:
+    url = f"data:image/png;base64,{broken}"
+    given = {"image": data_url(randbytes(50_000)), "images": [data_url(randbytes(60_000))]}
+    given[field] = [url] if field == "images" else url
+    with pytest.raises(HearthError) as refused:
+        await resolve(files, given, TAKES, "me", HERE)
+    assert refused.value.code == "invalid_inputs"
+    assert [each["field"] for each in refused.value.details["invalid_fields"]] == [f"input.{field}"]
+    assert objects(files) == []
+
+
+async def test_of_files_that_stand_in_an_input_none_is_kept_where_one_is_too_large(files: Files) -> None:
+    given = {"images": [data_url(randbytes(50_000)), data_url(randbytes(80_000))]}
+    with pytest.raises(HearthError, match="file_too_large"):
+        await resolve(files, given, TAKES, "me", HERE, most=60_000)
+    assert objects(files) == []
+
+
+async def test_data_that_are_no_base64_are_read_whole_wherever_they_are_cut(files: Files) -> None:
+    said = ("%41ü" * 300_000)[:-1]
+    for shift in range(5):
+        url = "data:text/plain," + "x" * shift + said
+        inputs, found = await resolve(files, {"image": url}, TAKES, "me", HERE)
+        assert await content(files, found[inputs["image"]]) == b"x" * shift + ("Aü" * 300_000)[:-1].encode()
 
 
 async def test_an_input_of_any_depth_is_looked_at_without_harm(files: Files) -> None:

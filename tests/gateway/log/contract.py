@@ -316,8 +316,9 @@ class LogContract:
         writer = await logs.here.create(a_generation())
         generation = a_generation()
         generation.id = writer.log.generation.id
-        with pytest.raises(Fenced):
-            await logs.elsewhere.create(generation)
+        for at in (logs.elsewhere, logs.here):
+            with pytest.raises(Fenced):
+                await at.create(generation)
         await append(writer, [*pieces(1), FINISHED])
 
     async def test_a_full_log_takes_nothing_but_its_end(self, bench: MakeBench) -> None:
@@ -333,6 +334,38 @@ class LogContract:
         await writer.append(FAILED)
         log = await logs.elsewhere.open(writer.log.generation.id, "ann")
         assert (await read(log.read(0)))[-1] == FAILED
+
+    async def test_what_is_asked_counts_however_the_log_is_come_by(self, logs: Bench) -> None:
+        prompt, asked = Prompt(texts=("x" * 10_000,)), {"prompt": "x" * 20_000}
+        writer = await logs.here.create(msgspec.structs.replace(a_generation(), prompt=prompt, asked=asked), *SAID)
+        assert 30_000 < writer.log.size < 33_000
+        assert (await logs.elsewhere.take(writer.log.generation.id)).log.size == writer.log.size
+
+    async def test_more_than_one_may_hold_is_refused_and_nothing_of_it_kept(self, bench: MakeBench) -> None:
+        logs = await bench(Retention(ended_s=10, log_bytes=4000, total_bytes=4000))
+        before = await logs.here.create(a_generation())
+        await append(before, [*pieces(3), FINISHED])
+        for said in ({"prompt": Prompt(texts=("x" * 5000,))}, {"asked": {"x": "x" * 5000}}):
+            large = msgspec.structs.replace(a_generation(), **said)
+            for id in (large.id, before.log.generation.id):
+                with pytest.raises(HearthError, match="4000") as told:
+                    await logs.here.create(msgspec.structs.replace(large, id=id), *SAID)
+                assert told.value.code == "body_too_large"
+            for at in (logs.here, logs.elsewhere):
+                with pytest.raises(HearthError, match="unknown_generation"):
+                    await at.open(large.id, "ann")
+        await pass_time(logs, 1)
+        assert await is_held(logs.elsewhere, before.log.generation.id)
+
+    async def test_a_budget_of_bytes_counts_what_was_asked(self, bench: MakeBench) -> None:
+        logs = await bench(Retention(total_bytes=25_000))
+        ended = []
+        for _ in range(3):
+            large = msgspec.structs.replace(a_generation(), asked={"x": "x" * 10_000})
+            await (await logs.here.create(large)).append(FINISHED)
+            ended.append(large.id)
+            await pass_time(logs, 1)
+        assert [await is_held(logs.elsewhere, id) for id in ended] == [False, True, True]
 
     # Owners and retention
 

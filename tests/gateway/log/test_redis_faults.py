@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.errors import HearthError
-from gateway.events import Delta
+from gateway.events import Canceled, Delta, Timings, Usage
 from gateway.log.base import Fenced, Position, check
 from gateway.log.redis import RedisLogs
 from gateway.redis.address import Address
@@ -59,6 +59,22 @@ async def test_a_message_that_was_never_heard_is_read_from_the_stream(server: Re
         elsewhere._mirrors.heard = hear  # type: ignore[method-assign]
         await append(writer, [*pieces(2, 3), FINISHED])
         assert await read(log.read(0)) == [*pieces(5), FINISHED]
+
+
+async def test_who_leaves_before_a_log_stands_in_redis_leaves_nothing_running(server: RedisProcess) -> None:
+    async with replicas(server.url) as (here, elsewhere):
+        generation = a_generation()
+        with server.frozen():
+            creating = asyncio.create_task(here.create(generation, *pieces(1)))
+            await until(lambda: generation.id in here._running)
+            await asyncio.sleep(0)
+            creating.cancel()
+            await asyncio.wait([creating])
+        assert creating.cancelled()
+        await whole(here)
+        await until(lambda: not here._running)
+        log = await elsewhere.open(generation.id, "ann")
+        assert await read(log.read(0)) == [*pieces(1), Canceled("abandoned", Usage(), Timings())]
 
 
 async def test_streams_go_on_while_redis_stands_still_and_are_whole_for_all_afterwards(server: RedisProcess) -> None:

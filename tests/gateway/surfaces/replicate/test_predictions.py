@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.log.local import Log
+from gateway.log.memory import MemoryLogs
 from tests.gateway.surfaces.raw import engine_of
 from tests.serving import Served, serving
 from tests.waiting import until
@@ -229,6 +231,54 @@ async def test_all_are_listed_newest_first_page_by_page(client: httpx.AsyncClien
     page = (await client.get("/predictions")).json()
     assert [each["id"] for each in page["results"]] == made[::-1]
     assert (page["next"], page["previous"]) == (None, None)
+
+
+async def test_a_page_that_holds_much_ends_early_whichever_way_it_is_read(
+    server: Served, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, looked = [], []
+    for index in range(7):
+        body = {"input": {"prompt": f"{index} " + "x" * 3_000_000}}
+        answer = await client.post("/models/hearth/demo/predictions", json=body)
+        assert answer.status_code == 201, answer.text
+        made.append(answer.json()["id"])
+        await end_of(client, made[-1])
+    look = server.gateway.look
+
+    async def counted(id: str, owner: str) -> Log:
+        looked.append(id)
+        return await look(id, owner)
+
+    monkeypatch.setattr(server.gateway, "look", counted)
+    await client.get("/predictions")
+    assert len(looked) == 4
+    url: str | None = "/predictions"
+    pages: list[dict[str, Any]] = []
+    while url:
+        pages.append((await client.get(url)).json())
+        url = pages[-1]["next"]
+    ids = [[each["id"] for each in page["results"]] for page in pages]
+    assert ids == [made[:3:-1], made[3:0:-1], made[:1]]
+    before = (await client.get(pages[2]["previous"])).json()
+    assert [each["id"] for each in before["results"]] == ids[1]
+    assert (await client.get(before["next"])).json() == pages[2]
+    assert (await client.get(before["previous"])).json() == {**pages[0], "previous": None}
+
+
+async def test_more_than_a_generation_may_hold_is_refused_and_leaves_nothing(
+    server: Served, client: httpx.AsyncClient
+) -> None:
+    kept = (await create(client, prefer="wait")).json()
+    logs = server.gateway._logs
+    assert isinstance(logs, MemoryLogs)
+    before = logs.size
+    for _ in range(3):
+        body = {"input": {"prompt": "x" * 5_000_000}}
+        answer = await client.post("/models/hearth/demo/predictions", json=body)
+        assert answer.status_code == 413
+        assert str(8 << 20) in answer.json()["detail"]
+    assert (logs.size, server.gateway.running) == (before, 0)
+    assert [each["id"] for each in (await client.get("/predictions")).json()["results"]] == [kept["id"]]
 
 
 async def test_nobody_sees_anothers() -> None:

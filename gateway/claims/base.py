@@ -23,8 +23,11 @@ class Claims(Protocol):
         it was made, for as long as the store says.
         """
 
-    async def release(self, name: str, generation: str) -> None:
-        """Give a key back that this generation has; harmless when it has not."""
+    async def peek(self, name: str) -> Claim | None:
+        """The claim that stands, if one does; nothing is taken."""
+
+    async def release(self, name: str, generation: str) -> bool:
+        """Give a key back that this generation has; whether it had it. Of many who do that at once one is told so."""
 
     async def sweep(self) -> None:
         """See to it that what was claimed stays so; called every few seconds."""

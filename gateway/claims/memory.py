@@ -34,10 +34,15 @@ class MemoryClaims:
             self.put(name, claim)
         return None
 
-    async def release(self, name: str, generation: str) -> None:
-        held = self._claims.get(name)
-        if held is not None and held.claim.generation == generation:
-            del self._claims[name]
+    async def peek(self, name: str) -> Claim | None:
+        return self.get(name)
+
+    async def release(self, name: str, generation: str) -> bool:
+        held = self.get(name)
+        if held is None or held.generation != generation:
+            return False
+        del self._claims[name]
+        return True
 
     async def sweep(self) -> None:
         """What is in memory stays there."""

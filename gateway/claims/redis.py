@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gateway.claims.base import Claim
 from gateway.claims.memory import MemoryClaims
@@ -47,7 +47,7 @@ class RedisClaims:
         self._run = run
         """Which run of Redis there is: another one may have lost what it was told."""
         self._told = ""
-        self._claim, self._release = _script("claim"), _script("release")
+        self._claim, self._peek, self._release = _script("claim"), _script("peek"), _script("release")
 
     async def claim(self, name: str, claim: Claim, instead: str | None = None) -> Claim | None:
         known = self._here.get(name)
@@ -66,15 +66,21 @@ class RedisClaims:
         """The claim that stands now. Raises Away."""
         age_ms = round(offered.age_s * 1000)
         told = [offered.generation, offered.digest, age_ms, self._keep_ms, instead or ""]
-        generation, digest, age_ms = await self._link.script(self._claim, [self._key(name)], told)
-        return Claim(generation.decode(), digest.decode(), max(0, age_ms) / 1000)
+        return _claim(await self._link.script(self._claim, [self._key(name)], told))
 
-    async def release(self, name: str, generation: str) -> None:
-        await self._here.release(name, generation)
+    async def peek(self, name: str) -> Claim | None:
         try:
-            await self._link.script(self._release, [self._key(name)], [generation])
+            standing = await self._link.script(self._peek, [self._key(name)], [])
         except Away:
-            return  # A claim whose generation never began makes room for a retry by itself.
+            return self._here.get(name)
+        return _claim(standing) if standing else None
+
+    async def release(self, name: str, generation: str) -> bool:
+        had = await self._here.release(name, generation)
+        try:
+            return bool(await self._link.script(self._release, [self._key(name)], [generation]))
+        except Away:
+            return had  # A claim whose generation never began makes room for a retry by itself.
 
     async def sweep(self) -> None:
         run = self._run()
@@ -98,6 +104,11 @@ class RedisClaims:
 def _batches(claims: Iterator[tuple[str, Claim]], size: int) -> Iterator[list[tuple[str, Claim]]]:
     while batch := list(itertools.islice(claims, size)):
         yield batch
+
+
+def _claim(told: Sequence[Any]) -> Claim:
+    generation, digest, age_ms = told
+    return Claim(generation.decode(), digest.decode(), max(0, age_ms) / 1000)
 
 
 def _script(name: str) -> Script:

@@ -63,6 +63,22 @@ class ClaimsContract:
         await bench.here.release("k", "gen_a")
         assert await bench.elsewhere.claim("k", Claim("gen_b", "d")) is None
 
+    async def test_who_looks_sees_the_claim_that_stands_and_takes_nothing(self, bench: Bench) -> None:
+        assert await bench.here.peek("k") is None
+        await bench.here.claim("k", Claim("gen_a", "d"))
+        bench.turn(20)
+        for claims in (bench.here, bench.elsewhere):
+            held = await claims.peek("k")
+            assert held is not None and held[:2] == ("gen_a", "d")
+        await bench.elsewhere.release("k", "gen_a")
+        assert await bench.here.peek("k") is None
+
+    async def test_of_many_who_give_a_key_back_one_is_told_that_it_had_it(self, bench: Bench) -> None:
+        await bench.here.claim("k", Claim("gen_a", "d"))
+        assert not await bench.elsewhere.release("k", "gen_b")
+        stores = [bench.here, bench.elsewhere] * 20
+        assert sum(await asyncio.gather(*(store.release("k", "gen_a") for store in stores))) == 1
+
     async def test_nobody_gives_back_what_another_has(self, bench: Bench) -> None:
         await bench.here.claim("k", Claim("gen_a", "d"))
         for claims in (bench.here, bench.elsewhere):

@@ -24,6 +24,7 @@ async def test_a_claim_tells_its_age() -> None:
     await claims.claim("k", Claim("gen_a", "d"))
     clock.turn(7)
     assert await claims.claim("k", Claim("gen_b", "d")) == Claim("gen_a", "d", 7)
+    assert await claims.peek("k") == Claim("gen_a", "d", 7)
 
 
 async def test_the_oldest_claims_go_when_there_are_too_many() -> None:

@@ -73,7 +73,8 @@ async def test_without_redis_a_replica_keeps_its_own_claims(server: RedisProcess
         await here.claim(key, Claim(generation, "d"))
         held = await here.claim(key, Claim("gen_c", "d"))
         assert held is not None and held.generation == generation
-    await here.release("meanwhile", "gen_b")
+        assert (await here.peek(key)) == held
+    assert await here.release("meanwhile", "gen_b")
     assert await here.claim("meanwhile", Claim("gen_d", "d")) is None
     assert await elsewhere.claim("before", Claim("gen_e", "d")) is None
 
@@ -91,6 +92,8 @@ async def test_redis_is_given_what_it_missed_and_what_it_lost(server: RedisProce
         held = await elsewhere.claim(key, Claim("gen_d", "d"))
         assert held is not None and held[:2] == (generation, "d") and held.age_s == pytest.approx(60, abs=5)
         assert server.ask("PTTL", f"hearth:claim:{key}") <= (KEEP_S - 60) * 1000
+        held = await elsewhere.peek(key)
+        assert held is not None and held.age_s == pytest.approx(60, abs=5)
 
 
 async def test_what_redis_says_wins_over_what_was_claimed_while_it_was_away(server: RedisProcess, two: Two) -> None:

@@ -126,7 +126,11 @@ def prompt(input: Mapping[str, JSON], traits: Traits) -> Prompt:
 
 
 def _parameters(input: Mapping[str, JSON]) -> dict[str, JSON]:
-    given = {name: value for name, value in input.items() if name in _PARAMETERS and value is not None}
+    given = {
+        name: _whole(value) if _PARAMETERS[name].get("type") == "integer" else value
+        for name, value in input.items()
+        if name in _PARAMETERS and value is not None
+    }
     for alias, name in _ALIASES.items():
         if alias in given:
             said = given.pop(alias)
@@ -139,6 +143,11 @@ def _parameters(input: Mapping[str, JSON]) -> dict[str, JSON]:
         del given["top_p"]
         given["temperature"] = 0
     return given
+
+
+def _whole(value: JSON) -> JSON:
+    """JSON Schema takes 5.0 for an integer, and clients in languages with one kind of number write it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _messages(input: Mapping[str, JSON]) -> list[JSON]:

@@ -119,6 +119,14 @@ def test_parameters_have_the_names_that_engines_know(input: dict[str, Any], para
     assert asked({"prompt": "a", **input}).parameters == parameters
 
 
+@pytest.mark.parametrize("name", ["max_tokens", "max_new_tokens", "min_tokens", "top_k", "seed"])
+def test_a_whole_number_may_be_written_with_a_point(name: str) -> None:
+    [(_, value)] = asked({"prompt": "x", name: 5.0}).parameters.items()
+    assert (value, type(value)) == (5, int)
+    assert refused({"prompt": "x", name: 5.5}).details["invalid_fields"][0]["field"] == f"input.{name}"
+    assert refused({"prompt": "x", name: 1e300}).details["invalid_fields"][0]["field"].startswith("input")
+
+
 @pytest.mark.parametrize("input", [{}, {"system_prompt": "S"}, {"messages": []}, {"prompt_template": "x"}])
 def test_without_anything_to_answer_the_prompt_is_missing(input: dict[str, Any]) -> None:
     assert refused(input).message == "- input: prompt is required\n"

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from gateway.catalog.base import Catalog, Found
 from gateway.errors import HearthError
 from gateway.keys import Key
+from gateway.wire.replicate.fields import missing, refused
 
 
 class Deployed(Protocol):
@@ -26,13 +27,11 @@ class Chosen(NamedTuple):
 
 
 async def choose(request: Request, version: str | None, key: Key, catalog: Catalog, deployed: Deployed) -> Chosen:
-    """What is meant. Raises HearthError `unknown_model`, `unknown_version`, `unknown_deployment`, `invalid_request`."""
+    """What is meant. Raises HearthError `unknown_model`, `unknown_version`, `unknown_deployment`, `invalid_inputs`."""
     owner, name = request.path_params.get("owner"), request.path_params.get("name")
     if owner is None or name is None:
         if version is None:
-            raise HearthError(
-                "invalid_request", "`version` must be given: 64 digits, or owner/name.", parameter="version"
-            )
+            raise refused([missing("version", "")])
         return Chosen(catalog.version(version, key))
     if "/deployments/" in request.url.path:
         return Chosen(await deployed.runs(owner, name, key), f"{owner}/{name}")

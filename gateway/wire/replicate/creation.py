@@ -11,6 +11,7 @@ from engines.base import JSON
 from gateway.errors import HearthError
 from gateway.predictions.record import ALL, Happening, Hook
 from gateway.wire.check import one_of, refuse, several, shallow, text
+from gateway.wire.replicate.fields import missing, mistyped, refused
 
 MOST_HOLD_S: Final = 60
 """No client may have its request held for longer."""
@@ -40,14 +41,16 @@ class Creation(NamedTuple):
 
 
 def parse(body: dict[str, JSON]) -> Creation:
-    """The creation in a body. Raises HearthError `invalid_request`, naming the field, or `invalid_inputs`.
+    """The creation in a body. Raises HearthError `invalid_request` or `invalid_inputs`, naming the field.
 
     No error says what stands in `input`.
     """
     shallow(body)
-    input = body.get("input")
+    if "input" not in body:
+        raise refused([missing("input", "")])
+    input = body["input"]
     if not isinstance(input, dict):
-        raise refuse("input", "`input` must be an object: the model's inputs by their names.")
+        raise refused([mistyped("input", "object", input)])
     if input.keys() >= _CLIENT:
         raise HearthError("invalid_inputs", _SPILLED, parameter="input")
     version = None if body.get("version") is None else text("version", body["version"])

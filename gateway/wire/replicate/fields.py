@@ -13,7 +13,7 @@ from gateway.errors import HearthError
 
 
 class Field(TypedDict):
-    """One of `invalid_fields`; `field` is where it stands, as `input.n`."""
+    """One of `invalid_fields`; `field` is where it stands, as `input.n`; empty for the whole body."""
 
     type: str
     field: str
@@ -22,13 +22,18 @@ class Field(TypedDict):
 
 def refused(fields: Sequence[Field]) -> HearthError:
     """The error for these fields."""
-    detail = "".join(f"- {field['field']}: {field['description']}\n" for field in fields)
+    detail = "".join(f"- {': '.join(filter(None, (field['field'], field['description'])))}\n" for field in fields)
     return HearthError("invalid_inputs", detail, invalid_fields=fields)
 
 
-def missing(name: str) -> Field:
-    """The field for an input that must be there and is not."""
-    return {"type": "required", "field": "input", "description": f"{name} is required"}
+def missing(name: str, where: str = "input") -> Field:
+    """The field for what must be there and is not; `where` is empty for the body itself."""
+    return {"type": "required", "field": where, "description": f"{name} is required"}
+
+
+def mistyped(where: str, expected: str, given: JSON) -> Field:
+    """The field for what is of another type."""
+    return {"type": "invalid_type", "field": where, "description": _mistyped({expected}, given)}
 
 
 def field_of(error: ValidationError) -> Field:

@@ -26,11 +26,21 @@ def test_what_is_not_known_is_passed_over() -> None:
 
 def test_an_input_may_be_empty_but_not_missing() -> None:
     assert parse({"input": {}}) == Creation(None, {}, None)
-    for wrong in ({}, {"input": None}, {"input": "a secret"}, {"input": ["a secret"]}):
-        with pytest.raises(HearthError) as caught:
-            parse(wrong)
-        assert (caught.value.code, caught.value.parameter) == ("invalid_request", "input")
-        assert "secret" not in caught.value.message
+    with pytest.raises(HearthError) as caught:
+        parse({})
+    assert (caught.value.code, caught.value.message) == ("invalid_inputs", "- input is required\n")
+    assert caught.value.details["invalid_fields"] == [
+        {"type": "required", "field": "", "description": "input is required"}
+    ]
+
+
+@pytest.mark.parametrize(("wrong", "kind"), [(None, "null"), ("a secret", "string"), (["a secret"], "array")])
+def test_an_input_is_an_object(wrong: Any, kind: str) -> None:
+    with pytest.raises(HearthError) as caught:
+        parse({"input": wrong})
+    told = f"Invalid type. Expected: object, given: {kind}"
+    assert (caught.value.code, caught.value.message) == ("invalid_inputs", f"- input: {told}\n")
+    assert caught.value.details["invalid_fields"] == [{"type": "invalid_type", "field": "input", "description": told}]
 
 
 @pytest.mark.parametrize(

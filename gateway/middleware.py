@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from gateway import tickets
 from gateway.errors import HearthError
 from gateway.keyring.lookup import Lookup
 from gateway.keys import LOCAL, Key
-from gateway.surfaces.caller import KEY, ONLY, RENEW
+from gateway.surfaces.caller import CAME, KEY, ONLY, RENEW
 from gateway.surfaces.failures import refuse
 from gateway.surfaces.origin import WELCOME, by_own_name
 from gateway.surfaces.replicate.files import is_signed
@@ -60,6 +61,7 @@ class Authentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
+            scope[CAME] = asyncio.get_running_loop().time()
             try:
                 key = scope[KEY] = ANYONE if _needs_none(scope) else await self._find(scope)
             except HearthError as error:

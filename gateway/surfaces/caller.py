@@ -18,6 +18,9 @@ RENEW: Final = "hearth.renew"
 ONLY: Final = "hearth.only"
 """Where it holds the one generation that the caller may read, if a ticket says so."""
 
+CAME: Final = "hearth.came"
+"""Where it holds when it began, by the loop's clock."""
+
 
 def caller(connection: HTTPConnection) -> Key:
     """The key of whoever asks."""
@@ -32,6 +35,12 @@ async def still(connection: HTTPConnection) -> Key:
     """
     renew: Callable[[], Awaitable[Key]] = connection.scope[RENEW]
     return await renew()
+
+
+def came(connection: HTTPConnection) -> float:
+    """When the request came in, by the loop's clock."""
+    at: float = connection.scope[CAME]
+    return at
 
 
 def only(connection: HTTPConnection) -> str | None:

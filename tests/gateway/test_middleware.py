@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -12,7 +13,7 @@ from gateway.keyring.lookup import Lookup
 from gateway.keyring.sqlite import SqliteKeyring
 from gateway.keys import LOCAL
 from gateway.middleware import ANYONE, Authentication, Origins
-from gateway.surfaces.caller import KEY
+from gateway.surfaces.caller import CAME, KEY
 from tests.turning import Turned
 
 
@@ -55,6 +56,20 @@ async def test_the_servers_own_life_is_nobodys_call(lookup: Lookup) -> None:
     surface = Reached()
     await Authentication(surface, lookup, time.time, open_access=False)({"type": "lifespan"}, receive, send)
     assert surface.by is not None and KEY not in surface.by[0]
+
+
+async def test_when_a_call_came_is_noted_before_its_key_is_looked_for(
+    lookup: Lookup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surface, scope = Reached(), asking()
+
+    async def wanted() -> bool:
+        assert 0 <= asyncio.get_running_loop().time() - scope[CAME] < 5
+        return False
+
+    monkeypatch.setattr(lookup, "wanted", wanted)
+    await Authentication(surface, lookup, time.time, open_access=False)(scope, receive, send)
+    assert surface.by is not None and surface.by[0] is scope
 
 
 OURS = ("localhost", "LocalHost:8000", "a.localhost:8000", "127.0.0.1", "127.8.8.8:80", "[::1]:8000")

@@ -19,8 +19,11 @@ from gateway.redis.link import Away, Link, Script
 
 _T = TypeVar("_T")
 
-_DEADLINE_S: Final = 5.0
-_CONNECTIONS: Final = 4
+_DEADLINE_S: Final = 2.0
+"""How long one step waits for Redis. A create on one that stands still waits for other stores too, and is refused
+within five seconds."""
+_CONNECTIONS: Final = 32
+"""Who waits for a free one is overtaken by others: of 200 creates at once some waited three seconds for one of four."""
 _AT_ONCE: Final = 200
 _FIELDS: Final = ("record", "ending", "told", "heard")
 _FOLDER: Final = Path(__file__).parent / "scripts"

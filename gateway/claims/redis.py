@@ -15,7 +15,8 @@ from gateway.redis.link import Away, Link, Script
 
 _DEADLINE_S: Final = 0.5
 """How long a call waits for Redis before it goes on without it."""
-_CONNECTIONS: Final = 2
+_CONNECTIONS: Final = 16
+"""Each create looks here. Of 200 at once some would be overtaken, at two, until Redis seemed away."""
 _MOST: Final = 10_000
 """Claims that a Redis which came back empty is given again, the newest ones."""
 _AT_ONCE: Final = 20

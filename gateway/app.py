@@ -226,6 +226,8 @@ def build(settings: Settings, clock: Clock | None = None, company: Company | Non
         exception_handlers=failures.HANDLERS,
         lifespan=lifespan,
     )
+    # Clients do not follow a redirect to the address without a slash: it is no route, and said to be none.
+    app.router.redirect_slashes = False
     app.state.gateway = gateway
     app.state.keeper = keeper
     return app

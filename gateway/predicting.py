@@ -98,7 +98,7 @@ class Predicting:
         self._webhooks = Webhooks(sender, self._store, self._showing.body, clock, Patience(settings.webhook_s))
         parts = Parts(self._store, self._open, ending, self._errand, clock.wall)
         self._attending = Attending(parts, new_epoch(), settings.lease_s)
-        self._retries = Retries(claims, clock.steady)
+        self._retries = Retries(claims)
 
     @asynccontextmanager
     async def life(self) -> AsyncIterator[None]:

@@ -18,6 +18,7 @@ from gateway.catalog.base import Catalog, Version
 from gateway.clock import Clock
 from gateway.core import Gateway, Started, Terms
 from gateway.errors import HearthError
+from gateway.generation import State
 from gateway.keys import Key
 from gateway.log.local import Log, Reader
 from gateway.predictions.attending import Attending
@@ -26,7 +27,7 @@ from gateway.predictions.record import Record, id_of
 from gateway.predictions.showing import Showing
 from gateway.surfaces.body import BodyLimits, read_body, read_json
 from gateway.surfaces.call_headers import cache_control, patience
-from gateway.surfaces.caller import caller
+from gateway.surfaces.caller import caller, came
 from gateway.surfaces.identity import identify
 from gateway.surfaces.presence import ClientLeft, present
 from gateway.surfaces.replicate.address import Address
@@ -86,27 +87,26 @@ class Creating:
         self._house = house
 
     async def create(self, request: Request) -> Response:
-        house, came = self._house, self._house.clock.steady()
+        house = self._house
         headers, key = identify(request), caller(request)
         body = await read_json(request, house.limits)
-        hold_s = creation.hold_s(request.headers.get("prefer"))
-        name = name_of(key.namespace, request.url.path, body)
+        asked, hold_s = creation.parse(body), creation.hold_s(request.headers.get("prefer"))
+        name = name_of(key, request.url.path, body)
         await house.showing.begin()
         record = await self._earlier(request, name, key)
         if record is None:
-            record, started = await self._begin(request, body, key)
+            record, started = await self._begin(request, asked, key)
             headers |= started.call.headers
-            await house.retries.began(name, record.generation)
         # Files may stand in it, and nobody reads it again while the answer is awaited.
-        del body
+        del body, asked
         headers["location"] = f"{record.address}/predictions/{record.id}"
         with house.gateway.reading(await house.gateway.open(record.generation, key.namespace)) as reader:
             try:
                 async with present(request.receive):
-                    await _held(reader, came + hold_s - house.clock.steady())
+                    await _held(reader, came(request) + hold_s)
             except ClientLeft:
                 # The prediction goes on: whoever asked comes back for it, by its address or with the same words.
-                house.retries.left(name, record.generation)
+                await house.retries.left(name, record.generation)
                 raise
             whole = hold_s > 0 and reader.log.ended
             told = (
@@ -117,13 +117,16 @@ class Creating:
         return _json(told, 201 if whole or not hold_s else 202, headers)
 
     async def _earlier(self, request: Request, name: str, key: Key) -> Record | None:
-        """What this call began when it was made before."""
+        """What this call began when it was made before, unless that has come to nothing."""
         generation = await self._house.retries.earlier(request, name)
-        return None if generation is None else await self._house.predictions.get(id_of(generation), key.namespace)
+        if generation is None:
+            return None
+        record = await self._house.predictions.get(id_of(generation), key.namespace)
+        log = None if record is None else await _log(self._house, record)
+        return None if log is None or log.generation.state in (State.FAILED, State.CANCELED) else record
 
-    async def _begin(self, request: Request, body: dict[str, Any], key: Key) -> tuple[Record, Started]:
+    async def _begin(self, request: Request, asked: creation.Creation, key: Key) -> tuple[Record, Started]:
         house, address = self._house, self._house.address(request)
-        asked = creation.parse(body)
         lasts_s = creation.cancel_after_s(request.headers.get("cancel-after"))
         try:
             found, deployment = await choose(request, asked.version, key, house.catalog, house.deployed)
@@ -213,7 +216,7 @@ class Looking:
         """As much of a page as may be held at once, and its predictions as they are shown."""
 
         async def one(record: Record) -> bytes:
-            return orjson.dumps(self._house.showing.shown(record, await self._log(record), modern=modern))
+            return orjson.dumps(self._house.showing.shown(record, await _log(self._house, record), modern=modern))
 
         records = page.records[::-1] if query.backwards else page.records
         shown: list[bytes] = []
@@ -231,15 +234,8 @@ class Looking:
         return record
 
     async def _shown(self, record: Record, request: Request, headers: dict[str, str]) -> Response:
-        return _json(await shown(self._house.showing, record, await self._log(record), request), 200, headers)
-
-    async def _log(self, record: Record) -> Log | None:
-        try:
-            return await self._house.gateway.look(record.generation, record.owner)
-        except HearthError as error:
-            if error.code not in _GONE:
-                raise
-            return None
+        log = await _log(self._house, record)
+        return _json(await shown(self._house.showing, record, log, request), 200, headers)
 
 
 _MAY_BE_NEW: Final = ("unknown_model", "unknown_version")
@@ -253,14 +249,26 @@ def _fit(shown: Sequence[bytes]) -> int:
     return sum(size <= _PAGE_BYTES for size, _ in zip(before, shown, strict=False))
 
 
-async def _held(reader: Reader, seconds: float) -> None:
-    """Wait for the end of a log, but no longer than that."""
-    if seconds > 0 and not reader.log.ended:
-        try:
-            async with asyncio.timeout(seconds):
-                await reader.end()
-        except TimeoutError:
-            return
+async def _log(house: House, record: Record) -> Log | None:
+    """What was written of it; None where nothing is kept."""
+    try:
+        return await house.gateway.look(record.generation, record.owner)
+    except HearthError as error:
+        if error.code not in _GONE:
+            raise
+        return None
+
+
+async def _held(reader: Reader, until: float) -> None:
+    """Wait for the end of a log, but no longer than until then, by the loop's clock.
+
+    Where that is over already, the loop turns once: so it is seen whether the caller has left.
+    """
+    try:
+        async with asyncio.timeout_at(until):
+            await reader.end()
+    except TimeoutError:
+        return
 
 
 def _json(body: Any, status: int, headers: dict[str, str]) -> Response:

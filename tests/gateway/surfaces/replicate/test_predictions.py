@@ -12,6 +12,7 @@ import pytest
 from gateway.log.local import Log
 from gateway.log.memory import MemoryLogs
 from tests.gateway.surfaces.raw import engine_of
+from tests.redis_server import redis_process
 from tests.serving import Served, serving
 from tests.waiting import until
 
@@ -119,27 +120,105 @@ async def test_who_leaves_while_it_waits_leaves_its_prediction_going(server: Ser
     await client.post(f"/predictions/{running['id']}/cancel")
 
 
-async def test_a_call_that_is_repeated_gets_what_it_began(client: httpx.AsyncClient) -> None:
-    first = (await create(client, "hearth/slow")).json()
-    again = (await create(client, "hearth/slow", **{"x-stainless-retry-count": "1"})).json()
-    other = (await create(client, "hearth/slow")).json()
-    assert again["id"] == first["id"] != other["id"]
-    for id in (first["id"], other["id"]):
-        await client.post(f"/predictions/{id}/cancel")
-
-
-async def test_the_same_words_at_once_after_their_caller_left_are_one_prediction(client: httpx.AsyncClient) -> None:
+async def leave(client: httpx.AsyncClient, base: str = "", **headers: str) -> None:
+    """Ask, and go before the answer."""
     with pytest.raises(httpx.ReadTimeout):
         await client.post(
-            "/models/hearth/slow/predictions",
+            f"{base}/models/hearth/slow/predictions",
             json=PROMPT,
-            headers={"prefer": "wait"},
+            headers={"prefer": "wait", **headers},
             timeout=httpx.Timeout(5, read=0.3),
         )
+
+
+async def ids(client: httpx.AsyncClient, **headers: str) -> list[str]:
+    return [each["id"] for each in (await client.get("/predictions", headers=headers)).json()["results"]]
+
+
+async def test_a_repeat_of_a_call_that_was_answered_is_a_call_of_its_own(client: httpx.AsyncClient) -> None:
+    first = (await create(client)).json()
+    again = (await create(client, **{"x-stainless-retry-count": "1"})).json()
+    assert again["id"] != first["id"]
+
+
+@pytest.mark.parametrize("prefix", ["/replicate", "/replicate/v1/v1"])
+async def test_the_first_who_says_the_same_after_a_caller_left_gets_what_that_began(
+    server: Served, client: httpx.AsyncClient, prefix: str
+) -> None:
+    await leave(client, server.url + prefix)
+    [left] = await ids(client)
+    assert (await create(client, "hearth/slow")).json()["id"] == left
+    assert (await create(client, "hearth/slow")).json()["id"] != left
+
+
+async def test_a_repeat_that_is_left_too_can_be_repeated(client: httpx.AsyncClient) -> None:
+    for _ in range(3):
+        await leave(client)
     again = (await create(client, "hearth/slow")).json()
-    listed = (await client.get("/predictions")).json()["results"]
-    assert [each["id"] for each in listed] == [again["id"]]
-    await client.post(f"/predictions/{again['id']}/cancel")
+    assert await ids(client) == [again["id"]]
+
+
+async def test_what_was_stopped_meanwhile_is_no_answer_to_a_repeat(client: httpx.AsyncClient) -> None:
+    await leave(client)
+    [left] = await ids(client)
+    await client.post(f"/predictions/{left}/cancel")
+    again = (await create(client, "hearth/slow")).json()
+    assert again["id"] != left and again["status"] == "starting"
+
+
+async def test_another_key_of_the_same_owner_repeats_nothing() -> None:
+    async with (
+        serving(SLOW, admin_key="a-long-enough-secret") as served,
+        httpx.AsyncClient(base_url=f"{served.url}/replicate/v1") as client,
+    ):
+        admin = {"authorization": "Bearer a-long-enough-secret"}
+        keys = [
+            (await client.post(f"{served.url}/admin/keys", json={"name": "a", "namespace": "us"}, headers=admin)).json()
+            for _ in range(2)
+        ]
+        one, other = ({"authorization": f"Bearer {key['secret']}"} for key in keys)
+        await leave(client, **one)
+        [left] = await ids(client, **one)
+        assert (await create(client, "hearth/slow", **other)).json()["id"] != left
+        assert (await create(client, "hearth/slow", **one)).json()["id"] == left
+
+
+async def test_a_repeat_may_come_to_another_replica() -> None:
+    with redis_process() as redis:
+        async with (
+            serving(SLOW, redis_url=redis.url) as here,
+            serving(SLOW, redis_url=redis.url) as there,
+            httpx.AsyncClient(base_url=f"{here.url}/replicate/v1") as client,
+            httpx.AsyncClient(base_url=f"{there.url}/replicate/v1") as elsewhere,
+        ):
+            for each in (client, elsewhere, client):
+                await leave(each)
+            [left] = await ids(client)
+            assert (await create(elsewhere, "hearth/slow")).json()["id"] == left
+            assert (await create(client, "hearth/slow")).json()["id"] != left
+
+
+async def test_a_redis_that_stands_still_holds_no_create_for_long() -> None:
+    with redis_process() as redis:
+        async with (
+            serving(SLOW, redis_url=redis.url) as served,
+            httpx.AsyncClient(base_url=f"{served.url}/replicate/v1", timeout=20) as client,
+        ):
+            assert (await create(client, "hearth/slow")).status_code == 201
+            began = asyncio.get_running_loop().time()
+            with redis.frozen():
+                answer = await create(client, "hearth/slow", prefer="wait=3")
+            assert answer.status_code == 503
+            assert asyncio.get_running_loop().time() - began < 5
+
+
+async def test_the_time_that_a_caller_waits_began_when_it_came(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = asyncio.get_running_loop().time()
+    monkeypatch.setattr("gateway.surfaces.replicate.predictions.came", lambda request: began - 60)
+    answer = await create(client, "hearth/slow", prefer="wait=60")
+    assert (answer.status_code, answer.json()["status"]) == (202, "starting")
 
 
 # Refusing
@@ -149,14 +228,16 @@ async def test_the_same_words_at_once_after_their_caller_left_are_one_prediction
     ("path", "body", "status", "said"),
     [
         ("/models/hearth/none/predictions", PROMPT, 404, "hearth/none"),
-        ("/predictions", PROMPT, 400, "version"),
+        ("/predictions", PROMPT, 422, "version is required"),
+        ("/models/hearth/demo/predictions", {}, 422, "input is required"),
         ("/predictions", {"version": "0" * 64, **PROMPT}, 422, "version"),
         ("/models/hearth/demo/predictions", {"input": {}}, 422, "prompt"),
         ("/models/hearth/demo/predictions", {"input": {"prompt": "a", "temperature": "hot"}}, 422, "temperature"),
-        ("/models/hearth/demo/predictions", {"input": []}, 422, "input"),
+        ("/models/hearth/demo/predictions", {"input": []}, 422, "Expected: object"),
         ("/models/hearth/demo/predictions", {**PROMPT, "webhook": "ftp://a.b"}, 422, "webhook"),
         ("/predictions/aaaaaaaaaaaaaaaaaaaaaaaaaa/cancel", {}, 404, "prediction"),
         ("/nothing", {}, 404, ""),
+        ("/predictions/", PROMPT, 404, ""),
     ],
 )
 async def test_what_cannot_be_is_refused_in_replicates_shape(
@@ -167,6 +248,22 @@ async def test_what_cannot_be_is_refused_in_replicates_shape(
     assert answer.status_code in (status, 400) and told["status"] == answer.status_code, answer.text
     assert said in told["detail"] and isinstance(told["title"], str)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("prefix", ["/replicate/v1", "/replicate", "/replicate/v1/v1"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_address_with_a_slash_too_many_leads_nowhere(server: Served, prefix: str, method: str) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        for path in ("/predictions/", "/models/", "/models/hearth/demo/predictions/", "/account/"):
+            answer = await client.request(method, prefix + path)
+            assert (answer.status_code, answer.json()["status"]) == (404, 404)
+            assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_what_is_nested_deeply_is_refused_before_it_is_looked_at(client: httpx.AsyncClient) -> None:
+    deep = '{"input":' + '{"a":' * 400 + "1" + "}" * 400 + "}"
+    answer = await client.post("/models/hearth/demo/predictions", content=deep)
+    assert answer.status_code in (400, 422)
 
 
 async def test_a_body_that_is_no_json_is_told_so(client: httpx.AsyncClient) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from gateway.log.local import Log
 from gateway.log.memory import MemoryLogs
+from gateway.predictions.attending import Attending
+from gateway.predictions.record import Record
 from tests.gateway.surfaces.raw import engine_of
 from tests.redis_server import redis_process
 from tests.serving import Served, serving
@@ -156,6 +158,31 @@ async def test_a_repeat_that_is_left_too_can_be_repeated(client: httpx.AsyncClie
         await leave(client)
     again = (await create(client, "hearth/slow")).json()
     assert await ids(client) == [again["id"]]
+
+
+async def test_who_leaves_before_it_has_begun_is_found_again_too(
+    server: Served, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, gone, attend = asyncio.Event(), asyncio.Event(), Attending.attend
+
+    async def late(attending: Attending, record: Record) -> None:
+        asked.set()
+        await gone.wait()
+        await attend(attending, record)
+
+    monkeypatch.setattr(Attending, "attend", late)
+    async with httpx.AsyncClient(base_url=f"{server.url}/replicate/v1") as leaving:
+        asking = asyncio.create_task(create(leaving, "hearth/slow"))
+        await asyncio.wait_for(asked.wait(), 5)
+        asking.cancel()
+        await asyncio.wait([asking])
+    # Whoever is answered now was heard after that one had left.
+    assert (await client.get(f"{server.url}/healthz")).status_code == 200
+    gone.set()
+    async with asyncio.timeout(5):
+        while not (left := await ids(client)):
+            pass
+    assert (await create(client, "hearth/slow")).json()["id"] == left[0]
 
 
 async def test_what_was_stopped_meanwhile_is_no_answer_to_a_repeat(client: httpx.AsyncClient) -> None:

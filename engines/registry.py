@@ -42,7 +42,7 @@ def parse(written: str) -> ModelSource:
     engine, colon, tail = rest.partition(":")
     source, _, query = tail.partition("?")
     if not (name and equals and engine and colon) or not _NAME.fullmatch(name):
-        raise EngineError("bad_model_source", f"{written!r} names no model; write {GRAMMAR}.")
+        raise EngineError("bad_model_source", f"{_bare(written)!r} names no model; write {GRAMMAR}.")
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError:
@@ -51,6 +51,11 @@ def parse(written: str) -> ModelSource:
     if len(knobs) < len(pairs):
         raise EngineError("bad_model_source", f"A knob stands twice in {query!r}.")
     return ModelSource(name, engine, source, knobs)
+
+
+def _bare(written: str) -> str:
+    """The same without users and passwords in addresses."""
+    return re.sub(r"//[^/\s]*@", "//", written)
 
 
 class Elsewhere(NamedTuple):

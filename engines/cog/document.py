@@ -44,6 +44,11 @@ class Facts(NamedTuple):
         return frozenset(name for name, each in self.inputs.items() if is_file(each) or is_file(each.get("items")))
 
     @property
+    def gives_files(self) -> bool:
+        """Whether any of what it gives is a file."""
+        return _holds_files(self.output)
+
+    @property
     def gives_one_file(self) -> bool:
         """Whether all that it gives is one file."""
         return self.gives is Gives.ONE and is_file(self.output)
@@ -67,6 +72,24 @@ def is_file(schema: JSON) -> bool:
     """Whether a value of that schema is a file."""
     written = _mapping(schema)
     return written.get("type") == "string" and written.get("format") == "uri"
+
+
+def is_whole(value: JSON, schema: JSON) -> bool:
+    """Whether nothing is null in what was given that by its schema may not be."""
+    written = _mapping(schema)
+    if value is None:
+        return "type" not in written or written.get("nullable") is True
+    if isinstance(value, list):
+        return all(is_whole(one, written.get("items")) for one in value)
+    properties = _mapping(written.get("properties"))
+    must = written.get("required") or []
+    return not isinstance(value, dict) or all(is_whole(value.get(name), properties.get(name)) for name in must)
+
+
+def _holds_files(schema: JSON) -> bool:
+    written = _mapping(schema)
+    parts = [written.get("items"), *_mapping(written.get("properties")).values()]
+    return is_file(written) or any(map(_holds_files, filter(None, parts)))
 
 
 def _given(output: Mapping[str, Any]) -> tuple[Gives, Mapping[str, Any]]:

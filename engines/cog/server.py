@@ -73,7 +73,7 @@ class Busy(Exception):
 class CogServer:
     """One server's connections. What is under way when it is closed fails as `engine_died`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, authorization: str | None = None) -> None:
         self.host = urlsplit(url).netloc
         """How it is named to people."""
         self.url = url
@@ -83,6 +83,7 @@ class CogServer:
             # How long an answer may take is watched by whoever waits for it.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
             cookie_jar=aiohttp.DummyCookieJar(),
+            headers={} if authorization is None else {"Authorization": authorization},
         )
 
     async def close(self) -> None:

@@ -339,6 +339,30 @@ async def test_files_within_an_object_are_kept_in_their_order(begin: Begin, port
     assert output.value["title"] == "data:text/plain;base64,bm8="
 
 
+@pytest.mark.parametrize(
+    ("how", "why"), [("folder", "directory"), ("closed", "No such file"), ("miss", "all.png: No ")]
+)
+async def test_a_file_that_is_not_there_is_a_failure(begin: Begin, how: str, why: str) -> None:
+    error = await refused(await begin("loser"), how=how)
+    assert error.code == "prediction_failed"
+    assert error.message.startswith("The model gave a file that is not there. ")
+    assert why in error.message and "/nowhere" not in error.message
+
+
+async def test_nothing_where_something_must_be_is_a_failure(begin: Begin) -> None:
+    error = await refused(await begin("loser"), how="none")
+    assert (error.code, "null" in error.message) == ("prediction_failed", True)
+
+
+@pytest.mark.parametrize("there", [0, 1])
+async def test_a_list_with_a_file_that_is_not_there_is_a_failure(begin: Begin, there: int) -> None:
+    losers = await begin("losers")
+    error = await refused(losers, there=there)
+    assert (error.code, "all.png" in error.message) == ("prediction_failed", True)
+    [output] = [chunk for chunk in await predict(losers, there=2, lost=0) if isinstance(chunk, Output)]
+    assert len(output.value) == 2
+
+
 async def test_a_setup_that_fails_says_why(make: Callable[..., CogEngine]) -> None:
     unsound = make("unsound")
     stages: list[str] = []

@@ -47,6 +47,8 @@ predict: "predict.py:Predictor"
 
 def test_an_address_is_a_container() -> None:
     assert parse("http://10.0.0.1:5000/", {"concurrency": "2"}) == Container("http://10.0.0.1:5000", 2, 600.0)
+    guarded = parse("http://me:p%40ss@[::1]:5000/a", {})
+    assert guarded == Container("http://[::1]:5000/a", 1, 600.0, "Basic bWU6cEBzcw==")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,7 @@ def test_what_a_cog_yaml_lacks_is_told(tmp_path: Path, written: str, told: str) 
     [
         ("/none", {}, "/none/cog.yaml cannot be read: No such file or directory"),
         ("http://", {}, "is no address"),
+        ("http://me:secret@h:port", {}, "is no address"),
         ("http://h", {"python": "p"}, "a container has its own environment"),
         ("http://h", {"start_s": "soon"}, "start_s must be a number"),
         ("http://h", {"concurrency": "0"}, "concurrency must be a number"),

@@ -19,6 +19,8 @@ class Version(NamedTuple):
     """The OpenAPI document of its inputs and outputs."""
     predictor: bool
     """Whether it takes those inputs as they are (a Cog model); a model of text has them turned into a prompt."""
+    answers: tuple[str, ...] = ()
+    """What the engines that stand for it call their own version (see Traits); none where that is not known."""
 
     @property
     def told(self) -> dict[str, Any] | None:

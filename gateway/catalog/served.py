@@ -113,13 +113,16 @@ class Served:
     def _version(self, name: str, model: Model) -> Version:
         traits = model.traits
         predictor = any(seat.predictor for seat in model.seats)
-        id = contents.digest(name, sorted({self._identity(seat) for seat in model.seats}))
+        identities = sorted({self._identity(seat) for seat in model.seats})
+        id = contents.digest(name, identities)
         kept = self._versions.get(model.name)
         created = self._dates.of(id)
         if kept is not None and kept[0] == traits and kept[1][:3] == (id, model.name, created):
             return kept[1]
         schema = traits.schema or (UNTOLD_SCHEMA if predictor else self._language(traits))
-        version = Version(id, model.name, created, schema, predictor)
+        # A predictor calls itself what it is known by here; where that was not found it is its name.
+        answers = tuple(identities) if predictor and model.name not in identities else ()
+        version = Version(id, model.name, created, schema, predictor, answers)
         self._versions[model.name] = traits, version
         return version
 

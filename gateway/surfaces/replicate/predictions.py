@@ -150,7 +150,7 @@ class Creating:
             control=cache_control(request, PLAIN),
             # `Prefer: wait` means something else here: to wait for the answer, however cold the model is.
             patience=patience(request)._replace(wait_s=None),
-            terms=Terms(asked=given, kept_s=KEPT_S, deadline=deadline),
+            terms=Terms(asked=given, kept_s=KEPT_S, deadline=deadline, versions=version.answers),
         )
         call = started.call
         record = Record(

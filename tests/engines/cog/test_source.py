@@ -8,6 +8,7 @@ import pytest
 
 from engines import registry
 from engines.cog.source import Container, Recipe, parse
+from engines.cog.version import version_of
 from engines.errors import EngineError
 
 
@@ -97,3 +98,16 @@ def test_several_workers_would_each_have_a_copy_and_are_refused(tmp_path: Path) 
     with pytest.raises(EngineError) as refused:
         registry.build([model], elsewhere)
     assert "workers = 1" in refused.value.message
+
+
+def test_the_content_of_what_a_variable_names_is_part_of_the_version(tmp_path: Path) -> None:
+    (tmp_path / "it").mkdir()
+    source = folder(tmp_path / "it", 'predict: "predict.py:Predictor"')
+    weights, places = tmp_path / "weights.bin", {"env.HF_HOME": str(tmp_path)}
+    versions = set()
+    for words in ("one", "two", "two"):
+        weights.write_text(words)
+        recipe = parse(source, {"env.WEIGHTS": str(weights), **places})
+        assert isinstance(recipe, Recipe)
+        versions.add(version_of(recipe))
+    assert len(versions) == 2

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,10 @@ _SAMPLES: Final = 64
 _SAMPLE: Final = 64 << 10
 
 
+LEFT_OUT: Final = (".git", "__pycache__", "*.pyc", ".cog", ".venv")
+"""What stands in a program's folder and is no part of it."""
+
+
 def digest(*facts: Any) -> str:
     """64 hexadecimal digits that stand for these facts, which are texts, numbers and lists or tables of them."""
     return hashlib.sha256(msgspec.msgpack.encode(facts, order="deterministic")).hexdigest()
@@ -24,6 +29,14 @@ def folder(folder: Path) -> str:
     """The name of all files in it but hidden ones and bytecode. Raises OSError."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder)))
     return _hash(f"{path.relative_to(folder)} {file(path)}".encode() for path in files)
+
+
+def source(folder: Path) -> str:
+    """The name of all that a program finds in it, hidden files and linked folders too; but see LEFT_OUT.
+
+    Raises OSError.
+    """
+    return _hash(f"{path.relative_to(folder)} {file(path)}".encode() for path in sorted(_all(folder, set())))
 
 
 def file(path: Path) -> str:
@@ -54,6 +67,18 @@ def named(value: str) -> str:
         return folder(path) if value and path.is_dir() else value
     except OSError:
         return value
+
+
+def _all(folder: Path, above: set[Path]) -> Iterator[Path]:
+    """Every file; a link that leads back to a folder that it is in is not followed."""
+    real = folder.resolve()
+    for path in () if real in above else folder.iterdir():
+        if any(fnmatchcase(path.name, name) for name in LEFT_OUT):
+            continue
+        if path.is_dir():
+            yield from _all(path, above | {real})
+        elif path.is_file():
+            yield path
 
 
 def _hidden(path: Path) -> bool:

@@ -73,6 +73,7 @@ class Terms(NamedTuple):
     asked: dict[str, Any] | None = None
     kept_s: float | None = None
     deadline: float | None = None
+    versions: tuple[str, ...] = ()
 
 
 USUAL: Final = Terms()
@@ -181,6 +182,7 @@ class Gateway:
             asked=terms.asked,
             kept_s=terms.kept_s,
             deadline=terms.deadline,
+            versions=terms.versions,
         )
         async with self._idempotency.claimed(idempotency_key, generation, surface) as earlier:
             if earlier is not None:

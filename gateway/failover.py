@@ -59,11 +59,11 @@ class Failover:
             if seat.boots == boot:
                 seat.blame()
 
-    def unfit(self, seat: Seat) -> None:
-        """Note that an engine would not give the answer that has begun. Raises as `failed`."""
+    def unfit(self, seat: Seat, why: EngineError) -> None:
+        """Note that an engine would not give the answer that is wanted. Raises that error where none is left."""
         self.avoid[seat] = seat.boots
         if not any(map(self._may_help, self._model.seats)):
-            raise self.end(EngineError("cannot_continue", "No engine is left that would have given the same answer."))
+            raise self.end(why)
 
     def end(self, error: EngineError) -> EngineError:
         """What its caller is told where this keeps everybody from going on: what failed it first, and that."""

@@ -88,6 +88,8 @@ class Generation(msgspec.Struct, kw_only=True):
     """Seconds that its log is kept after its end; None: as all are."""
     deadline: float | None = None
     """When it is stopped at the latest (unix seconds)."""
+    versions: tuple[str, ...] = ()
+    """What engines may answer, by the versions that their traits tell; none: any may."""
     state: State = State.QUEUED
     started: float | None = None
     """When an engine took it (unix seconds), where it runs in this process."""

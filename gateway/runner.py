@@ -255,8 +255,8 @@ class Runner:
             seat = self._pool.pick(model, prompt, failover.avoid)
             if seat is None:
                 continue
-            if self._would_differ(seat):
-                failover.unfit(seat)
+            if (why := self._unfit(seat)) is not None:
+                failover.unfit(seat, why)
                 continue
             boot = seat.boots
             try:
@@ -266,9 +266,16 @@ class Runner:
                 await self._survive(failover, seat, boot, error)
         failover.answered()
 
-    def _would_differ(self, seat: Seat) -> bool:
-        """Whether the engine would not go on as the one that began the answer."""
-        return self._tally.first_token is not None and self._version not in (None, seat.engine.traits.version)
+    def _unfit(self, seat: Seat) -> EngineError | None:
+        """Why the engine may not answer: it is of another version than was asked for, or than began the answer."""
+        version = seat.engine.traits.version
+        asked = self.generation.versions
+        if asked and version not in (None, *asked):
+            told = "The model's files were changed: what would run now is another version than the one that was asked."
+            return EngineError("prediction_failed", f"{told} Ask again for the new one.")
+        if self._tally.first_token is not None and self._version not in (None, version):
+            return EngineError("cannot_continue", "No engine is left that would have given the same answer.")
+        return None
 
     async def _take_over(self) -> None:
         """Go on with a log that somebody else began."""

@@ -97,7 +97,10 @@ class Answer:
             return [chunk for value in output for chunk in self._output(value)]
         if self._gives is Gives.LIST:
             return [Output(output or [])]
-        return [] if output is None else self._output(output)
+        if output is None:
+            # Whether it may be null is for its schema to say.
+            return [Output(None)] if self._gives is Gives.ONE else []
+        return self._output(output)
 
 
 def failure(ended: Ended) -> EngineError | None:

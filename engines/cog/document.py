@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from engines.base import JSON
 from engines.errors import EngineError
 from engines.replicate import schema as replicate
 from engines.replicate.schema import Schema
-
-UNTOLD: Final[dict[str, Any]] = {
-    "openapi": "3.0.2",
-    "info": {"title": "Cog", "version": "0.1.0"},
-    "paths": {},
-    "components": {
-        "schemas": {"Input": {"title": "Input", "type": "object", "properties": {}}, "Output": {"title": "Output"}}
-    },
-}
-"""Stands for that of a predictor that was never looked at: it may take and give anything."""
 
 
 class Gives(Enum):
@@ -54,6 +44,11 @@ class Facts(NamedTuple):
         return frozenset(name for name, each in self.inputs.items() if is_file(each) or is_file(each.get("items")))
 
     @property
+    def gives_files(self) -> bool:
+        """Whether any of what it gives is a file."""
+        return _holds_files(self.output)
+
+    @property
     def gives_one_file(self) -> bool:
         """Whether all that it gives is one file."""
         return self.gives is Gives.ONE and is_file(self.output)
@@ -77,6 +72,24 @@ def is_file(schema: JSON) -> bool:
     """Whether a value of that schema is a file."""
     written = _mapping(schema)
     return written.get("type") == "string" and written.get("format") == "uri"
+
+
+def is_whole(value: JSON, schema: JSON) -> bool:
+    """Whether nothing is null in what was given that by its schema may not be."""
+    written = _mapping(schema)
+    if value is None:
+        return "type" not in written or written.get("nullable") is True
+    if isinstance(value, list):
+        return all(is_whole(one, written.get("items")) for one in value)
+    properties = _mapping(written.get("properties"))
+    must = written.get("required") or []
+    return not isinstance(value, dict) or all(is_whole(value.get(name), properties.get(name)) for name in must)
+
+
+def _holds_files(schema: JSON) -> bool:
+    written = _mapping(schema)
+    parts = [written.get("items"), *_mapping(written.get("properties")).values()]
+    return is_file(written) or any(map(_holds_files, filter(None, parts)))
 
 
 def _given(output: Mapping[str, Any]) -> tuple[Gives, Mapping[str, Any]]:

@@ -30,7 +30,7 @@ class Prediction:
 
     def __init__(self, server: CogServer, id: str, inputs: Mapping[str, JSON], *, streams: bool) -> None:
         self._server = server
-        self._id = id
+        self.id = id
         self._coming: asyncio.Queue[Event | EngineError | None] = asyncio.Queue(_UNREAD)
         self._left = False
         self._running = asyncio.create_task(self._run(inputs, streams), name=f"prediction {id}")
@@ -55,10 +55,10 @@ class Prediction:
         try:
             async with asyncio.timeout(_LEAVE_S):
                 if not self.ended:
-                    await self._server.cancel(self._id)
+                    await self._server.cancel(self.id)
                 await asyncio.shield(self._running)
         except (EngineError, TimeoutError) as error:
-            _log.warning("prediction %s could not be canceled: %s", self._id, error or "it goes on")
+            _log.warning("prediction %s could not be canceled: %s", self.id, error or "it goes on")
         finally:
             in_time = self.ended
             self._running.cancel()
@@ -69,7 +69,7 @@ class Prediction:
         try:
             while not self._left:
                 try:
-                    async with aclosing(self._server.predict(self._id, inputs, streams=streams)) as events:
+                    async with aclosing(self._server.predict(self.id, inputs, streams=streams)) as events:
                         async for event in events:
                             await self._tell(event)
                     break

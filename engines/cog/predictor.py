@@ -11,8 +11,9 @@ from typing import NamedTuple
 from engines.base import JSON, Accepted, Chunk, Output, Prompt, Said
 from engines.cog.answers import Answer, failure
 from engines.cog.carrying import Carrying
-from engines.cog.document import Facts, Gives
+from engines.cog.document import Facts, Gives, is_whole
 from engines.cog.hatch import Hatch
+from engines.cog.losses import Losses
 from engines.cog.predicting import Prediction
 from engines.cog.running import Running
 from engines.cog.slots import Slots
@@ -85,10 +86,13 @@ class Predictor:
         id = f"{generation}-{secrets.token_hex(4)}"
         carrying = Carrying(self._porter, self._hatch, generation, id)
         prediction = None
+        losses = self.running.losses if self._facts.gives_files else None
+        if losses is not None:
+            losses.expect(id)
         try:
             inputs = await carrying.bring(asked.inputs, self._facts.file_inputs, prompt.files)
             prediction = Prediction(self.running.server, id, inputs, streams=self._streams)
-            async with aclosing(self._read(prediction, asked.answer, carrying)) as chunks:
+            async with aclosing(self._read(prediction, asked.answer, carrying, losses)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except EngineError as error:
@@ -97,16 +101,25 @@ class Predictor:
             # What the predictor makes of a file that did not come is no use to anybody.
             raise carrying.fault or error from error
         finally:
+            if losses is not None:
+                losses.forget(id)
             carrying.done()
             self._leave(prediction)
 
-    async def _read(self, prediction: Prediction, answer: Answer, carrying: Carrying) -> AsyncGenerator[Chunk | None]:
+    async def _read(
+        self, prediction: Prediction, answer: Answer, carrying: Carrying, losses: Losses | None
+    ) -> AsyncGenerator[Chunk | None]:
         if not self._streams:
             yield None
         while (event := await prediction.next()) is not None:
             if event.name == "start":
                 yield None
-            for chunk in answer.read(event):
+            chunks = answer.read(event)
+            if losses is not None and answer.ended is not None and answer.ended.status == "succeeded":
+                lost = await losses.of(prediction.id)
+                if lost is not None:
+                    raise EngineError("prediction_failed", f"The model gave a file that is not there. {lost}.")
+            for chunk in chunks:
                 yield await self._keep(chunk, carrying) if isinstance(chunk, Output) else chunk
         if answer.ended is None:
             raise EngineError("engine_died", "The model's server broke off its answer.")
@@ -115,6 +128,8 @@ class Predictor:
 
     async def _keep(self, output: Output, carrying: Carrying) -> Output:
         schema = {"items": self._facts.output} if self._facts.gives is Gives.LIST else self._facts.output
+        if not is_whole(output.value, schema):
+            raise EngineError("prediction_failed", "The model gave null where its output may not be null.")
         return await carrying.take(output.value, schema)
 
     def _leave(self, prediction: Prediction | None) -> None:

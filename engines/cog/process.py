@@ -30,9 +30,12 @@ _LONGEST_LINE: Final = 1 << 20
 class Program:
     """A program on a leash, and what it says. Whoever starts one calls `close`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, hear: Callable[[str], None]) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, hear: Callable[[str], None], read: Callable[[str], None]
+    ) -> None:
         self._process = process
         self._hear = hear
+        self._read = read
         self._said: deque[str] = deque(maxlen=_KEPT)
         self._listening = asyncio.create_task(self._listen(), name=f"output of {process.pid}")
 
@@ -43,8 +46,12 @@ class Program:
         folder: Path,
         environment: Mapping[str, str],
         hear: Callable[[str], None] = lambda line: None,
+        read: Callable[[str], None] = lambda line: None,
     ) -> Program:
-        """Run it in that folder and environment alone; `hear` is told each line. Raises EngineError `boot_failed`."""
+        """Run it in that folder and environment alone. Raises EngineError `boot_failed`.
+
+        `hear` is told each line that is of use to people, `read` every line as it came.
+        """
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(_LEASH), str(_GRACE_S), *words),
@@ -59,7 +66,7 @@ class Program:
             )
         except OSError as error:
             raise EngineError("boot_failed", f"{words[0]} cannot be run: {error.strerror}.") from error
-        return cls(process, hear)
+        return cls(process, hear, read)
 
     @property
     def pid(self) -> int:
@@ -99,7 +106,9 @@ class Program:
                 continue
             if not line:
                 return
-            if told := spoken(line.decode(errors="replace").rstrip()):
+            written = line.decode(errors="replace").rstrip()
+            self._read(written)
+            if told := spoken(written):
                 self._said.append(told)
                 self._hear(told)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, NamedTuple
 
 from engines.base import Report
-from engines.cog import process
+from engines.cog import losses, process
 from engines.cog.introspection import Looked
+from engines.cog.losses import Losses
 from engines.cog.process import Program
 from engines.cog.server import CogServer, Health
 from engines.cog.source import Container, Recipe
@@ -25,7 +27,6 @@ _MISSES: Final = 3
 UP: Final = ("READY", "BUSY")
 _LONGEST_TOLD: Final = 1000
 """Letters of what a setup printed that are told."""
-_LONGEST_STAGE: Final = 200
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ class Running(NamedTuple):
     workdir: Workdir | None
     found_broken: asyncio.Event
     """Set when a prediction found that its worker is gone."""
+    losses: Losses | None = None
+    """Which output files were not there, where its log is read here."""
 
     async def ended(self) -> str:
         """Wait until it can predict no more; why."""
@@ -81,27 +84,28 @@ async def begin(
             "PORT": str(port),
             "COG_PREDICT_TYPE_STUB": recipe.reference,
             "COG_MAX_CONCURRENCY": str(looked.concurrency),
+            "RUST_LOG": losses.TELLING,
         }
         surroundings = workdir.surroundings(python, passed, recipe.environment, told)
         words = [python, "-m", "cog.server.http", "--host", "127.0.0.1"]
         words += ["--upload-url", upload_url] if upload_url else []
         report("setting up the model")
-        hearing = _Hearing(recipe.folder.name, report)
-        program = await Program.start(words, workdir.path, surroundings, hearing)
+        lost = Losses()
+        hear = partial(_log.info, "%s: %s", recipe.folder.name)
+        program = await Program.start(words, workdir.path, surroundings, hear, lost.read)
         await _until_up(server, program, recipe.start_s)
-        hearing.is_up = True
     except BaseException:
         for part in (server, program):
             if part is not None:
                 await part.close()
         await asyncio.to_thread(workdir.remove)
         raise
-    return Running(server, program, workdir, asyncio.Event())
+    return Running(server, program, workdir, asyncio.Event(), lost)
 
 
 async def find(container: Container, report: Report) -> Running:
     """Wait until a container at that address is up. Raises EngineError `boot_failed`."""
-    server = CogServer(container.url)
+    server = CogServer(container.url, container.authorization)
     try:
         report(f"waiting for {server.host}")
         await _until_up(server, None, container.start_s)
@@ -109,6 +113,15 @@ async def find(container: Container, report: Report) -> Running:
         await server.close()
         raise
     return Running(server, None, None, asyncio.Event())
+
+
+async def glance(container: Container) -> Looked:
+    """What a container at that address takes and gives, if it answers now. Raises EngineError `engine_unreachable`."""
+    server = CogServer(container.url, container.authorization)
+    try:
+        return Looked(await server.document(), container.concurrency)
+    finally:
+        await server.close()
 
 
 async def _until_up(server: CogServer, program: Program | None, seconds: float) -> None:
@@ -166,17 +179,3 @@ async def _until_unwell(server: CogServer) -> str:
         if health.status not in UP:
             return f"The model's server says that it is {health.status}."
     return f"{server.host} does not answer any more."
-
-
-class _Hearing:
-    """Who is told what a predictor's process says: while it is set up, whoever waits for that too."""
-
-    def __init__(self, name: str, report: Report) -> None:
-        self._name = name
-        self._report = report
-        self.is_up = False
-
-    def __call__(self, line: str) -> None:
-        _log.info("%s: %s", self._name, line)
-        if not self.is_up:
-            self._report(f"setting up: {line[:_LONGEST_STAGE]}")

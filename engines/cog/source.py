@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import yaml
 
@@ -24,9 +25,12 @@ class Container(NamedTuple):
     """A Cog container that somebody else runs, or whatever speaks its protocol."""
 
     url: str
+    """Without whom it is asked as."""
     concurrency: int
     """How many predictions are sent to it at once."""
     start_s: float
+    authorization: str | None = None
+    """What it is sent with that header, where its address was written with a user; nobody is shown it."""
 
 
 class Recipe(NamedTuple):
@@ -61,9 +65,8 @@ def parse(source: str, knobs: Knobs) -> Container | Recipe:
     if source.startswith(("http://", "https://")):
         if environment or "python" in knobs:
             raise _bad("A container has its own environment: its knobs are start_s and concurrency.")
-        if not urlsplit(source).hostname:
-            raise _bad(f"{source} is no address.")
-        return Container(source.rstrip("/"), concurrency or 1, start_s)
+        url, authorization = _address(source)
+        return Container(url, concurrency or 1, start_s, authorization)
     folder = Path(source).expanduser().absolute()
     try:
         written = yaml.safe_load((folder / "cog.yaml").read_text())
@@ -73,6 +76,24 @@ def parse(source: str, knobs: Knobs) -> Container | Recipe:
         raise _bad(f"{folder / 'cog.yaml'} is no YAML: {' '.join(str(error).split())}.") from None
     recipe = _recipe(folder, written, knobs.get("python"), start_s, environment)
     return recipe if concurrency is None else recipe._replace(concurrency=concurrency)
+
+
+def _address(source: str) -> tuple[str, str | None]:
+    """An address without its user and password, and these as a header."""
+    try:
+        parts = urlsplit(source)
+        host = parts.netloc.rpartition("@")[2]
+        _ = parts.port
+    except ValueError:
+        host = ""
+    if not host or not parts.hostname:
+        # What was written may hold a password.
+        raise _bad("what stands for a container is no address; write http://HOST:PORT.")
+    url = urlunsplit(parts._replace(netloc=host)).rstrip("/")
+    if parts.username is None and parts.password is None:
+        return url, None
+    user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return url, f"Basic {b64encode(user.encode()).decode()}"
 
 
 def _recipe(folder: Path, written: Any, python: str | None, start_s: float, environment: Mapping[str, str]) -> Recipe:

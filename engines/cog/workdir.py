@@ -16,9 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from engines import contents
+
 _PREFIX: Final = "hearth-cog-"
 _LOCK: Final = ".cog/lock"
-_OURS: Final = frozenset({".cog", "__pycache__", ".git"})
 SYSTEM: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where programs are found that belong to no predictor."""
 
@@ -37,7 +38,7 @@ class Workdir:
         self._lock = (self.path / _LOCK).open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         for entry in folder.iterdir():
-            if entry.name not in _OURS:
+            if entry.name not in contents.LEFT_OUT:
                 (self.path / entry.name).symlink_to(entry)
 
     def describe(self, document: Mapping[str, Any]) -> None:

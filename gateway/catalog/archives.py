@@ -8,10 +8,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, Final
 
+from engines.contents import LEFT_OUT
+
 RECIPE: Final = "cog.yaml"
 """What makes a folder one of Cog's."""
 
-_NEVER: Final = (".git", "__pycache__", "*.pyc", ".cog")
 _LISTS: Final = (".dockerignore", ".gitignore")
 """Where people write what is not to be packed; the first one that is there counts."""
 _MOST: Final = 100_000
@@ -38,7 +39,7 @@ def pack(folder: Path, out: IO[bytes]) -> int:
 
 def files(folder: Path) -> Iterator[Path]:
     """The files that are packed, in one order everywhere."""
-    patterns = [*_NEVER, *_ignored(folder)]
+    patterns = [*LEFT_OUT, *_ignored(folder)]
     for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).parts):
         if path.is_file() and not _is_ignored(path.relative_to(folder).parts, patterns):
             yield path

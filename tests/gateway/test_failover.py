@@ -15,7 +15,7 @@ from engines.model import Model
 from engines.pool import Pool
 from engines.seat import Place, Seat
 from gateway.admission import Admission, Gates, Outcome
-from gateway.core import Deadlines
+from gateway.core import Deadlines, Terms
 from gateway.embedding import Embedding
 from gateway.errors import HearthError
 from gateway.events import Canceled, Failed, Finished, Note, Progress
@@ -102,13 +102,42 @@ def test_one_that_turns_out_to_be_of_another_version_is_passed_over() -> None:
     model = seated("1", None, "1")
     failover = Failover(model)
     failover.failed(model.seats[0], 1, GONE, begun=model.seats[0])
-    failover.unfit(model.seats[1])
+    why = EngineError("cannot_continue", "None is left.")
+    failover.unfit(model.seats[1], why)
     failover.avoid[model.seats[2]] = 1
-    with pytest.raises(EngineError, match="Nobody is there"):
-        failover.unfit(model.seats[1])
+    with pytest.raises(EngineError, match=r"Nobody is there\. None is left"):
+        failover.unfit(model.seats[1], why)
 
 
 # With engines
+
+
+async def test_a_version_is_answered_by_engines_of_it_alone() -> None:
+    old, new = Puppet(traits=Traits(version="1")), Puppet(traits=Traits(version="2"))
+    async with staged(old, others=[new]) as stage:
+        await stage.warm()
+        asked = stage.gateway.start(
+            "demo", Prompt(texts=("once",)), key=ANN, surface="test", terms=Terms(versions=("2", "3"))
+        )
+        call, found = await asked
+        id = call.generation.id
+        new.says(id, ACCEPTED, LAST, None)
+        await ended(found.log)
+        assert isinstance(events(found.log)[-1], Finished)
+        assert old.said.get(id) is None
+
+
+async def test_what_was_another_version_when_it_was_asked_for_is_not_run() -> None:
+    puppet = Puppet(booted=False, traits=Traits(version="1"))
+    async with staged(puppet) as stage:
+        terms = Terms(versions=("1",))
+        _, found = await stage.gateway.start("demo", Prompt(texts=("once",)), key=ANN, surface="test", terms=terms)
+        puppet.traits = Traits(version="2")
+        puppet.boots.set()
+        await ended(found.log)
+        end = events(found.log)[-1]
+        assert isinstance(end, Failed) and end.code == "prediction_failed"
+        assert "another version" in end.message
 
 
 @asynccontextmanager

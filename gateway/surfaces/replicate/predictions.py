@@ -44,8 +44,11 @@ _SIDE_BY_SIDE: Final = 4
 _PAGE_BYTES: Final = 8 << 20
 """Once a page has more than this, the rest stands on the next one."""
 
-Resolve = Callable[[dict[str, Any], dict[str, Any], str, str], Awaitable[tuple[dict[str, Any], dict[str, Kept]]]]
-"""Takes an input, its schema, its owner and the outside address; gives the input and which of its strings are files."""
+Resolve = Callable[[dict[str, Any], dict[str, Any] | None, str, str], Awaitable[tuple[dict[str, Any], dict[str, Kept]]]]
+"""Takes an input, its schema if that is known, its owner and the outside address.
+
+Gives the input, and which of its strings are files.
+"""
 
 
 class House(NamedTuple):
@@ -138,7 +141,7 @@ class Creating:
             found, deployment = await choose(request, asked.version, key, house.catalog, house.deployed)
         version = found.version
         input = inputs.check(asked.input, version.schema)
-        given, files = await house.resolve(input, version.schema, key.namespace, address)
+        given, files = await house.resolve(input, version.told, key.namespace, address)
         deadline = None if lasts_s is None else house.clock.wall() + lasts_s
         started = await house.gateway.start(
             version.model,
@@ -150,7 +153,7 @@ class Creating:
             control=cache_control(request, PLAIN),
             # `Prefer: wait` means something else here: to wait for the answer, however cold the model is.
             patience=patience(request)._replace(wait_s=None),
-            terms=Terms(asked=given, kept_s=KEPT_S, deadline=deadline),
+            terms=Terms(asked=given, kept_s=KEPT_S, deadline=deadline, versions=version.answers),
         )
         call = started.call
         record = Record(

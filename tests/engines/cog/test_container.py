@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from aiohttp import web
 from engines.base import Delta, Output, Prompt
 from engines.cog.engine import CogEngine
 from engines.errors import EngineError
+from engines.registry import ModelSource, build, parse
 from tests.engines.cog.carrier import MemoryPorter
 from tests.waiting import until
 
@@ -35,8 +37,13 @@ class Container:
         self.status = "READY"
         self.asked: list[dict[str, Any]] = []
         self.url = ""
+        self.password: str | None = None
 
     async def health(self, request: web.Request) -> web.Response:
+        if self.password is not None:
+            _, _, written = request.headers.get("authorization", "").partition(" ")
+            if base64.b64decode(written).decode().partition(":")[2] != self.password:
+                return web.Response(status=401)
         return web.json_response({"status": self.status, "setup": {"status": "", "logs": "what it printed"}})
 
     async def document(self, request: web.Request) -> web.Response:
@@ -125,3 +132,21 @@ async def test_one_whose_setup_failed_says_what_it_printed(
         await make(container.url).start(lambda stage: None)
     assert failed.value.code == "boot_failed"
     assert "what it printed" in failed.value.message
+
+
+async def test_a_password_in_its_address_is_for_it_alone(container: Container) -> None:
+    container.password = "s3cret"
+    source = ModelSource("it", "cog", container.url.replace("://", "://me:s3cret@"), {"start_s": "1"})
+    [place] = build([source])
+    stages: list[str] = []
+    await place.engine.start(stages.append)
+    assert place.shared == f"it=cog:{container.url}"
+    assert stages == [f"waiting for {container.url.removeprefix('http://')}"]
+    await place.engine.close()
+    container.password = "changed"
+    with pytest.raises(EngineError) as failed:
+        await place.engine.start(stages.append)
+    assert "s3cret" not in failed.value.message + "".join(stages)
+    with pytest.raises(EngineError) as wrong:
+        parse(f"cog:http://me:s3cret@{container.url}")
+    assert "s3cret" not in wrong.value.message

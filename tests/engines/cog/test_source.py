@@ -8,6 +8,7 @@ import pytest
 
 from engines import registry
 from engines.cog.source import Container, Recipe, parse
+from engines.cog.version import version_of
 from engines.errors import EngineError
 
 
@@ -47,6 +48,8 @@ predict: "predict.py:Predictor"
 
 def test_an_address_is_a_container() -> None:
     assert parse("http://10.0.0.1:5000/", {"concurrency": "2"}) == Container("http://10.0.0.1:5000", 2, 600.0)
+    guarded = parse("http://me:p%40ss@[::1]:5000/a", {})
+    assert guarded == Container("http://[::1]:5000/a", 1, 600.0, "Basic bWU6cEBzcw==")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +79,7 @@ def test_what_a_cog_yaml_lacks_is_told(tmp_path: Path, written: str, told: str) 
     [
         ("/none", {}, "/none/cog.yaml cannot be read: No such file or directory"),
         ("http://", {}, "is no address"),
+        ("http://me:secret@h:port", {}, "is no address"),
         ("http://h", {"python": "p"}, "a container has its own environment"),
         ("http://h", {"start_s": "soon"}, "start_s must be a number"),
         ("http://h", {"concurrency": "0"}, "concurrency must be a number"),
@@ -94,3 +98,16 @@ def test_several_workers_would_each_have_a_copy_and_are_refused(tmp_path: Path) 
     with pytest.raises(EngineError) as refused:
         registry.build([model], elsewhere)
     assert "workers = 1" in refused.value.message
+
+
+def test_the_content_of_what_a_variable_names_is_part_of_the_version(tmp_path: Path) -> None:
+    (tmp_path / "it").mkdir()
+    source = folder(tmp_path / "it", 'predict: "predict.py:Predictor"')
+    weights, places = tmp_path / "weights.bin", {"env.HF_HOME": str(tmp_path)}
+    versions = set()
+    for words in ("one", "two", "two"):
+        weights.write_text(words)
+        recipe = parse(source, {"env.WEIGHTS": str(weights), **places})
+        assert isinstance(recipe, Recipe)
+        versions.add(version_of(recipe))
+    assert len(versions) == 2

@@ -151,6 +151,17 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     """It had its finish: nothing more is asked of it."""
 
 
+UNTOLD_SCHEMA: Final[dict[str, JSON]] = {
+    "openapi": "3.0.2",
+    "info": {"title": "Cog", "version": "0.1.0"},
+    "paths": {},
+    "components": {
+        "schemas": {"Input": {"title": "Input", "type": "object", "properties": {}}, "Output": {"title": "Output"}}
+    },
+}
+"""Stands for that of a predictor that was never looked at: it may take and give anything."""
+
+
 class State(StrEnum):
     """How warm an engine is. Warm means that a token was decoded or a vector computed, not that a port answers."""
 
@@ -176,7 +187,10 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     goes_cold: bool = False
     """Whether it goes cold by itself when nobody asks: where it `died`, it need not be booted before somebody does."""
     schema: dict[str, JSON] | None = None
-    """Of a predictor: the OpenAPI document whose `Input` and `Output` say what it takes and gives, as Cog writes it."""
+    """Of a predictor: the OpenAPI document whose `Input` and `Output` say what it takes and gives, as Cog writes it.
+
+    UNTOLD_SCHEMA while that is not known.
+    """
     chat_defaults: dict[str, JSON] = {}
     """What it puts for parameters that are not sent with `messages`."""
     text_defaults: dict[str, JSON] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -107,7 +107,7 @@ def build(
         if made.address is not None and made.address in (place.shared for place in places):
             raise EngineError("bad_model_source", f"{made.address} stands twice.")
         place = Place(id, model.name, made.engine, made.address, remembered=made.remembered, identity=made.identity)
-        places.append(place._replace(predictor=made.predictor))
+        places.append(place._replace(predictor=made.predictor, look=made.look))
     return places
 
 
@@ -121,6 +121,8 @@ class _Made(NamedTuple):
     """What its boots are remembered by, where its address is new with each start."""
     predictor: bool = False
     """Whether it takes inputs of its own."""
+    look: Callable[[], Awaitable[None]] | None = None
+    """Finds out which these are; see Place."""
 
 
 class _Shared:
@@ -203,18 +205,19 @@ def _as_written(*words: Any) -> Callable[[], str]:
 
 def _cog(model: ModelSource, id: str, shared: _Shared) -> _Made:
     from engines.cog.engine import CogEngine
-    from engines.cog.source import Container
+    from engines.cog.source import Recipe
     from engines.cog.source import parse as parse_source
     from engines.cog.version import version_of
 
     source = parse_source(model.source, model.knobs)
-    if isinstance(source, Container):
-        identity = _as_written(model.engine, source.url)
-        return _Made(CogEngine(source, shared.predictors), identity, f"{model.name}=cog:{source.url}", predictor=True)
-    if shared.elsewhere is not None:
+    if isinstance(source, Recipe) and shared.elsewhere is not None:
         message = f"{model.name}=cog: wants a server of one process: set workers = 1, or name a container."
         raise EngineError("bad_model_source", message)
-    return _Made(CogEngine(source, shared.predictors), partial(version_of, source), predictor=True)
+    engine = CogEngine(source, shared.predictors)
+    if isinstance(source, Recipe):
+        return _Made(engine, partial(version_of, source), predictor=True, look=engine.look)
+    identity = _as_written(model.engine, source.url)
+    return _Made(engine, identity, f"{model.name}=cog:{source.url}", predictor=True, look=engine.look)
 
 
 _MAKERS: Final[Mapping[str, Callable[[ModelSource, str, _Shared], _Made]]] = {

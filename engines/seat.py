@@ -6,11 +6,11 @@ import asyncio
 import math
 import statistics
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from engines.base import Engine, State
+from engines.base import UNTOLD_SCHEMA, Engine, State
 from engines.board import Calls, Sighting
 from engines.breaker import Breaker
 from engines.errors import FAULTS, EngineError
@@ -49,6 +49,11 @@ class Place(NamedTuple):
     """
     predictor: bool = False
     """Whether it takes the `inputs` of a prompt, and neither messages nor texts."""
+    look: Callable[[], Awaitable[None]] | None = None
+    """Finds out what its traits' schema is, without a boot; returns at once where that is known.
+
+    May take minutes: what it needs is installed for that. Raises EngineError `boot_failed`.
+    """
 
 
 class Seat:
@@ -57,7 +62,7 @@ class Seat:
     def __init__(self, place: Place, clock: Callable[[], float], wall: Callable[[], float]) -> None:
         self.id, self.model, self.engine = place.id, place.model, place.engine
         self.shared, self.device, self.share = place.shared, place.device, place.share
-        self.identity, self.predictor = place.identity, place.predictor
+        self.identity, self.predictor, self.look = place.identity, place.predictor, place.look
         self.remembered = place.remembered or self.shared or self.id
         self.name = self.id
         self._clock = clock
@@ -157,6 +162,11 @@ class Seat:
         """Note that it got its share of its device: only now its boot begins."""
         self.has_room = True
         self._booting_since = self._clock()
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether it is a predictor of which nobody knows yet what it takes."""
+        return self.predictor and self.engine.traits.schema in (None, UNTOLD_SCHEMA)
 
     @property
     def lives(self) -> bool:

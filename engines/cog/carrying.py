@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import mimetypes
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -20,6 +21,8 @@ from engines.porter import Opened, Porter
 
 _PIECE: Final = 256 << 10
 """Letters of a data URL that are decoded at once: a multiple of four."""
+_OWN: Final = re.compile(r"/files/[uo][0-9a-v]{32}/?$")
+"""How the path of a file ends that a server like this one keeps for its owner alone, who asks for it with a key."""
 _MOST_SENT: Final = 64 << 20
 """Bytes of a file that goes to a container as a data URL."""
 
@@ -75,6 +78,9 @@ class Carrying:
         if kept is None and urlsplit(value).scheme not in ("http", "https"):
             # To the predictor it would be a path on this machine.
             raise _refused(name, "must be a file, as an http(s) URL or a data URL")
+        if kept is None and _OWN.search(urlsplit(value).path):
+            # What would come are the file's facts, or a refusal.
+            raise _refused(name, "is no file of yours that is kept here")
         if self._porter is None:
             raise _refused(name, "must be a data URL: this server carries no files")
         opening = partial(self._porter.fetch, value) if kept is None else partial(self._porter.open, kept)

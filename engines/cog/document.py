@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from engines.base import JSON
 from engines.errors import EngineError
 from engines.replicate import schema as replicate
 from engines.replicate.schema import Schema
-
-UNTOLD: Final[dict[str, Any]] = {
-    "openapi": "3.0.2",
-    "info": {"title": "Cog", "version": "0.1.0"},
-    "paths": {},
-    "components": {
-        "schemas": {"Input": {"title": "Input", "type": "object", "properties": {}}, "Output": {"title": "Output"}}
-    },
-}
-"""Stands for that of a predictor that was never looked at: it may take and give anything."""
 
 
 class Gives(Enum):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager, suppress
 
 import msgspec
 
-from engines.base import Chunk, Embeddings, Prompt, Report, Said, Traits
+from engines.base import UNTOLD_SCHEMA, Chunk, Embeddings, Prompt, Report, Said, Traits
 from engines.cog import document, environment, introspection, running
 from engines.cog.hatch import Hatch
 from engines.cog.introspection import Looked
@@ -32,7 +32,11 @@ class CogEngine:
         self._predictor: Predictor | None = None
         """While it is started."""
         self._running = 0
-        self._traits = Traits(embeds=False, schema=document.UNTOLD)
+        self._report: Report = _nobody
+        """Who waits for a boot."""
+        self._preparing = asyncio.Lock()
+        """So that what is told of the predictor is what is booted."""
+        self._traits = Traits(embeds=False, schema=UNTOLD_SCHEMA)
         if isinstance(source, Recipe):
             with suppress(OSError):
                 version = version_of(source)
@@ -46,7 +50,31 @@ class CogEngine:
     def running(self) -> int:
         return self._running
 
+    async def look(self) -> None:
+        """Find out what it takes and gives, so that `traits` have its schema, and boot nothing.
+
+        May take as long as its environment takes to be made. Raises EngineError `boot_failed`.
+        """
+        async with self._preparing:
+            if self._traits.schema is not UNTOLD_SCHEMA:
+                return
+            with _boot_failed():
+                if isinstance(self._source, Container):
+                    self._know(await running.glance(self._source), None)
+                else:
+                    await self._prepare(self._source, lambda stage: self._report(stage))
+
     async def start(self, report: Report) -> None:
+        # A look that is under way makes what this boot needs too.
+        self._report = report
+        try:
+            async with self._preparing:
+                with _boot_failed():
+                    await self._start(report)
+        finally:
+            self._report = _nobody
+
+    async def _start(self, report: Report) -> None:
         hatch = None
         try:
             if isinstance(self._source, Container):
@@ -56,11 +84,9 @@ class CogEngine:
                 hatch = await self._open()
                 upload = hatch.upload_url if hatch and document.read(looked.document).gives_one_file else None
                 up = await running.begin(self._source, python, looked, self._passed, upload, report)
-        except BaseException as error:
+        except BaseException:
             if hatch is not None:
                 await hatch.close()
-            if isinstance(error, OSError):
-                raise EngineError("boot_failed", f"{error.filename or 'The model'}: {error.strerror}.") from error
             raise
         facts = document.read(looked.document)
         if isinstance(self._source, Recipe):
@@ -109,10 +135,8 @@ class CogEngine:
         try:
             looked = Looked(await up.server.document(), container.concurrency)
             self._know(looked, None)
-        except BaseException as error:
+        except BaseException:
             await up.close()
-            if isinstance(error, EngineError):
-                raise EngineError("boot_failed", error.message) from error
             raise
         return up, looked
 
@@ -159,3 +183,18 @@ class CogEngine:
         if self._predictor is None:
             raise EngineError("engine_died", "The engine is not running.")
         return self._predictor
+
+
+def _nobody(stage: str) -> None:
+    """Nobody waits."""
+
+
+@contextmanager
+def _boot_failed() -> Iterator[None]:
+    """Raises EngineError `boot_failed` for what went wrong while it boots, or is looked at."""
+    try:
+        yield
+    except OSError as error:
+        raise EngineError("boot_failed", f"{error.filename or 'The model'}: {error.strerror}.") from error
+    except EngineError as error:
+        raise EngineError("boot_failed", error.message) from error

@@ -111,6 +111,15 @@ async def find(container: Container, report: Report) -> Running:
     return Running(server, None, None, asyncio.Event())
 
 
+async def glance(container: Container) -> Looked:
+    """What a container at that address takes and gives, if it answers now. Raises EngineError `engine_unreachable`."""
+    server = CogServer(container.url)
+    try:
+        return Looked(await server.document(), container.concurrency)
+    finally:
+        await server.close()
+
+
 async def _until_up(server: CogServer, program: Program | None, seconds: float) -> None:
     """Wait until its setup is done. Cog does not notice every worker that ends in its setup: the deadline does."""
     ended = asyncio.ensure_future(_until_over(program)) if program is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -13,6 +13,8 @@ import msgspec
 
 from engines.base import JSON
 from engines.errors import EngineError
+
+_T = TypeVar("_T")
 
 _CONNECT_S: Final = 5.0
 _ASK_S: Final = 5.0
@@ -91,11 +93,11 @@ class CogServer:
 
     async def health(self) -> Health:
         """How it is. Raises EngineError `engine_unreachable`."""
-        return msgspec.json.decode(await self._get("/health-check"), type=Health)
+        return await self._get("/health-check", Health)
 
     async def document(self) -> dict[str, Any]:
         """Its OpenAPI document. Raises EngineError `engine_unreachable`."""
-        return msgspec.json.decode(await self._get("/openapi.json"), type=dict[str, Any])
+        return await self._get("/openapi.json", dict[str, Any])
 
     async def predict(self, id: str, inputs: Mapping[str, JSON], *, streams: bool) -> AsyncGenerator[Event]:
         """Run one prediction. Closing the iterator has it canceled, and does not wait for that.
@@ -116,11 +118,14 @@ class CogServer:
         """Have it end a prediction; nothing happens where it has ended. Raises EngineError `engine_unreachable`."""
         await self._ask("POST", f"/predictions/{quote(id, safe='')}/cancel")
 
-    async def _get(self, path: str) -> bytes:
+    async def _get(self, path: str, kind: type[_T]) -> _T:
         status, body = await self._ask("GET", path)
         if status != 200:
             raise EngineError("engine_unreachable", f"{self.host} answered {path} with status {status}.")
-        return body
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise EngineError("engine_unreachable", f"{self.host} answered {path} as no Cog server does.") from None
 
     async def _ask(self, method: str, path: str) -> tuple[int, bytes]:
         try:

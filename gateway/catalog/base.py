@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+from engines.base import UNTOLD_SCHEMA
 from gateway.keys import Key
 
 
@@ -18,6 +19,11 @@ class Version(NamedTuple):
     """The OpenAPI document of its inputs and outputs."""
     predictor: bool
     """Whether it takes those inputs as they are (a Cog model); a model of text has them turned into a prompt."""
+
+    @property
+    def told(self) -> dict[str, Any] | None:
+        """Its schema, where somebody has looked; else nothing is known of its inputs and outputs."""
+        return None if self.schema == UNTOLD_SCHEMA else self.schema
 
 
 class Listed(NamedTuple):

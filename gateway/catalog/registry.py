@@ -16,6 +16,7 @@ from gateway.catalog.deployments import Deployments
 from gateway.catalog.depot import Depot
 from gateway.catalog.pushing import Make, Pushes
 from gateway.catalog.rounds import Rounds
+from gateway.catalog.scouting import Scouting
 from gateway.catalog.served import Served
 from gateway.catalog.shelf.base import Shelf
 
@@ -42,8 +43,10 @@ class Registry:
         self.catalog = Served(pool, names, language, Dates(shelf, now), self.cards)
         self.pushes = Pushes(shelf, Depot(archives, folder), pool, make, now)
         self.deployments = Deployments(shelf, self.catalog, pool, now)
+        self._scouting = Scouting(pool, now)
         # In this order: what is pushed is then served, and what is served may be deployed.
-        self._rounds = Rounds([self.pushes.look, self.cards.look, self.catalog.look, self.deployments.look])
+        looks = [self.pushes.look, self.cards.look, self.catalog.look, self.deployments.look, self._scouting.look]
+        self._rounds = Rounds(looks)
         self.turn, self.refresh = self._rounds.turn, self._rounds.refresh
 
     async def begin(self) -> None:
@@ -53,5 +56,6 @@ class Registry:
     async def close(self) -> None:
         """Look no more, and wait for what was begun."""
         await self._rounds.close()
+        await self._scouting.close()
         await self.pushes.close()
         await self._shelf.close()

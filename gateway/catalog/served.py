@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from engines import contents
-from engines.base import Traits
+from engines.base import UNTOLD_SCHEMA, Traits
 from engines.model import Model
 from engines.pool import Pool
 from engines.seat import Seat
@@ -19,16 +19,6 @@ from gateway.catalog.naming import full_name, read
 from gateway.errors import HearthError
 from gateway.keys import LOCAL, Key, family
 from gateway.suggest import shown
-
-UNTOLD: Final[dict[str, Any]] = {
-    "openapi": "3.0.2",
-    "info": {"title": "Cog", "version": "0.1.0"},
-    "paths": {},
-    "components": {
-        "schemas": {"Input": {"title": "Input", "type": "object", "properties": {}}, "Output": {"title": "Output"}}
-    },
-}
-"""The schema of a predictor that has not told its own yet: it takes anything, and may give anything."""
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +118,7 @@ class Served:
         created = self._dates.of(id)
         if kept is not None and kept[0] == traits and kept[1][:3] == (id, model.name, created):
             return kept[1]
-        schema = traits.schema or (UNTOLD if predictor else self._language(traits))
+        schema = traits.schema or (UNTOLD_SCHEMA if predictor else self._language(traits))
         version = Version(id, model.name, created, schema, predictor)
         self._versions[model.name] = traits, version
         return version

@@ -40,8 +40,11 @@ KEPT_S: Final = 3600.0
 _SIDE_BY_SIDE: Final = 16
 """Logs that are looked at together for a list."""
 
-Resolve = Callable[[dict[str, Any], dict[str, Any], str, str], Awaitable[tuple[dict[str, Any], dict[str, Kept]]]]
-"""Takes an input, its schema, its owner and the outside address; gives the input and which of its strings are files."""
+Resolve = Callable[[dict[str, Any], dict[str, Any] | None, str, str], Awaitable[tuple[dict[str, Any], dict[str, Kept]]]]
+"""Takes an input, its schema if that is known, its owner and the outside address.
+
+Gives the input, and which of its strings are files.
+"""
 
 
 class House(NamedTuple):
@@ -130,7 +133,7 @@ class Creating:
             found, deployment = await choose(request, asked.version, key, house.catalog, house.deployed)
         version = found.version
         input = inputs.check(asked.input, version.schema)
-        given, files = await house.resolve(input, version.schema, key.namespace, address)
+        given, files = await house.resolve(input, version.told, key.namespace, address)
         deadline = None if lasts_s is None else house.clock.wall() + lasts_s
         started = await house.gateway.start(
             version.model,

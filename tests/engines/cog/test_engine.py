@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from engines.base import Accepted, Chunk, Delta, Engine, LogLine, Measured, Output, Prompt
+from engines.base import UNTOLD_SCHEMA, Accepted, Chunk, Delta, Engine, LogLine, Measured, Output, Prompt
 from engines.cog.engine import CogEngine
 from engines.errors import EngineError
 from tests.engines.asking import ask, chat
@@ -200,6 +200,43 @@ async def test_one_that_never_ran_may_take_anything_until_it_is_looked_at(make: 
     assert unknown.schema["components"]["schemas"]["Input"]["properties"] == {}
 
 
+async def test_one_that_is_looked_at_tells_what_it_takes_and_is_not_booted(make: Callable[..., CogEngine]) -> None:
+    engine = make("speaker", **{"env.LOOKED": "at"})
+    assert engine.traits.schema is UNTOLD_SCHEMA
+    await engine.look()
+    assert engine.traits.schema is not None
+    assert engine.traits.schema["components"]["schemas"]["Input"]["required"] == ["prompt"]
+    assert engine._predictor is None
+    await engine.close()
+
+
+@pytest.mark.parametrize("source", ["unspoken", "http://127.0.0.1:9"])
+async def test_one_that_cannot_be_looked_at_says_why(make: Callable[..., CogEngine], source: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        await make(source).look()
+    assert caught.value.code == "boot_failed"
+    assert "return type annotation" in caught.value.message or "cannot be reached" in caught.value.message
+
+
+async def test_a_container_is_looked_at_where_it_answers(speaker: CogEngine, make: Callable[..., CogEngine]) -> None:
+    assert speaker._predictor is not None
+    container = make(speaker._predictor.running.server.url)
+    await container.look()
+    assert container.traits.schema is not None and speaker.traits.schema is not None
+    assert container.traits.schema["components"] == speaker.traits.schema["components"]
+
+
+async def test_who_waits_for_a_boot_hears_what_a_look_does_for_it(make: Callable[..., CogEngine]) -> None:
+    engine = make("speaker", **{"env.HEARD": "by"})
+    stages: list[str] = []
+    looking = asyncio.create_task(engine.look())
+    await until(lambda: engine._preparing.locked())
+    await engine.start(stages.append)
+    await looking
+    assert "looking at the predictor" in stages
+    await engine.close()
+
+
 async def test_other_settings_are_another_version(make: Callable[..., CogEngine]) -> None:
     versions = {make("speaker").traits.version, make("lister").traits.version}
     versions.add(make("speaker", **{"env.WEIGHTS": "large"}).traits.version)
@@ -277,6 +314,17 @@ async def test_what_cannot_be_fetched_is_told_in_the_porters_words(begin: Begin)
     painter = await begin("painter")
     error = await refused(painter, text="http://10.0.0.1/none")
     assert (error.code, error.message) == ("invalid_request", "There is nothing at http://10.0.0.1/none.")
+
+
+async def test_a_file_that_a_server_keeps_for_its_owner_is_never_fetched(begin: Begin, porter: MemoryPorter) -> None:
+    painter = await begin("painter")
+    own = f"http://10.0.0.1/replicate/v1/files/u{'0' * 32}"
+    porter.web[own] = b'{"id": "facts"}'
+    error = await refused(painter, text=own)
+    assert (error.code, error.parameter) == ("invalid_request", "input.text")
+    assert own not in porter.asked
+    porter.web[f"{own}/signed/note.txt"] = b"given out"
+    assert await predict(painter, text=f"{own}/signed/note.txt")
 
 
 async def test_files_within_an_object_are_kept_in_their_order(begin: Begin, porter: MemoryPorter) -> None:

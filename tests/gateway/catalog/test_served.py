@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from engines.base import Traits
+from engines.base import UNTOLD_SCHEMA, Traits
 from engines.pool import Pool
 from engines.seat import Place
 from gateway.catalog.cards import Cards
 from gateway.catalog.dates import Dates
-from gateway.catalog.served import UNTOLD, Served
+from gateway.catalog.served import Served
 from gateway.catalog.shelf.base import Shelf
 from gateway.catalog.shelf.sqlite import SqliteShelf
 from gateway.errors import HearthError
@@ -126,7 +126,7 @@ async def test_a_predictor_tells_its_own_schema_when_it_knows_it() -> None:
     engine = Puppet(traits=Traits())
     async with serving(Place("sdxl", "sdxl", engine, identity=lambda: "1", predictor=True)) as served:
         before = served.model("hearth", "sdxl", LOCAL).latest
-        assert before.predictor and before.schema == UNTOLD
+        assert before.predictor and before.schema == UNTOLD_SCHEMA
         engine.traits = Traits(schema=COG)
         after = served.model("hearth", "sdxl", LOCAL).latest
         assert after.schema == COG and after.id == before.id

@@ -46,6 +46,8 @@ TABLE: Final[Mapping[str, Row]] = {
     "unknown_prediction": Row(404, _BAD, 4400, False, "No such prediction is known here."),
     "unknown_deployment": Row(404, _BAD, 4400, False, "No such deployment is known here."),
     "name_taken": Row(409, _BAD, 4409, False, "There is one of that name already."),
+    "broken_model": Row(422, _BAD, 4400, False, "The model cannot be looked at, so it is not served; mend it first."),
+    "version_in_use": Row(409, _BAD, 4409, False, "A deployment runs this version; have it run another one first."),
     "training_unsupported": Row(422, _BAD, 4400, False, "Nothing is trained here; serve what was trained elsewhere."),
     "unknown_file": Row(404, _BAD, 4400, False, "No such file is kept here; uploads last 24 hours, outputs one."),
     "file_too_large": Row(413, _BAD, 1009, False, "The file is larger than this server takes."),

@@ -37,6 +37,7 @@ from gateway.surfaces import admin_webhooks
 from gateway.surfaces.body import BodyLimits
 from gateway.surfaces.replicate import (
     account,
+    astray,
     collections,
     deployments,
     models,
@@ -153,6 +154,7 @@ class Predicting:
                 ),
             ]
         )
+        own += astray.routes(address)
         return [*own, *admin_webhooks.routes(self._gateway, self._store, self._webhooks, clock.wall)]
 
     def _document(self, version: str) -> dict[str, Any]:

@@ -15,8 +15,11 @@ from engines.windows import Window, dates
 from gateway.keys import Sharing
 from gateway.suggest import nearest
 
-OWNER_AND_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+", re.ASCII)
-"""What Replicate's clients call a model: letters that they put into addresses as they are."""
+OWNER_AND_NAME: Final = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9_.-]+/(?!\.{1,2}\Z)[A-Za-z0-9_.-]+", re.ASCII)
+"""What Replicate's clients call a model: letters that they put into addresses as they are.
+
+Neither is `.` or `..`, which an address would not keep.
+"""
 
 _ELSEWHERE: Final = ("openai:", "replicate:")
 """How sources begin whose engines are no processes of this server."""

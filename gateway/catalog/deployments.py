@@ -52,12 +52,33 @@ class Deployments:
         """That deployment. Raises HearthError `unknown_deployment`."""
         found = (await self._shelf.all("deployment")).get(f"{owner}/{name}")
         if found is None:
-            raise HearthError("unknown_deployment", f"No deployment {shown(f'{owner}/{name}')} is known here.")
+            raise _unknown(owner, name)
         return unpack(found, Deployment)
+
+    async def running(self, version: str) -> list[Deployment]:
+        """Those that run that version."""
+        return [each for each in await self.all() if each.version == version]
+
+    async def seen(self, owner: str, name: str, key: Key) -> Deployment:
+        """That deployment, for whoever may see it. Raises HearthError `unknown_deployment`."""
+        deployment = await self.get(owner, name)
+        if not self.may_see(deployment, key):
+            raise _unknown(owner, name)
+        return deployment
+
+    def may_see(self, deployment: Deployment, key: Key) -> bool:
+        """Whether it runs what the key may ask; an administrator sees those too that run what is served no more."""
+        if key.admin:
+            return True
+        try:
+            self._catalog.version(f"{deployment.model}:{deployment.version}", key)
+        except HearthError:
+            return False
+        return True
 
     async def runs(self, owner: str, name: str, key: Key) -> Found:
         """What one runs. Raises HearthError `unknown_deployment`, `unknown_version`."""
-        deployment = await self.get(owner, name)
+        deployment = await self.seen(owner, name, key)
         return self._catalog.version(f"{deployment.model}:{deployment.version}", key)
 
     async def add(self, name: str, said: dict[str, Any], key: Key) -> Deployment:
@@ -70,9 +91,14 @@ class Deployments:
         return deployment
 
     async def change(self, owner: str, name: str, said: dict[str, Any], key: Key) -> Deployment:
-        """The next release. Raises HearthError `unknown_deployment`, `unknown_version`, `invalid_inputs`."""
+        """The next release, or the one that is there where nothing is to change.
+
+        Raises HearthError `unknown_deployment`, `unknown_version`, `invalid_inputs`.
+        """
         while True:
             old = await self.get(owner, name)
+            if not said or self._checked(changed(old, said), key) == old:
+                return old
             new = changed(old, {**said, "number": old.number + 1, "created": self._now(), "by": key.namespace})
             new = self._checked(new, key)
             if await self._shelf.swap("deployment", new.name, pack(old), pack(new)):
@@ -107,6 +133,10 @@ class Deployments:
             return self._catalog.version(f"{deployment.model}:{deployment.version}", LOCAL).version.model
         except HearthError:
             return None
+
+
+def _unknown(owner: str, name: str) -> HearthError:
+    return HearthError("unknown_deployment", f"No deployment {shown(f'{owner}/{name}')} is known here.")
 
 
 def _refusal(sentence: str) -> HearthError:

@@ -26,7 +26,7 @@ class Reference(NamedTuple):
 def full_name(model: str) -> str:
     """The owner/name of a model that none is set for: its own name where that is one, else hearth/NAME."""
     owner, slash, name = model.partition("/")
-    if not slash or "/" in name or not owner or not name:
+    if not slash or "/" in name or {owner, name} & {"", ".", ".."}:
         owner, name = OWNER, model
     return f"{_OTHERS.sub('-', owner)}/{_OTHERS.sub('-', name)}"
 

@@ -55,6 +55,10 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     created: float
     by: str
     """The namespace of whoever pushed it."""
+    number: int
+    """Its place among those of its model: the newest has the greatest, also one that was there before."""
+    schema: dict[str, Any] | None = None
+    """The OpenAPI document of its inputs and outputs, where it could be found before it was first run."""
 
     @property
     def id(self) -> str:
@@ -65,6 +69,11 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     def model(self) -> str:
         """What it is called in the pool."""
         return f"{self.name}:{self.archive[:12]}"
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """What all servers order those of a model by; two that came at once may have one number."""
+        return self.number, self.created, self.archive
 
 
 _T = TypeVar("_T", Card, Deployment, Push)

@@ -14,6 +14,7 @@ from gateway.catalog.cards import Cards
 from gateway.catalog.dates import Dates
 from gateway.catalog.deployments import Deployments
 from gateway.catalog.depot import Depot
+from gateway.catalog.labels import Labels
 from gateway.catalog.pushing import Make, Pushes
 from gateway.catalog.rounds import Rounds
 from gateway.catalog.scouting import Scouting
@@ -40,8 +41,8 @@ class Registry:
     ) -> None:
         self._shelf = shelf
         self.cards = Cards(shelf, now)
-        self.catalog = Served(pool, names, language, Dates(shelf, now), self.cards)
-        self.pushes = Pushes(shelf, Depot(archives, folder), pool, make, now)
+        self.pushes = Pushes(shelf, Depot(archives, folder), Labels(archives), pool, make, now)
+        self.catalog = Served(pool, names, language, Dates(shelf, now), self.cards, self.pushes.get)
         self.deployments = Deployments(shelf, self.catalog, pool, now)
         self._scouting = Scouting(pool, now)
         # In this order: what is pushed is then served, and what is served may be deployed.
@@ -51,6 +52,7 @@ class Registry:
 
     async def begin(self) -> None:
         """Know every version, which may take as long as it takes to read samples of all weights; then keep looking."""
+        await self.pushes.begin()
         await self._rounds.begin()
 
     async def close(self) -> None:

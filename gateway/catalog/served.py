@@ -16,6 +16,7 @@ from gateway.catalog.base import Found, Listed, Version
 from gateway.catalog.cards import Cards
 from gateway.catalog.dates import Dates
 from gateway.catalog.naming import full_name, read
+from gateway.catalog.records import Push
 from gateway.errors import HearthError
 from gateway.keys import LOCAL, Key, family
 from gateway.suggest import shown
@@ -27,7 +28,8 @@ class Served:
     """All models of a pool by owner/name, with their versions; see Catalog for what it promises.
 
     `names` are the owners and names that models have, `language` is the schema of those that answer in text,
-    `cards` are models that may have no version yet. It knows an engine's version once it has looked.
+    `cards` are models that may have no version yet, `pushed` tells of a model in the pool how it was pushed, if it was.
+    It knows an engine's version once it has looked.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Served:
         language: Callable[[Traits], dict[str, Any]],
         dates: Dates,
         cards: Cards,
+        pushed: Callable[[str], Push | None] = lambda model: None,
     ) -> None:
         self._pool = pool
         self._names = names
         self._language = language
         self._dates = dates
         self._cards = cards
+        self._pushed = pushed
         self._identities: dict[Seat, tuple[int, str]] = {}
         """What determines the answers of each engine, and which boot of it that was found at."""
         self._versions: dict[str, tuple[Traits, Version]] = {}
@@ -87,10 +91,12 @@ class Served:
         return self._every(key)
 
     def _every(self, key: Key) -> Iterator[Listed]:
-        """Every model that the key may ask, in the order in which they were named."""
+        """Every model that the key may ask, in the order in which they were named; those that were pushed come then,
+        in the order that all servers know.
+        """
         named: dict[str, dict[str, Version]] = {}
         hidden = set[str]()
-        for model in self._pool.models.values():
+        for model in sorted(self._pool.models.values(), key=self._order):
             name = self._name(model)
             if not key.may_ask(model.name):
                 hidden.add(name)
@@ -107,6 +113,10 @@ class Served:
                 owner, _, own = name.partition("/")
                 yield Listed(owner, own, ())
 
+    def _order(self, model: Model) -> tuple[int, float, str]:
+        push = self._pushed(model.name)
+        return (0, 0.0, "") if push is None else push.order
+
     def _name(self, model: Model) -> str:
         return self._names.get(model.name) or full_name(family(model.name))
 
@@ -116,10 +126,13 @@ class Served:
         identities = sorted({self._identity(seat) for seat in model.seats})
         id = contents.digest(name, identities)
         kept = self._versions.get(model.name)
-        created = self._dates.of(id)
+        push = self._pushed(model.name)
+        created = self._dates.of(id) if push is None else push.created
         if kept is not None and kept[0] == traits and kept[1][:3] == (id, model.name, created):
             return kept[1]
-        schema = traits.schema or (UNTOLD_SCHEMA if predictor else self._language(traits))
+        # What was found when it was pushed is known to every server, also to one that has not booted it yet.
+        schema = (push.schema if push else None) or traits.schema
+        schema = schema or (UNTOLD_SCHEMA if predictor else self._language(traits))
         # A predictor calls itself what it is known by here; where that was not found it is its name.
         answers = tuple(identities) if predictor and model.name not in identities else ()
         version = Version(id, model.name, created, schema, predictor, answers)

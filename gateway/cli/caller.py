@@ -17,8 +17,8 @@ from gateway.settings import load
 _LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
 _CONNECT_S: Final = 5.0
 _ANSWER_S: Final = 30.0
-_TAKEN_S: Final = 600.0
-"""How long a server may take over a file that it has."""
+_TAKEN_S: Final = 3600.0
+"""How long a server may take over a file that it has: it may install what a model needs."""
 
 
 class Piece(NamedTuple):

@@ -10,8 +10,6 @@ from starlette.routing import Route
 
 from gateway.catalog.naming import username
 from gateway.catalog.records import Deployment
-from gateway.errors import HearthError
-from gateway.keys import Key
 from gateway.surfaces.body import read_json
 from gateway.surfaces.caller import administrator, caller
 from gateway.surfaces.identity import identify
@@ -25,7 +23,7 @@ def routes(shop: Shop) -> list[Route]:
 
     async def list_all(request: Request) -> Response:
         headers, key = identify(request), caller(request)
-        found = [each for each in await deployments.all() if _may_see(shop, each, key)]
+        found = [each for each in await deployments.all() if deployments.may_see(each, key)]
         url = f"{shop.address(request)}/deployments"
         page = pages.of_list([_show(each) for each in found], url, dict(request.query_params))
         return JSONResponse(page, headers=headers)
@@ -38,10 +36,7 @@ def routes(shop: Shop) -> list[Route]:
 
     async def get(request: Request) -> Response:
         headers, key = identify(request), caller(request)
-        found = await deployments.get(*_named(request))
-        if not _may_see(shop, found, key):
-            raise HearthError("unknown_deployment")
-        return JSONResponse(_show(found), headers=headers)
+        return JSONResponse(_show(await deployments.seen(*_named(request), key)), headers=headers)
 
     async def change(request: Request) -> Response:
         headers, key = identify(request), administrator(request)
@@ -64,17 +59,6 @@ def routes(shop: Shop) -> list[Route]:
 
 def _named(request: Request) -> tuple[str, str]:
     return request.path_params["owner"], request.path_params["name"]
-
-
-def _may_see(shop: Shop, deployment: Deployment, key: Key) -> bool:
-    """Whether it runs what the key may ask; an administrator sees those too that run what is served no more."""
-    if key.admin:
-        return True
-    try:
-        shop.registry.catalog.version(f"{deployment.model}:{deployment.version}", key)
-    except HearthError:
-        return False
-    return True
 
 
 def _show(deployment: Deployment) -> dict[str, Any]:

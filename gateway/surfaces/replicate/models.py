@@ -110,7 +110,8 @@ def routes(shop: Shop) -> list[Route]:
     async def change(request: Request) -> Response:
         headers, _ = identify(request), administrator(request)
         listed = shop.listed(request)
-        await shop.registry.cards.change(listed.full_name, registering.changes(await read_json(request, shop.limits)))
+        said = registering.changes(await read_json(request, shop.limits), listed.owner, listed.name)
+        await shop.registry.cards.change(listed.full_name, said)
         return JSONResponse(await shop.show(listed, request), headers=headers)
 
     async def remove(request: Request) -> Response:

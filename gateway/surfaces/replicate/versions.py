@@ -16,8 +16,7 @@ from gateway.surfaces.caller import administrator
 from gateway.surfaces.identity import identify
 from gateway.surfaces.presence import ClientLeft
 from gateway.surfaces.replicate.models import Shop, show_version
-from gateway.tables import OWNER_AND_NAME
-from gateway.wire.replicate import pages
+from gateway.wire.replicate import pages, registering
 
 
 def routes(shop: Shop) -> list[Route]:
@@ -36,20 +35,21 @@ def routes(shop: Shop) -> list[Route]:
     async def push(request: Request) -> Response:
         headers, key = identify(request), administrator(request)
         owner, name = request.path_params["owner"], request.path_params["name"]
-        if not OWNER_AND_NAME.fullmatch(f"{owner}/{name}"):
-            raise HearthError("invalid_request", "An owner and a name are letters, digits and ._- alone.")
-        registry = shop.registry
-        push = await registry.pushes.add(f"{owner}/{name}", _pieces(request, shop.limits), key.namespace)
+        registry, model = shop.registry, registering.full_name("name", f"{owner}/{name}")
+        push = await registry.pushes.add(model, _pieces(request, shop.limits), key.namespace)
         await registry.turn()
         for version in registry.catalog.model(owner, name, key).versions:
             if version.model == push.model:
-                headers["location"] = f"{shop.address(request)}/models/{owner}/{name}/versions/{version.id}"
+                headers["location"] = f"{shop.address(request)}/models/{model}/versions/{version.id}"
                 return JSONResponse(show_version(version), 201, headers)
-        raise HearthError("unknown_version", f"{owner}/{name} was taken back again.")
+        raise HearthError("unknown_version", f"{model} was taken back again.")
 
     async def remove(request: Request) -> Response:
         headers, _ = identify(request), administrator(request)
         version = _version(shop, request)
+        if running := await shop.registry.deployments.running(version.id):
+            told = f"The deployment {running[0].name} runs this version; have it run another one, or delete it, first."
+            raise HearthError("version_in_use", told)
         if not await shop.registry.pushes.remove(version.model):
             told = f"{version.model} is in this server's settings, and served until it is taken out of them."
             raise HearthError("forbidden", told)

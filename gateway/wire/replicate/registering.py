@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from engines.base import JSON
+from gateway.errors import HearthError
 from gateway.tables import OWNER_AND_NAME
 from gateway.wire.check import Rule, bounded, integer, one_of, refuse, string, text
 
 _WORDS: Final = bounded(string, 10_000)
 _MOST_INSTANCES: Final = 1000
+_LONGEST_NAME: Final = 200
 
 _SAID: Final[Mapping[str, Rule]] = {
     "description": _WORDS,
@@ -40,11 +42,14 @@ _OF_RELEASE: Final[Mapping[str, Rule]] = {
 def model(body: Mapping[str, JSON]) -> tuple[str, dict[str, Any]]:
     """The owner/name of a new model, and what is said of it. Raises HearthError `invalid_request`."""
     owner, name = (text(field, body.get(field)) for field in ("owner", "name"))
-    return _full_name("name", f"{owner}/{name}"), _read(body, _OF_MODEL)
+    return full_name("name", f"{owner}/{name}"), _read(body, _OF_MODEL)
 
 
-def changes(body: Mapping[str, JSON]) -> dict[str, Any]:
-    """What is to be said of a model from now on. Raises HearthError `invalid_request`."""
+def changes(body: Mapping[str, JSON], owner: str, name: str) -> dict[str, Any]:
+    """What is to be said of that model from now on. Raises HearthError `invalid_request`, `invalid_inputs`."""
+    for field, own in (("owner", owner), ("name", name)):
+        if body.get(field) not in (None, own):
+            raise HearthError("invalid_inputs", f"A model keeps its {field}; this one's is {own}.", parameter=field)
     return _read(body, _SAID)
 
 
@@ -55,9 +60,9 @@ def deployment(body: Mapping[str, JSON], owner: str) -> tuple[str, dict[str, Any
     """
     name = text("name", body.get("name"))
     said = {"min_instances": 0, "max_instances": 1, "hardware": "cpu", **release(body)}
-    said["model"] = _full_name("model", text("model", body.get("model")))
+    said["model"] = full_name("model", text("model", body.get("model")))
     text("version", body.get("version"))
-    return _full_name("name", name if "/" in name else f"{owner}/{name}"), said
+    return full_name("name", name if "/" in name else f"{owner}/{name}"), said
 
 
 def release(body: Mapping[str, JSON]) -> dict[str, Any]:
@@ -65,9 +70,12 @@ def release(body: Mapping[str, JSON]) -> dict[str, Any]:
     return _read(body, _OF_RELEASE)
 
 
-def _full_name(where: str, written: str) -> str:
-    if len(written) > 200 or not OWNER_AND_NAME.fullmatch(written):
-        raise refuse(where, f"`{where}` is made of letters, digits and ._- alone.")
+def full_name(where: str, written: str) -> str:
+    """An owner/name that may be given to something. Raises HearthError `invalid_request`."""
+    if len(written) > _LONGEST_NAME:
+        raise refuse(where, f"`{where}` is too long: with its owner it has {_LONGEST_NAME} letters at most.")
+    if not OWNER_AND_NAME.fullmatch(written):
+        raise refuse(where, f"`{where}` is made of letters, digits and ._- alone, and more than `.` or `..`.")
     return written
 
 

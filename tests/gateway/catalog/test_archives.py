@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.catalog.archives import BadArchive, files, pack, unpack
+from gateway.catalog.archives import BadArchive, BadFolder, files, pack, unpack
 
 
 def folder_of(at: Path, written: Mapping[str, str]) -> Path:
@@ -80,6 +80,43 @@ def test_a_link_is_packed_as_what_it_leads_to(tmp_path: Path) -> None:
     assert (tmp_path / "two" / "w.bin").read_text() == "heavy" and not (tmp_path / "two" / "w.bin").is_symlink()
 
 
+def test_a_linked_folder_is_packed_with_what_is_in_it(tmp_path: Path) -> None:
+    weights = folder_of(tmp_path / "weights", {"deep/a.bin": "1"})
+    folder = folder_of(tmp_path / "one", {})
+    (folder / "w").symlink_to(weights)
+    assert names(folder) == ["cog.yaml", "w/cog.yaml", "w/deep/a.bin"]
+
+
+def test_a_link_that_leads_to_nothing_or_in_a_circle_is_told_unless_it_is_ignored(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "one", {"deep/a.py": ""})
+    (folder / "deep" / "gone").symlink_to("nowhere")
+    with pytest.raises(BadFolder, match="deep/gone is a link that leads to nothing"):
+        names(folder)
+    (folder / "deep" / "gone").unlink()
+    (folder / "deep" / "up").symlink_to("..")
+    with pytest.raises(BadFolder, match="deep/up leads back to a folder that it is in"):
+        names(folder)
+    for ignored in ("up\n", "deep/\n", "deep/*\n!deep/a.py\n"):
+        (folder / ".dockerignore").write_text(ignored)
+        assert "cog.yaml" in names(folder)
+
+
+def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "one", {})
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(BadFolder, match="pipe is no file"):
+        names(folder)
+
+
+def test_names_that_are_not_in_utf_8_are_told_and_ignored_where_the_list_says_so(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "one", {})
+    (folder / os.fsdecode(b"caf\xe9.py")).write_text("")
+    with pytest.raises(BadFolder, match="not written in UTF-8"):
+        names(folder)
+    (folder / ".gitignore").write_bytes(b"# caf\xe9\ncaf\xe9.py\n")
+    assert names(folder) == [".gitignore", "cog.yaml"]
+
+
 def hostile(at: Path, told: tarfile.TarInfo, content: bytes = b"") -> Path:
     with tarfile.open(at, "w") as archive:
         recipe = tarfile.TarInfo("cog.yaml")
@@ -92,8 +129,10 @@ def hostile(at: Path, told: tarfile.TarInfo, content: bytes = b"") -> Path:
 @pytest.mark.parametrize("name", ["../out", "a/../../out", "/etc/hearth-out"])
 def test_nothing_is_unpacked_to_elsewhere(tmp_path: Path, name: str) -> None:
     archive = hostile(tmp_path / "bad.tar", tarfile.TarInfo(name), b"gotcha")
-    with suppress(BadArchive):
+    try:
         unpack(archive, tmp_path / "deep" / "two")
+    except BadArchive as error:
+        assert str(error) == f"'{name}' leads out of the folder."
     assert not (tmp_path / "deep" / "out").exists() and not (tmp_path / "out").exists()
     assert not Path("/etc/hearth-out").exists()
 
@@ -103,6 +142,20 @@ def test_an_archive_holds_plain_files_alone(tmp_path: Path, kind: bytes) -> None
     told = tarfile.TarInfo("link")
     told.type, told.linkname = kind, "/etc/passwd"
     with pytest.raises(BadArchive, match="no plain file"):
+        unpack(hostile(tmp_path / "bad.tar", told), tmp_path / "two")
+
+
+@pytest.mark.parametrize("name", ["cog.yaml/under", "n" * 300, "d/" * 3000 + "f", "a\udc80", "", "."])
+def test_a_name_that_no_file_can_have_there_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadArchive):
+        unpack(hostile(tmp_path / "bad.tar", tarfile.TarInfo(name), b"1"), tmp_path / "two")
+
+
+@pytest.mark.parametrize("mtime", ["1e400", "nan", str(10**18)])
+def test_times_that_are_none_do_no_harm(tmp_path: Path, mtime: str) -> None:
+    told = tarfile.TarInfo("a")
+    told.pax_headers = {"mtime": mtime}
+    with suppress(BadArchive):
         unpack(hostile(tmp_path / "bad.tar", told), tmp_path / "two")
 
 

@@ -121,9 +121,24 @@ async def test_a_name_is_given_once(shelf: SqliteShelf) -> None:
 async def test_a_key_cannot_run_by_a_deployment_what_it_may_not_ask(shelf: SqliteShelf) -> None:
     here = server(shelf, "a", "b")
     await here.deployments.add("acme/app", wanted(here, "a"), LOCAL)
-    with pytest.raises(HearthError) as refused:
-        await here.deployments.runs("acme", "app", Key(id="k", name="k", namespace="k", models=("b",)))
-    assert refused.value.code == "unknown_version"
+    key = Key(id="k", name="k", namespace="k", models=("b",))
+    told = set()
+    for name in ("app", "none"):
+        for ask in (here.deployments.runs, here.deployments.seen):
+            with pytest.raises(HearthError) as refused:
+                await ask("acme", name, key)
+            told.add((refused.value.code, refused.value.message.replace(name, "NAME")))
+    # Nothing says which of them is there.
+    assert [code for code, _ in told] == ["unknown_deployment"]
+
+
+async def test_what_changes_nothing_is_no_release(shelf: SqliteShelf) -> None:
+    here = server(shelf, "a", "a 2")
+    first = await here.deployments.add("acme/app", wanted(here), LOCAL)
+    here.clock.turn(10)
+    for said in ({}, {"max_instances": 1}, {"version": first.version}):
+        assert await here.deployments.change("acme", "app", said, LOCAL) == first
+    assert (await here.deployments.change("acme", "app", {"min_instances": 1}, LOCAL)).number == 2
 
 
 async def test_a_deployment_of_what_is_served_no_more_stops_nothing_else(shelf: SqliteShelf) -> None:

@@ -24,6 +24,8 @@ CLIENTS = re.compile(r"^(?P<owner>[^/]+)/(?P<name>[^/:]+)(:(?P<version>.+))?$")
         ("a/b/c", "hearth/a-b-c"),
         ("/b", "hearth/-b"),
         ("b/", "hearth/b-"),
+        ("../b", "hearth/..-b"),
+        ("b/.", "hearth/b-."),
     ],
 )
 def test_a_model_that_no_name_is_set_for_has_one_that_clients_take(model: str, called: str) -> None:
@@ -63,7 +65,21 @@ def test_a_version_is_written_in_four_ways(written: str, meant: Reference) -> No
 
 
 @pytest.mark.parametrize(
-    "written", ["", "one", DIGITS[1:], DIGITS.upper(), "acme/one:", "acme/one:v2", "a/b/c", f"one:{DIGITS}", "/", "é/b"]
+    "written",
+    [
+        "",
+        "one",
+        DIGITS[1:],
+        DIGITS.upper(),
+        "acme/one:",
+        "acme/one:v2",
+        "a/b/c",
+        f"one:{DIGITS}",
+        "/",
+        "é/b",
+        "./b",
+        "b/..",
+    ],
 )
 def test_anything_else_means_no_version(written: str) -> None:
     assert read(written) is None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 import shutil
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 
 from engines import registry
 from gateway.__main__ import main
+from gateway.catalog.archives import pack
 from tests.gateway.cli.keyboard import hearth
 from tests.serving import Served, serving
 from tests.waiting import until
@@ -56,6 +60,12 @@ async def push(served: Served, folder: Path, model: str = "acme/greeter") -> str
     assert (status, complaint) == (0, ""), complaint
     told = next(line for line in said.splitlines() if line.startswith(f"{model}:"))
     return told.removeprefix(f"{model}:")
+
+
+def packed(folder: Path) -> bytes:
+    out = io.BytesIO()
+    pack(folder, out)
+    return out.getvalue()
 
 
 async def predict(http: httpx.AsyncClient, version: str) -> dict[str, Any]:
@@ -103,11 +113,55 @@ async def test_a_folder_is_pushed_asked_pushed_again_and_taken_back(folder: Path
         assert left["id"] == second
 
 
+async def test_a_broken_folder_takes_no_ones_place_and_an_earlier_one_may_have_it_back(
+    folder: Path, tmp_path: Path
+) -> None:
+    kept = {"state_file": tmp_path / "hearth.db", "files": str(tmp_path / "files")}
+    async with running(**kept) as (served, http):
+        first = await push(served, folder)
+        shown = (await http.get("/models/acme/greeter")).json()["latest_version"]
+        assert "name" in shown["openapi_schema"]["components"]["schemas"]["Input"]["properties"]
+        (folder / "predict.py").write_text("from cog import BasePredictor\n\nclass Predictor(:\n")
+        status, _, complaint = await hearth("push", str(folder), "acme/greeter", "--url", served.url)
+        assert status == 1 and "SyntaxError" in complaint
+        assert 'File "predict.py"' in complaint and str(tmp_path) not in complaint
+        refused = await http.post("/models/acme/greeter/versions", content=packed(folder))
+        assert refused.status_code == 422 and "SyntaxError" in refused.json()["detail"]
+        assert (await http.get("/models/acme/greeter")).json()["latest_version"]["id"] == first
+        (folder / "predict.py").write_text(PREDICT.replace("{greeting}", "Good day"))
+        second = await push(served, folder)
+        assert (await http.get("/models/acme/greeter")).json()["latest_version"]["id"] == second
+        (folder / "predict.py").write_text(PREDICT.replace("{greeting}", "Hello"))
+        assert await push(served, folder) == first
+        assert (await http.get("/models/acme/greeter")).json()["latest_version"]["id"] == first
+        deployment = {"name": "local/app", "model": "acme/greeter", "version": second}
+        assert (await http.post("/deployments", json=deployment)).status_code == 200
+        refused = await http.delete(f"/models/acme/greeter/versions/{second}")
+        assert refused.status_code == 409 and "local/app" in refused.json()["detail"]
+        assert (await http.delete("/deployments/local/app")).status_code == 204
+        assert (await http.delete(f"/models/acme/greeter/versions/{second}")).status_code == 202
+
+
+async def test_whoever_reads_what_it_says_may_be_gone(folder: Path) -> None:
+    async with serving("demo=scripted:") as served:
+        words = ["-m", "gateway", "push", str(folder), "acme/none", "--url", f"{served.url}/nowhere"]
+        reader, writer = os.pipe()
+        os.close(reader)
+        process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=writer, stderr=PIPE)
+        os.close(writer)
+        _, complaint = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 1 and len(complaint.splitlines()) == 1, complaint
+
+
 async def test_what_is_wrong_is_told(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["push", str(tmp_path), "acme/greeter"]) == 2
     assert "holds no cog.yaml" in capsys.readouterr().err
     assert main(["push", str(folder), "greeter"]) == 2
     assert "'greeter' is no model" in capsys.readouterr().err
+    (folder / "weights").symlink_to("nowhere")
+    assert main(["push", str(folder), "acme/greeter"]) == 1
+    assert "weights is a link that leads to nothing" in capsys.readouterr().err
+    (folder / "weights").unlink()
     (folder / "cog.yaml").write_text("predict: 7\n")
     async with serving("demo=scripted:") as served:
         status, _, complaint = await hearth("push", str(folder), "acme/greeter", "--url", served.url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -95,6 +96,9 @@ async def test_a_model_is_registered_described_and_deleted(replicate: Client, ht
     assert changed.json()["github_url"] == "https://x.example/soon"
     readme = await http.get("/models/acme/soon/readme")
     assert (readme.text, readme.headers["content-type"]) == ("# Soon", "text/plain; charset=utf-8")
+    renamed = await http.patch("/models/acme/soon", json={"name": "later"})
+    assert renamed.status_code == 422 and "keeps its name" in renamed.json()["detail"]
+    assert (await http.patch("/models/acme/soon", json={"owner": "acme", "name": "soon"})).status_code == 200
     again = await http.post("/models", json={"owner": "acme", "name": "soon", "visibility": "private"})
     assert again.status_code == 409
     assert (await http.delete("/models/acme/soon")).status_code == 204
@@ -109,6 +113,30 @@ async def test_what_the_settings_name_is_neither_made_anew_nor_deleted(http: htt
     assert (await http.delete(f"/models/acme/one/versions/{version['id']}")).status_code == 403
     assert (await http.get("/models/acme/one/readme")).status_code == 404
     assert (await http.get("/models/acme/one/examples")).json()["results"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [(".", "`.` or `..`"), ("..", "`.` or `..`"), ("n" * 200, "at most"), ("a b", "letters")]
+)
+async def test_a_name_that_no_address_keeps_is_refused(http: httpx.AsyncClient, name: str, told: str) -> None:
+    [version, _] = (await http.get("/models/acme/one/versions")).json()["results"]
+    deployment = {"name": f"acme/{name}", "model": "acme/one", "version": version["id"]}
+    for path, body in (("/models", {"owner": "acme", "name": name}), ("/deployments", deployment)):
+        refused = await http.post(path, json=body)
+        assert refused.status_code == 400 and told in refused.json()["detail"], refused.text
+    refused = await http.post(f"/models/acme/{quote(name).replace('.', '%2E')}/versions", content=b"")
+    assert refused.status_code == 400 and told in refused.json()["detail"], refused.text
+
+
+async def test_whoever_asks_beside_the_api_is_told_where_it_is(server: Served) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as http:
+        for prefix in ("", "/v1"):
+            for path in ("/predictions", "/models/hearth/demo/predictions", "/deployments/a/b/predictions"):
+                told = await http.post(f"{prefix}{path}", json={"input": {}})
+                assert told.status_code == 404 and told.headers["content-type"] == "application/problem+json"
+                assert told.json()["detail"].endswith(f"REPLICATE_BASE_URL={server.url}/replicate")
+        assert (await http.get("/v1/models/hearth/demo/predictions")).json()["error"]["code"] == "unknown_model"
+        assert (await http.get("/v1/models/demo")).status_code == 200
 
 
 async def test_models_come_in_pages_and_in_order(http: httpx.AsyncClient) -> None:

@@ -144,12 +144,12 @@ def as_dict(record: Record) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
-def case(url: str | None, *happenings: Happening, key: str = "key_a") -> Case:
+def case(url: str | None, *happenings: Happening, key: str = "key_a", owner: str = "shop") -> Case:
     generation = new_id("gen")
     record = Record(
         id=id_of(generation),
         generation=generation,
-        owner="shop",
+        owner=owner,
         key=key,
         model="acme/demo",
         version="0" * 64,
@@ -157,7 +157,7 @@ def case(url: str | None, *happenings: Happening, key: str = "key_a") -> Case:
         address="https://gw.example/replicate/v1",
         hook=None if url is None else Hook(url, happenings or ALL),
     )
-    run = Generation(id=generation, owner="shop", model="demo", prompt=Prompt(texts=("hi",)), created=1_000_000.0)
+    run = Generation(id=generation, owner=owner, model="demo", prompt=Prompt(texts=("hi",)), created=1_000_000.0)
     return Case(record, Log(run, "epoch0"))
 
 

@@ -22,8 +22,8 @@ from gateway.webhooks.sender import ANSWER_S, Message, Sender
 
 _log = logging.getLogger(__name__)
 
-Render = Callable[[Record, Log | None], bytes]
-"""A prediction as whoever GETs it now is shown it; without a log, that is gone."""
+Render = Callable[[Record, Log | None, Happening], bytes]
+"""A prediction as whoever GETs it now is shown it, its start as it was then; without a log, that is gone."""
 
 _IDLE_S: Final = 3600.0
 
@@ -58,10 +58,12 @@ class Webhooks:
         while True:
             for event in reader.take():
                 plan.see(event)
-            for happening in plan.due(self._clock.steady()):
+            if (happening := plan.due(self._clock.steady())) is not None:
                 message = self._message(record, happening, reader.log)
                 if message.id not in told:
                     await self._sender.send(record, message, lane_s=ANSWER_S)
+                # Much may have happened meanwhile: what is due now is another question.
+                continue
             if reader.done or reader.log.lost:
                 return
             await self._wait(plan, reader)
@@ -111,7 +113,7 @@ class Webhooks:
         id = f"msg_{record.id}_{happening}"
         if happening in ("output", "logs") and log is not None:
             id += f"_{log.tail}"
-        return Message(happening, id, self._render(record, log))
+        return Message(happening, id, self._render(record, log, happening))
 
     async def _earlier(self, record: Record, message: Message) -> list[Delivery]:
         return [delivery for delivery in await self._deliveries(record) if delivery.message == message.id]

@@ -161,11 +161,12 @@ def case(url: str | None, *happenings: Happening, key: str = "key_a", owner: str
     return Case(record, Log(run, "epoch0"))
 
 
-def render(record: Record, log: Log | None) -> bytes:
-    """Stands in for the surface: how much was there, and letters of all kinds."""
+def render(record: Record, log: Log | None, happening: Happening) -> bytes:
+    """Stands in for the surface: how much was there, of what this is, and letters of all kinds."""
     said = {
         "id": record.id,
         "status": record.ending.status if record.ending else "processing",
+        "of": happening,
         "seen": log.tail if log else None,
         "output": "größer 🔥 \u2028",
     }

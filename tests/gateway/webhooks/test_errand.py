@@ -65,7 +65,7 @@ async def test_start_outputs_logs_and_end_come_in_order_with_what_was_there():
     assert [each.said["seen"] for each in receiver.heard] == [0, 1, 2, 3, 4]
     assert [each.said["status"] for each in receiver.heard] == [*["processing"] * 4, "succeeded"]
     assert len({each.headers["webhook-id"] for each in receiver.heard}) == 5
-    assert receiver.heard[-1].body == render(here.ended(), here.log)
+    assert receiver.heard[-1].body == render(here.ended(), here.log, "completed")
     assert [each.arrived for each in book.kept[here.record.id]] == [True] * 5
 
 
@@ -190,6 +190,19 @@ async def test_a_slow_receiver_gets_the_newest_and_the_end_last():
         await soon(task)
     assert receiver.events == ["start", "output", "completed"]
     assert [each.said["seen"] for each in receiver.heard] == [0, 3, 5]
+
+
+async def test_what_is_over_while_somebody_hears_of_the_start_is_told_by_the_end_alone():
+    async with receiving() as receiver, telling(Book(), answer_s=0.2) as webhooks:
+        here = case(receiver.url)
+        receiver.answer = hanging(1)
+        task = asyncio.create_task(attend(webhooks, here))
+        here.say(Accepted(1), WORD, LINE)
+        await until(lambda: receiver.events == ["start"])
+        here.say(WORD, END)
+        await soon(task)
+    assert receiver.events == ["start", "completed"]
+    assert [each.said["of"] for each in receiver.heard] == ["start", "completed"]
 
 
 async def test_the_time_for_an_end_begins_with_its_first_try_and_not_with_the_wait_for_that():

@@ -100,6 +100,15 @@ async def test_who_did_not_hear_before_a_restart_hears_after_it(receiver: Receiv
     assert last.headers["webhook-id"] == first.headers["webhook-id"]
 
 
+async def test_who_hears_of_a_start_late_hears_how_it_was(client: httpx.AsyncClient, receiver: Receiver) -> None:
+    id = await create(client, "demo", receiver.url)
+    await until(lambda: "completed" in receiver.events)
+    start, end = receiver.heard[0].said, receiver.heard[-1].said
+    assert receiver.events == ["start", *receiver.events[1:-1], "completed"]
+    assert (start["id"], start["status"], start["output"], start["metrics"]) == (id, "processing", None, {})
+    assert start["started_at"] is not None and start["completed_at"] is None and end["status"] == "succeeded"
+
+
 async def test_a_private_receiver_is_never_called_and_an_admin_sees_why(receiver: Receiver) -> None:
     async with serving(*MODELS) as served, asking(served) as client:
         id = await create(client, "demo", receiver.url)

@@ -128,6 +128,7 @@ class Predicting:
             self._attending,
             self._showing,
             partial(resolve, carrying.files),
+            carrying.outgoing.objection,
             self._retries,
             address,
             clock,

@@ -57,6 +57,8 @@ class House(NamedTuple):
     attending: Attending
     showing: Showing
     resolve: Resolve
+    objection: creation.Objection
+    """Why an address that is written as a number is never called."""
     retries: Retries
     address: Address
     clock: Clock
@@ -118,7 +120,7 @@ class Creating:
 
     async def _begin(self, request: Request, body: dict[str, Any], key: Key) -> tuple[Record, Started]:
         house, address = self._house, self._house.address(request)
-        asked = creation.parse(body)
+        asked = creation.parse(body, house.objection)
         lasts_s = creation.cancel_after_s(request.headers.get("cancel-after"))
         try:
             found, deployment = await choose(request, asked.version, key, house.catalog, house.deployed)

@@ -76,6 +76,14 @@ class Outgoing:
         except (aiohttp.InvalidURL, ValueError):
             raise Refused("The address is not one that can be called.") from None
 
+    def objection(self, url: str) -> str | None:
+        """Why an address that was written as a number, in whatever way, would be refused; a name is not looked up."""
+        host = urlsplit(url).hostname or ""
+        address = _written(host)
+        if address is None or is_allowed(address, self._allowed):
+            return None
+        return str(_refused(host))
+
     def _socket(self, info: tuple[Any, ...]) -> socket.socket:
         """A socket for one address, which was looked up or written as a number. Raises Refused."""
         family, kind, protocol, _, (host, *_) = info
@@ -109,6 +117,19 @@ def is_allowed(address: Address, allowed: Sequence[Network] = ()) -> bool:
     """Whether that address is public, or in one of the allowed networks. One that carries another is judged by that."""
     meant = _meant(address)
     return _is_public(meant) or any(each in network for network in allowed for each in (address, meant))
+
+
+def _written(host: str) -> Address | None:
+    """The address that a host is; None for a name."""
+    try:
+        # It takes all the ways of writing one that looking it up does: 127.1, 0x7f000001, 2130706433.
+        return IPv4Address(socket.inet_aton(host.removesuffix(".")))
+    except (OSError, ValueError):
+        pass
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
 
 
 def _meant(address: Address) -> Address:

@@ -129,6 +129,7 @@ class Predicting:
             self._attending,
             self._showing,
             partial(resolve, carrying.files, most=settings.file_bytes),
+            carrying.outgoing.objection,
             self._retries,
             address,
             clock,

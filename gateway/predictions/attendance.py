@@ -51,11 +51,13 @@ class Attendance:
             with closing(log.read(log.first)) as reader:
                 if self.record.ending is None:
                     await self._follow(reader)
-                if log.ended or self.record.ending is not None:
-                    return await self._tell(self.record.ending or self._parts.ending(log), reader)
+                if self.record.ending is not None:
+                    return await self._tell(reader)
             # It was lost here, and goes on elsewhere.
             await asyncio.sleep(_FIRST_PAUSE_S)
-        return await self._tell(Ending("failed", self._parts.now(), error=_LOST), None)
+        if self.record.ending is None:
+            await self._end(Ending("failed", self._parts.now(), error=_LOST))
+        return await self._tell(None)
 
     async def _open(self) -> Log | None:
         """Its log; None where that is gone."""
@@ -70,21 +72,34 @@ class Attendance:
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     async def _follow(self, reader: Reader) -> None:
-        """Tell of what happens until the log has ended, or is lost."""
+        """Tell of what happens until the log has ended, or is lost. How it ended is written down at once, however long
+        somebody takes to hear of the rest.
+        """
+        log = reader.log
         try:
-            if self._errand is not None:
-                await self._errand.follow(self.record, reader)
-            await reader.end()
+            async with asyncio.TaskGroup() as both:
+                if self._errand is not None:
+                    both.create_task(self._errand.follow(self.record, reader))
+                await self._witness(log)
         except asyncio.CancelledError:
-            if reader.log.ended:
+            if log.ended and self.record.ending is None:
                 # Whoever goes on may find no log any more.
                 with suppress(HearthError):
-                    await self._parts.store.ended(self.record.id, self._parts.ending(reader.log))
+                    await self._parts.store.ended(self.record.id, self._parts.ending(log))
             raise
 
-    async def _tell(self, ending: Ending, reader: Reader | None) -> None:
+    async def _witness(self, log: Log) -> None:
+        """Write down how the log ends, unless it is lost before that."""
+        with closing(log.read(log.tail + 1)) as watch:
+            await watch.end()
+        if log.ended:
+            await self._end(self._parts.ending(log))
+
+    async def _end(self, ending: Ending) -> None:
         ended = await _patiently(lambda: self._parts.store.ended(self.record.id, ending))
         self.record = ended or msgspec.structs.replace(self.record, ending=ending)
+
+    async def _tell(self, reader: Reader | None) -> None:
         if self._errand is not None:
             await self._errand.complete(self.record, reader)
         await _patiently(lambda: self._parts.store.told(self.record.id))

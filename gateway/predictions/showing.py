@@ -12,7 +12,7 @@ from engines.base import Kept, Output
 from gateway.errors import HearthError
 from gateway.log.local import Log
 from gateway.predictions import passes
-from gateway.predictions.record import Record
+from gateway.predictions.record import Happening, Record
 from gateway.wire.replicate import prediction
 
 Schema = Callable[[str], dict[str, Any]]
@@ -88,8 +88,10 @@ class Showing:
         """The object as a reply to a call that did not wait for its end: nothing has come of it yet."""
         return prediction.created(record, log, self._stream(record))
 
-    def body(self, record: Record, log: Log | None) -> bytes:
-        """The object, as bytes."""
+    def body(self, record: Record, log: Log | None, happening: Happening) -> bytes:
+        """The object as whoever is told of that has it, as bytes: as it is now, but for its start."""
+        if happening == "start" and log is not None:
+            return orjson.dumps(prediction.begun(record, log, self._stream(record)))
         return orjson.dumps(self.shown(record, log))
 
     def _stream(self, record: Record) -> str:

@@ -22,8 +22,8 @@ from gateway.webhooks.sender import ANSWER_S, Message, Sender
 
 _log = logging.getLogger(__name__)
 
-Render = Callable[[Record, Log | None], bytes]
-"""A prediction as whoever GETs it now is shown it; without a log, that is gone."""
+Render = Callable[[Record, Log | None, Happening], bytes]
+"""A prediction as whoever GETs it now is shown it, its start as it was then; without a log, that is gone."""
 
 _IDLE_S: Final = 3600.0
 
@@ -58,10 +58,12 @@ class Webhooks:
         while True:
             for event in reader.take():
                 plan.see(event)
-            for happening in plan.due(self._clock.steady()):
+            if (happening := plan.due(self._clock.steady())) is not None:
                 message = self._message(record, happening, reader.log)
                 if message.id not in told:
                     await self._sender.send(record, message, lane_s=ANSWER_S)
+                # Much may have happened meanwhile: what is due now is another question.
+                continue
             if reader.done or reader.log.lost:
                 return
             await self._wait(plan, reader)
@@ -74,9 +76,11 @@ class Webhooks:
         earlier = await self._earlier(record, message)
         if any(delivery.arrived for delivery in earlier):
             return
-        begun = self._clock.steady()
+        begun = float("inf")
         for tries in count(1):
             tried = await self._sender.send(record, message, len(earlier) + tries)
+            # Not the wait for the first lane: that is no fault of theirs.
+            begun = min(begun, self._clock.steady() - tried.delivery.seconds)
             if tried.delivery.arrived:
                 return
             passed = self._clock.steady() - begun
@@ -109,7 +113,7 @@ class Webhooks:
         id = f"msg_{record.id}_{happening}"
         if happening in ("output", "logs") and log is not None:
             id += f"_{log.tail}"
-        return Message(happening, id, self._render(record, log))
+        return Message(happening, id, self._render(record, log, happening))
 
     async def _earlier(self, record: Record, message: Message) -> list[Delivery]:
         return [delivery for delivery in await self._deliveries(record) if delivery.message == message.id]

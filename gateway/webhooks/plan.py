@@ -40,17 +40,21 @@ class Plan:
         if happening in self._wanted and not (happening == "start" and "start" in self._told):
             self._new.add(happening)
 
-    def due(self, now: float) -> list[Happening]:
-        """What is to be told of now, in this order; that counts as told. `now` is in steady seconds.
+    def due(self, now: float) -> Happening | None:
+        """What is to be told of next, if now; that counts as told. `now` is in steady seconds.
 
         After the last event what is still new is told at once, but not to whoever is told of the end: that has it all.
         """
         if self._over and "completed" in self._wanted:
             self._new &= {"start"}
         due = [each for each in ALL if each in self._new and self._at(each) <= now]
-        self._new.difference_update(due)
-        self._told.update(dict.fromkeys(due, now))
-        return due
+        if not due:
+            return None
+        # Whoever takes long to hear of outputs is to hear of logs too.
+        first = min(due, key=lambda each: self._told.get(each, float("-inf")))
+        self._new.remove(first)
+        self._told[first] = now
+        return first
 
     def in_s(self, now: float) -> float | None:
         """Seconds until something that is new is due; None while nothing is new."""

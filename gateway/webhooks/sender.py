@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 ANSWER_S: Final = 10.0
 """How long somebody may take to answer."""
 _GONE: Final = 410
+_NO_LANE: Final = "Too many other calls were under way."
 
 
 class Message(NamedTuple):
@@ -78,8 +79,14 @@ class Sender:
     async def send(self, record: Record, message: Message, attempt: int = 1, lane_s: float | None = None) -> Tried:
         """One try. It waits for a lane for so many seconds at most (None: for its turn), and fails on nothing."""
         assert record.hook is not None, "nobody is to be told"
-        at, begun = self._clock.wall(), self._clock.steady()
-        answer = await self._call(record.hook.url, record.key, message, lane_s)
+        url, at, seconds = record.hook.url, self._clock.wall(), 0.0
+        try:
+            async with self._lanes.lane(record.owner, address.host(url), lane_s):
+                at, begun = self._clock.wall(), self._clock.steady()
+                answer = await self._call(url, record.key, message)
+                seconds = self._clock.steady() - begun
+        except TimeoutError:
+            answer = _Answer(error=_NO_LANE)
         delivery = Delivery(
             at=at,
             happening=message.happening,
@@ -87,7 +94,7 @@ class Sender:
             attempt=attempt,
             status=answer.status,
             error=answer.error,
-            seconds=self._clock.steady() - begun,
+            seconds=seconds,
         )
         self._metrics.webhook(_outcome(answer, delivery))
         try:
@@ -96,10 +103,10 @@ class Sender:
             _log.warning("%s: that its webhook was called could not be written down (%s)", record.id, away.code)
         return Tried(delivery, answer.hopeless, retry_after(answer.retry_after, self._clock.wall()))
 
-    async def _call(self, url: str, key: str, message: Message, lane_s: float | None) -> _Answer:
+    async def _call(self, url: str, key: str, message: Message) -> _Answer:
         try:
-            secret = await self._secret(key)
-            async with self._lanes.lane(address.host(url), lane_s), asyncio.timeout(self._answer_s):
+            async with asyncio.timeout(self._answer_s):
+                secret = await self._secret(key)
                 signed = signing.headers(secret, message.id, message.body, self._clock.wall())
                 headers = {**signed, "content-type": "application/json", "user-agent": self._agent}
                 async with self._outgoing.request("POST", url, data=message.body, headers=headers) as response:

@@ -115,6 +115,23 @@ async def test_no_way_of_writing_it_leads_to_this_machine(outgoing, server, host
     assert came == []
 
 
+@pytest.mark.parametrize(
+    "host",
+    "127.0.0.1 127.1 2130706433 0x7f000001 0x7f.1 0177.0.0.1 017700000001 127.0.0.1. 0 0.0.0.0 10.1.2.3 "
+    "169.254.169.254 me:secret@192.168.1.1 [::1] [::ffff:7f00:1] [::] [fe80::1%25eth0] [64:ff9b::7f00:1]".split(),
+)
+def test_a_number_that_is_not_called_is_objected_to_before_anybody_calls(host):
+    why = Outgoing().objection(f"http://{host}:80/hook?token=secret")
+    assert why is not None and why.endswith("is not a public address, and this server calls no others.")
+    assert "secret" not in why
+
+
+@pytest.mark.parametrize("host", "127.0.0.1 127.1 8.8.8.8 [2606:4700::1] localhost unknown.example 1.2.3.4.5".split())
+def test_nothing_is_objected_to_in_a_name_or_in_what_is_allowed(host, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: pytest.fail("a name was looked up"))
+    assert Outgoing(LOOPBACK).objection(f"https://{host}/") is None
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.com/", "ws://example.com/", "//example.com", ""])
 async def test_nothing_but_http_is_spoken(outgoing, url):
     with pytest.raises(Refused):

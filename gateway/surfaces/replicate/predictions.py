@@ -64,6 +64,8 @@ class House(NamedTuple):
     attending: Attending
     showing: Showing
     resolve: Resolve
+    objection: creation.Objection
+    """Why an address that is written as a number is never called."""
     retries: Retries
     address: Address
     clock: Clock
@@ -93,7 +95,7 @@ class Creating:
         house = self._house
         headers, key = identify(request), caller(request)
         body = await read_json(request, house.limits)
-        asked, hold_s = creation.parse(body), creation.hold_s(request.headers.get("prefer"))
+        asked, hold_s = creation.parse(body, house.objection), creation.hold_s(request.headers.get("prefer"))
         name = name_of(key, request.url.path, body)
         await house.showing.begin()
         record = await self._earlier(request, name, key)

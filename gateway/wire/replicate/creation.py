@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple, get_args
 from urllib.parse import urlsplit
 from urllib.request import parse_http_list
@@ -20,6 +21,10 @@ MARGIN_S: Final = 1.0
 LEAST_HOLD_S: Final = 0.5
 CANCEL_AFTER_S: Final = (5, 24 * 3600)
 
+Objection = Callable[[str], str | None]
+"""Why an address would never be called; None where it may be."""
+
+_LONGEST_URL: Final = 2048
 _LONGEST: Final = 4096
 """Letters of a header that are read."""
 _SECONDS: Final = re.compile(r"\d{1,9}", re.ASCII)
@@ -40,7 +45,7 @@ class Creation(NamedTuple):
     hook: Hook | None
 
 
-def parse(body: dict[str, JSON]) -> Creation:
+def parse(body: dict[str, JSON], objection: Objection = lambda url: None) -> Creation:
     """The creation in a body. Raises HearthError `invalid_request` or `invalid_inputs`, naming the field.
 
     No error says what stands in `input`.
@@ -54,22 +59,24 @@ def parse(body: dict[str, JSON]) -> Creation:
     if input.keys() >= _CLIENT:
         raise HearthError("invalid_inputs", _SPILLED, parameter="input")
     version = None if body.get("version") is None else text("version", body["version"])
-    return Creation(version, input, _hook(body))
+    return Creation(version, input, _hook(body, objection))
 
 
-def _hook(body: dict[str, JSON]) -> Hook | None:
+def _hook(body: dict[str, JSON], objection: Objection) -> Hook | None:
     wanted = body.get("webhook_events_filter")
     named = set(_HAPPENINGS("webhook_events_filter", wanted)) if wanted is not None else set()
     if body.get("webhook") is not None:
         happenings = tuple(each for each in ALL if each in named) or ALL
-        return Hook(_url("webhook", body["webhook"]), happenings)
+        return Hook(_url("webhook", body["webhook"], objection), happenings)
     if body.get("webhook_completed") is not None:
-        return Hook(_url("webhook_completed", body["webhook_completed"]), ("completed",))
+        return Hook(_url("webhook_completed", body["webhook_completed"], objection), ("completed",))
     return None
 
 
-def _url(where: str, value: JSON) -> str:
+def _url(where: str, value: JSON, objection: Objection) -> str:
     written = text(where, value)
+    if len(written) > _LONGEST_URL:
+        raise _refused(where, f"it has more than {_LONGEST_URL} characters.")
     try:
         url = urlsplit(written)
         sound = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
@@ -78,7 +85,13 @@ def _url(where: str, value: JSON) -> str:
     if not sound or not written.isascii() or not written.isprintable() or " " in written:
         # It is not said again: addresses hold secrets as often as not.
         raise refuse(where, f"`{where}` must be an http(s) URL, in plain ASCII.")
+    if (why := objection(written)) is not None:
+        raise _refused(where, why)
     return written
+
+
+def _refused(where: str, why: str) -> HearthError:
+    return HearthError("invalid_inputs", f"`{where}` cannot be called: {why}", parameter=where)
 
 
 def hold_s(prefer: str | None) -> float:

@@ -35,6 +35,16 @@ def created(record: Record, log: Log, stream_url: str | None = None) -> dict[str
     }
 
 
+def begun(record: Record, log: Log, stream_url: str | None = None) -> dict[str, Any]:
+    """A prediction as it was when its model began, whatever has come of it since."""
+    started = ending(log).started if log.ended else log.generation.started
+    return {
+        **created(record, log, stream_url),
+        "status": "processing",
+        "started_at": None if started is None else written(started),
+    }
+
+
 def shown(
     record: Record,
     log: Log | None,

@@ -46,6 +46,9 @@ class House:
         self.hold = asyncio.Event()
         """Errands tell of an end only while this is set."""
         self.hold.set()
+        self.listening = asyncio.Event()
+        """Errands have told of the course only when this is set."""
+        self.listening.set()
         self.breaks = 0
         """So many errands break from now on."""
 
@@ -86,6 +89,7 @@ class Errand:
             self._house.breaks -= 1
             raise RuntimeError("it broke")
         await reader.end()
+        await self._house.listening.wait()
 
     async def complete(self, record: Record, reader: Reader | None) -> None:
         self._house.telling.add(record.id)

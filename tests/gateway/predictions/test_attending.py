@@ -78,6 +78,23 @@ async def test_who_has_a_webhook_is_told_of_an_end_that_is_written_down(
     await until(lambda: len(here) == 0)
 
 
+async def test_an_end_is_written_down_at_once_while_somebody_is_still_told_of_the_course(
+    house: House, store: SqlitePredictions, here: Attending
+) -> None:
+    record = await house.begin()
+    house.listening.clear()
+    await here.attend(record)
+    await until(lambda: house.followed[record.id] == 1)
+    await house.end(record)
+    async with asyncio.timeout(10):
+        while (kept := await store.get(record.id)) != same(record, ending=SUCCEEDED):
+            assert kept == record
+    assert house.completed == {} and len(here) == 1
+    house.listening.set()
+    assert await told(store, record) == same(record, ending=SUCCEEDED, told=True)
+    assert house.completed[record.id] == [(same(record, ending=SUCCEEDED), True)]
+
+
 async def test_the_end_of_a_prediction_without_a_webhook_is_written_down_too(
     house: House, store: SqlitePredictions, here: Attending
 ) -> None:

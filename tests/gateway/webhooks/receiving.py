@@ -144,12 +144,12 @@ def as_dict(record: Record) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
-def case(url: str | None, *happenings: Happening, key: str = "key_a") -> Case:
+def case(url: str | None, *happenings: Happening, key: str = "key_a", owner: str = "shop") -> Case:
     generation = new_id("gen")
     record = Record(
         id=id_of(generation),
         generation=generation,
-        owner="shop",
+        owner=owner,
         key=key,
         model="acme/demo",
         version="0" * 64,
@@ -157,15 +157,16 @@ def case(url: str | None, *happenings: Happening, key: str = "key_a") -> Case:
         address="https://gw.example/replicate/v1",
         hook=None if url is None else Hook(url, happenings or ALL),
     )
-    run = Generation(id=generation, owner="shop", model="demo", prompt=Prompt(texts=("hi",)), created=1_000_000.0)
+    run = Generation(id=generation, owner=owner, model="demo", prompt=Prompt(texts=("hi",)), created=1_000_000.0)
     return Case(record, Log(run, "epoch0"))
 
 
-def render(record: Record, log: Log | None) -> bytes:
-    """Stands in for the surface: how much was there, and letters of all kinds."""
+def render(record: Record, log: Log | None, happening: Happening) -> bytes:
+    """Stands in for the surface: how much was there, of what this is, and letters of all kinds."""
     said = {
         "id": record.id,
         "status": record.ending.status if record.ending else "processing",
+        "of": happening,
         "seen": log.tail if log else None,
         "output": "größer 🔥 \u2028",
     }

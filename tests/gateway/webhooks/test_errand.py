@@ -65,7 +65,7 @@ async def test_start_outputs_logs_and_end_come_in_order_with_what_was_there():
     assert [each.said["seen"] for each in receiver.heard] == [0, 1, 2, 3, 4]
     assert [each.said["status"] for each in receiver.heard] == [*["processing"] * 4, "succeeded"]
     assert len({each.headers["webhook-id"] for each in receiver.heard}) == 5
-    assert receiver.heard[-1].body == render(here.ended(), here.log)
+    assert receiver.heard[-1].body == render(here.ended(), here.log, "completed")
     assert [each.arrived for each in book.kept[here.record.id]] == [True] * 5
 
 
@@ -190,6 +190,60 @@ async def test_a_slow_receiver_gets_the_newest_and_the_end_last():
         await soon(task)
     assert receiver.events == ["start", "output", "completed"]
     assert [each.said["seen"] for each in receiver.heard] == [0, 3, 5]
+
+
+async def test_what_is_over_while_somebody_hears_of_the_start_is_told_by_the_end_alone():
+    async with receiving() as receiver, telling(Book(), answer_s=0.2) as webhooks:
+        here = case(receiver.url)
+        receiver.answer = hanging(1)
+        task = asyncio.create_task(attend(webhooks, here))
+        here.say(Accepted(1), WORD, LINE)
+        await until(lambda: receiver.events == ["start"])
+        here.say(WORD, END)
+        await soon(task)
+    assert receiver.events == ["start", "completed"]
+    assert [each.said["of"] for each in receiver.heard] == ["start", "completed"]
+
+
+async def test_the_time_for_an_end_begins_with_its_first_try_and_not_with_the_wait_for_that():
+    book, busy = Book(), 8
+    patience = Patience(total_s=1.0, first_s=0.001, longest_s=0.01)
+    async with receiving() as receiver, telling(book, patience=patience, answer_s=1.2) as webhooks:
+        receiver.answer = hanging(busy)
+        hanging_ones = [asyncio.create_task(webhooks.again(case(receiver.url).ended(), None)) for _ in range(busy)]
+        await until(lambda: len(receiver.heard) == busy)
+        here = case(receiver.url, "completed")
+        receiver.answer = answers(500, 500, 200)
+        await soon(webhooks.complete(here.ended(), None))
+        await soon(asyncio.gather(*hanging_ones))
+    assert [each.status for each in book.kept[here.record.id]] == [500, 500, 200]
+    assert all(each.seconds < 1.0 for each in book.kept[here.record.id])
+
+
+async def test_one_owners_hanging_receivers_delay_nobody_else():
+    names = [f"0x{'0' * zeros}7f.1" for zeros in range(8)]
+    async with receiving() as receiver, telling(Book()) as webhooks:
+        others = [case(receiver.url, "completed") for _ in range(50)]
+        quick = {each.record.id for each in others}
+
+        async def hangs_but_for_others(request: web.Request) -> web.StreamResponse:
+            if (await request.json())["id"] not in quick:
+                await silence(60)
+            return web.Response()
+
+        receiver.answer = hangs_but_for_others
+        flood = [case(receiver.url.replace("127.0.0.1", name), "completed", owner="flood") for name in names * 9]
+        waiting = [asyncio.create_task(webhooks.complete(each.ended(), None)) for each in flood]
+        try:
+            await until(lambda: len(receiver.heard) >= 16)
+            async with asyncio.timeout(4):
+                for each in others:
+                    await webhooks.complete(each.ended(), None)
+            assert len(receiver.heard) == 16 + len(others)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting)
 
 
 async def test_it_is_given_up_after_its_time_with_a_note(caplog):

@@ -34,7 +34,7 @@ QUIET = [Opened("gen", "demo", 0.0), Progress("queued", ""), Measured("images", 
 def told(plan, *events, at=0.0):
     for event in events:
         plan.see(event)
-    return plan.due(at)
+    return list(iter(lambda: plan.due(at), None))
 
 
 def test_the_start_is_told_when_it_begins_and_once():
@@ -53,6 +53,24 @@ def test_outputs_and_logs_are_told_at_once_and_then_every_half_second():
     assert told(plan, at=0.75) == ["logs"]
     assert plan.in_s(0.75) is None
     assert told(plan, at=9.0) == []
+
+
+def test_whoever_takes_long_hears_of_outputs_and_logs_in_turn():
+    plan, heard = Plan(["output", "logs"]), []
+    for at in range(4):
+        plan.see(WORD)
+        plan.see(LINE)
+        heard.append(plan.due(at * 10.0))
+    assert heard == ["output", "logs", "output", "logs"]
+
+
+def test_what_was_due_before_the_end_is_no_more_after_it():
+    plan = Plan(ALL)
+    for event in (Accepted(3), WORD, LINE):
+        plan.see(event)
+    assert plan.due(0.0) == "start"
+    plan.see(END)
+    assert plan.due(9.0) is None
 
 
 @pytest.mark.parametrize("event", QUIET)
@@ -114,4 +132,4 @@ def test_whatever_happens_the_order_and_the_pace_hold(wanted, steps, end):
         assert bool(times) == (said[each] > 0 and each in wanted) or "completed" in wanted
         paced = times if "completed" in wanted else times[:-1]
         assert all(later - earlier >= 0.5 - 1e-9 for earlier, later in pairwise(paced))
-    assert plan.due(now + 9) == []
+    assert plan.due(now + 9) is None

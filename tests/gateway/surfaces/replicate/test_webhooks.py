@@ -100,14 +100,34 @@ async def test_who_did_not_hear_before_a_restart_hears_after_it(receiver: Receiv
     assert last.headers["webhook-id"] == first.headers["webhook-id"]
 
 
+async def test_who_hears_of_a_start_late_hears_how_it_was(client: httpx.AsyncClient, receiver: Receiver) -> None:
+    id = await create(client, "demo", receiver.url)
+    await until(lambda: "completed" in receiver.events)
+    start, end = receiver.heard[0].said, receiver.heard[-1].said
+    assert receiver.events == ["start", *receiver.events[1:-1], "completed"]
+    assert (start["id"], start["status"], start["output"], start["metrics"]) == (id, "processing", None, {})
+    assert start["started_at"] is not None and start["completed_at"] is None and end["status"] == "succeeded"
+
+
 async def test_a_private_receiver_is_never_called_and_an_admin_sees_why(receiver: Receiver) -> None:
+    url = receiver.url.replace("127.0.0.1", "localhost")
     async with serving(*MODELS) as served, asking(served) as client:
-        id = await create(client, "demo", receiver.url)
+        id = await create(client, "demo", url)
         async with asyncio.timeout(10):
             while not (shown := (await client.get(f"{served.url}/admin/webhooks/{id}")).json())["told"]:
                 continue
         [lost] = (await client.get(f"{served.url}/admin/webhooks")).json()["data"]
     assert receiver.heard == [] and lost["id"] == id
     assert {each["error"] for each in shown["tries"]} == {
-        "127.0.0.1 is not a public address, and this server calls no others."
+        "localhost is not a public address, and this server calls no others."
     }
+
+
+async def test_a_receiver_whose_number_is_private_is_refused_at_once(receiver: Receiver) -> None:
+    body = {"input": {"prompt": "once"}, "webhook": receiver.url.replace("127.0.0.1", "127.1")}
+    async with serving(*MODELS) as served, asking(served) as client:
+        answer = await client.post("/models/hearth/demo/predictions", json=body)
+        assert (answer.status_code, answer.json()["status"]) == (422, 422)
+        assert answer.json()["detail"].startswith("`webhook` cannot be called: 127.1 is not a public address")
+        assert "secret" not in answer.text
+        assert (await client.get("/predictions")).json()["results"] == []

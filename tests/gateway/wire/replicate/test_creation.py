@@ -85,6 +85,18 @@ def test_a_wrong_field_is_named_and_no_address_is_said_again(name: str, value: A
     assert "s3cret" not in caught.value.message
 
 
+@pytest.mark.parametrize("name", ["webhook", "webhook_completed"])
+def test_an_address_that_would_never_be_called_is_refused_and_named(name: str) -> None:
+    longest = "https://s3cret.example/".ljust(2048, "x")
+    asked = parse(body(**{name: longest}), lambda url: None)
+    assert asked.hook is not None and asked.hook.url == longest
+    for url, objection in ((f"{longest}x", None), (longest, "It is not called.")):
+        with pytest.raises(HearthError) as caught:
+            parse(body(**{name: url}), lambda url: objection)  # noqa: B023
+        assert (caught.value.code, caught.value.row.status, caught.value.parameter) == ("invalid_inputs", 422, name)
+        assert f"`{name}`" in caught.value.message and "s3cret" not in caught.value.message
+
+
 def test_the_client_that_sends_itself_is_told_so_and_its_token_goes_nowhere() -> None:
     spilled = {"auth": "r8_s3cret", "userAgent": "replicate-javascript/1.4.0", "baseUrl": "https://gw", "fetch": {}}
     with pytest.raises(HearthError) as caught:

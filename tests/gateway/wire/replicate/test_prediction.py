@@ -16,7 +16,7 @@ from engines.base import Delta, Kept, LogLine, Measured, Output
 from gateway.events import Canceled, Event, Failed, Note, Progress, Timings, Usage
 from gateway.log.local import Log
 from gateway.predictions.record import Ending, Hook, Record
-from gateway.wire.replicate.prediction import created, ending, shown
+from gateway.wire.replicate.prediction import begun, created, ending, shown
 from tests.gateway.wire.replicate.predictions import (
     ACCEPTED,
     ADDRESS,
@@ -183,6 +183,21 @@ def test_a_reply_to_a_create_says_nothing_of_what_came_of_it() -> None:
         told = created(RECORD, log, STREAM)
         Prediction(**told)
         assert told == show(logs[0])
+
+
+def test_its_start_is_told_as_it_was_then_whatever_has_come_of_it() -> None:
+    runs, grows, over = (
+        log_of(events)
+        for events in (BEGUN, [*BEGUN, LogLine("x"), *said("a")], [*BEGUN, LogLine("x"), *said("a"), FINISHED])
+    )
+    for log in (runs, grows):
+        log.generation.started = CREATED + 1
+    first = begun(RECORD, runs, STREAM)
+    assert first == show(runs)
+    assert (first["status"], first["started_at"]) == ("processing", "2025-11-20T09:00:01.250000Z")
+    for log in (grows, over):
+        Prediction(**begun(RECORD, log, STREAM))
+        assert begun(RECORD, log, STREAM) == first
 
 
 # Its output

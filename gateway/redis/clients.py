@@ -107,10 +107,16 @@ class _MasterPool(SentinelConnectionPool, BlockingConnectionPool):
         await self.sentinel_manager.aclose()
 
 
+_CLUSTERED: Final = 4
+"""Connections to each server of a Cluster: redis-py loses some where many are opened at one moment. They are taken in
+turn, so that few do for a crowd."""
+
+
 class _Cluster(RedisCluster):
     """A burst waits for its turn: redis-py would refuse what exceeds a server's connections."""
 
     def __init__(self, address: Address, connections: int, timeout_s: float, options: dict[str, Any]) -> None:
+        connections = min(connections, _CLUSTERED)
         super().__init__(
             startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
             # One for each command and one for each pipeline; and some that are still being closed.

@@ -118,6 +118,7 @@ async def test_the_official_client_goes_all_the_way(there: Warehouse, tmp_path: 
         (b"", "", "multipart/form-data"),
         (PYTHON_1[:-40], "multipart/form-data; boundary=b", "too soon"),
         (PYTHON_1, "multipart/form-data; boundary=c", "cannot be read"),
+        (PYTHON_1, f"multipart/form-data; boundary={'b' * 257}", "cannot be read"),
         (b"\x00" * 1000, "multipart/form-data; boundary=b", "cannot be read"),
         (
             form(('Content-Disposition: form-data; name="other"', b"x")),

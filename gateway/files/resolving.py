@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from engines.base import Kept
 from gateway.errors import HearthError
@@ -30,7 +32,9 @@ async def resolve(
     """The input with the addresses of `owner`'s own files in short, and the files by these; `owner` is a namespace.
 
     With a schema (an OpenAPI document) only in fields that take files. `address` is what all of our addresses begin
-    with. Raises HearthError `invalid_inputs` that names every field whose file is not theirs, or gone.
+    with. A server has other names than that (`localhost`, another replica's port): under any of them a file of theirs
+    is that file. Raises HearthError `invalid_inputs` that names every field whose file is not theirs, or gone; on a
+    host that is not this one it may be another server's.
     """
     own = _pattern(address)
     fields = input.keys() if schema is None else input.keys() & _file_fields(schema)
@@ -44,7 +48,8 @@ async def resolve(
         except HearthError as error:
             if error.code != "unknown_file":
                 raise
-            missing.append(found.field)
+            if _is_here(match["host"], address):
+                missing.append(found.field)
     if missing:
         raise _refused(missing)
     short = {text: f"{address}/files/{file.id.rpartition('/')[2]}" for text, file in kept.items()}
@@ -53,9 +58,28 @@ async def resolve(
 
 
 def _pattern(address: str) -> re.Pattern[str]:
-    """An own file's address under any of our prefixes, with whatever is signed behind it."""
-    base = re.sub(f"{_VERSIONS}/?$", "", address)
-    return re.compile(rf"{re.escape(base)}{_VERSIONS}/files/(?P<id>[uo][0-9a-v]{{32}})(?:[/?].*)?", re.DOTALL)
+    """An own file's address on any host and under any of our prefixes, with whatever is signed behind it."""
+    root = urlsplit(re.sub(f"{_VERSIONS}/?$", "", address)).path
+    file = "(?P<id>[uo][0-9a-v]{32})(?:[/?].*)?"
+    return re.compile(
+        rf"https?://(?P<host>[^/?#\s]+)(?:{re.escape(root)}|/replicate){_VERSIONS}/files/{file}", re.DOTALL
+    )
+
+
+def _is_here(host: str, address: str) -> bool:
+    """Whether a URL's host is that of our own address, whatever the port; loopback has many names."""
+    try:
+        names = [urlsplit(f"//{host}").hostname or "", urlsplit(address).hostname or ""]
+    except ValueError:
+        return False
+    return names[0] == names[1] or all(map(_is_loopback, names))
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
 
 
 def _strings(value: Any, fields: Any) -> Iterator[Found]:

@@ -68,8 +68,9 @@ async def test_only_whole_addresses_of_this_server_are_its_files(files: Files) -
         f"{HERE}/files/{id}x",
         f"{HERE}/files/{id[:-1]}",
         f"{HERE}/file/{id}",
-        f"https://gw.example.evil/replicate/v1/files/{id}",
-        f"https://gwxexample/replicate/v1/files/{id}",
+        f"ftp://gw.example/replicate/v1/files/{id}",
+        f"https://gw.example/else/replicate/v1/files/{id}",
+        f"https://gw.example?/replicate/v1/files/{id}",
         f"https://gw.example/replicate/v1/v1/v1/files/{id}",
         f"https://gw.example/v1/files/{id}",
         f"data:,{HERE}/files/{id}",
@@ -87,6 +88,42 @@ async def test_a_file_that_is_not_theirs_is_refused_by_the_name_of_its_field(fil
     assert refused.value.code == "invalid_inputs"
     assert {each["field"] for each in refused.value.details["invalid_fields"]} == {"input.mask", "input.images"}
     assert "- input.mask: is no file of yours" in refused.value.message and yours.id not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "host",
+    ("http://localhost:8000", "http://127.0.0.1:8001", "http://[::1]:8000", "https://gw.example", "http://10.0.0.7"),
+)
+@pytest.mark.parametrize("address", ("http://127.0.0.1:8000/replicate/v1", "https://gw.example/hearth/replicate/v1"))
+async def test_an_own_file_is_found_under_whatever_name_the_server_has(files: Files, host: str, address: str) -> None:
+    file = await keep(files)
+    given = {"image": f"{host}/replicate/files/{file.id}/download?owner=x"}
+    inputs, found = await resolve(files, given, TAKES, "me", address)
+    assert inputs == {"image": f"{address}/files/{file.id}"} and found == {f"{address}/files/{file.id}": file.kept}
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "refused"),
+    (
+        ("http://localhost:8001", "http://127.0.0.1:8000", True),
+        ("http://[::1]:8000", "http://gw.localhost", True),
+        ("http://gw.example:8080", "https://gw.example", True),
+        ("https://GW.example", "https://gw.example", True),
+        ("https://other.example", "https://gw.example", False),
+        ("https://gw.example.evil", "https://gw.example", False),
+        ("http://127.0.0.1", "https://gw.example", False),
+        ("http://[", "https://gw.example", False),
+    ),
+)
+async def test_what_another_server_has_is_left_to_be_fetched(
+    files: Files, host: str, address: str, refused: bool
+) -> None:
+    given = {"image": f"{host}/replicate/v1/files/{(await keep(files, 'you')).id}"}
+    if not refused:
+        assert await resolve(files, given, TAKES, "me", f"{address}/replicate/v1") == (given, {})
+        return
+    with pytest.raises(HearthError, match=r"input\.image: is no file of yours"):
+        await resolve(files, given, TAKES, "me", f"{address}/replicate/v1")
 
 
 async def test_an_input_of_any_depth_is_looked_at_without_harm(files: Files) -> None:

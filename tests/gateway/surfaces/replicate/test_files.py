@@ -239,6 +239,7 @@ async def test_a_signed_address_needs_no_key(here: Warehouse) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
     assert answer.headers["cache-control"] == "private, max-age=86400"
+    assert answer.headers["access-control-allow-origin"] == "*"
     head = await here.ask("HEAD", told["urls"]["download"], None)
     assert head.headers["content-length"] == "10" and head.content == b""
 

@@ -52,13 +52,19 @@ class Deployments:
         """That deployment. Raises HearthError `unknown_deployment`."""
         found = (await self._shelf.all("deployment")).get(f"{owner}/{name}")
         if found is None:
-            raise HearthError("unknown_deployment", f"No deployment {shown(f'{owner}/{name}')} is known here.")
+            raise unknown(owner, name)
         return unpack(found, Deployment)
 
     async def runs(self, owner: str, name: str, key: Key) -> Found:
-        """What one runs. Raises HearthError `unknown_deployment`, `unknown_version`."""
+        """What one runs. Raises HearthError `unknown_deployment`, for an administrator also `unknown_version`."""
         deployment = await self.get(owner, name)
-        return self._catalog.version(f"{deployment.model}:{deployment.version}", key)
+        try:
+            return self._catalog.version(f"{deployment.model}:{deployment.version}", key)
+        except HearthError:
+            if key.admin:
+                raise
+            # Whoever may not ask its model does not learn that it is there.
+            raise unknown(owner, name) from None
 
     async def add(self, name: str, said: dict[str, Any], key: Key) -> Deployment:
         """A first release. Raises HearthError `name_taken`, `unknown_version`, `invalid_inputs`."""
@@ -107,6 +113,11 @@ class Deployments:
             return self._catalog.version(f"{deployment.model}:{deployment.version}", LOCAL).version.model
         except HearthError:
             return None
+
+
+def unknown(owner: str, name: str) -> HearthError:
+    """What is said where there is none that the caller may ask."""
+    return HearthError("unknown_deployment", f"No deployment {shown(f'{owner}/{name}')} is known here.")
 
 
 def _refusal(sentence: str) -> HearthError:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.catalog.deployments import unknown
 from gateway.catalog.naming import username
 from gateway.catalog.records import Deployment
 from gateway.errors import HearthError
@@ -40,7 +41,7 @@ def routes(shop: Shop) -> list[Route]:
         headers, key = identify(request), caller(request)
         found = await deployments.get(*_named(request))
         if not _may_see(shop, found, key):
-            raise HearthError("unknown_deployment")
+            raise unknown(*_named(request))
         return JSONResponse(_show(found), headers=headers)
 
     async def change(request: Request) -> Response:

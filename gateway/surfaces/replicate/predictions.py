@@ -232,7 +232,7 @@ class Looking:
             return None
 
 
-_MAY_BE_NEW: Final = ("unknown_model", "unknown_version")
+_MAY_BE_NEW: Final = ("unknown_model", "unknown_version", "unknown_deployment")
 _GONE: Final = ("expired", "unknown_generation")
 """A log is no longer kept, or went with the server that held it."""
 

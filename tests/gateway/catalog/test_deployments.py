@@ -123,7 +123,7 @@ async def test_a_key_cannot_run_by_a_deployment_what_it_may_not_ask(shelf: Sqlit
     await here.deployments.add("acme/app", wanted(here, "a"), LOCAL)
     with pytest.raises(HearthError) as refused:
         await here.deployments.runs("acme", "app", Key(id="k", name="k", namespace="k", models=("b",)))
-    assert refused.value.code == "unknown_version"
+    assert refused.value.code == "unknown_deployment"
 
 
 async def test_a_deployment_of_what_is_served_no_more_stops_nothing_else(shelf: SqliteShelf) -> None:

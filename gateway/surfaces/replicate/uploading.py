@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -54,13 +54,15 @@ class Uploads:
             async with AsyncExitStack() as held:
                 async with present(ahead.look):
                     await held.enter_async_context(self._turns.turn(key.id))
-                content = self._content(body, _length(request), form)
+                content = await held.enter_async_context(aclosing(self._content(body, _length(request), form)))
                 owner, most = mark(key.namespace), self._limits.max_bytes
                 return await self._files.keep(owner, "upload", content, most, lambda: _facts(form))
         except HearthError as error:
             if error.code in ("file_too_large", "overloaded"):
                 await _let_finish(body)
             raise
+        finally:
+            await body.aclose()
 
     async def _content(self, body: AsyncGenerator[bytes], length: int, form: Form) -> AsyncGenerator[bytes]:
         """The bytes of the file; the fields around it are left in the form."""

@@ -120,7 +120,9 @@ class Authentication:
 
 
 class Origins:
-    """Lets pages of other sites in, as CORS has it. Without an `Origin` a request passes by."""
+    """Lets pages of other sites in, as CORS has it. Without an `Origin` a request passes by, and so does what a browser
+    asks beforehand of an address that pages of any site may read.
+    """
 
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
         self._app = app
@@ -136,7 +138,7 @@ class Origins:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         origin = None if scope["type"] == "lifespan" else Headers(scope=scope).get("origin")
-        if origin is None:
+        if origin is None or _asks_beforehand(scope):
             await self._app(scope, receive, send)
             return
         if "*" in self._origins or origin in self._origins:
@@ -150,6 +152,11 @@ def _needs_none(scope: Scope) -> bool:
         return "access-control-request-method" in Headers(scope=scope)
     path = str(scope["path"])
     return path in _OPEN or path.startswith("/static/") or _lets_in(scope["type"], scope.get("method"), path)
+
+
+def _asks_beforehand(scope: Scope) -> bool:
+    """Whether a browser asks about an address that is its own key: its surface lets pages of any site in."""
+    return bool(scope["type"] == "http" and scope["method"] == "OPTIONS" and _lets_in("http", "GET", scope["path"]))
 
 
 def _lets_in(kind: str, method: str | None, path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -90,6 +91,31 @@ class Outgoing:
         if not is_allowed(ip_address(host), self._allowed):
             raise _refused(host)
         return socket.socket(family, kind, protocol)
+
+
+def why(failure: Exception) -> str:
+    """What went wrong with an exchange, as the end of a sentence about whoever was called.
+
+    It holds nothing of the address, nor of what they said: the library's own words may hold all of it.
+    """
+    match failure:
+        case TimeoutError():
+            return "they took too long"
+        case aiohttp.ClientConnectorDNSError():
+            return "their name is not known"
+        case aiohttp.ClientConnectorCertificateError():
+            return "their certificate is not good"
+        case aiohttp.ClientConnectorSSLError():
+            return "TLS with them failed"
+        case aiohttp.ClientConnectorError() if failure.os_error.errno:
+            return f"they cannot be reached: {os.strerror(failure.os_error.errno)}"
+        case aiohttp.ServerDisconnectedError():
+            return "they closed the connection without an answer"
+        case aiohttp.ClientPayloadError():
+            return "their answer broke off"
+        case aiohttp.ClientResponseError():
+            return "their answer is no HTTP"
+    return "the connection broke"
 
 
 class _Resolver(AbstractResolver):

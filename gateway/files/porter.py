@@ -19,7 +19,7 @@ from gateway.files.file import mark
 from gateway.files.measure import PIECE
 from gateway.files.names import plain_name, plain_type
 from gateway.files.store import Facts, Files
-from gateway.outgoing import Outgoing, Refused
+from gateway.outgoing import Outgoing, Refused, why
 
 _HOPS: Final = 5
 """Redirects that are followed, each one looked at as the first address is."""
@@ -141,10 +141,8 @@ async def _reaching(url: str, until: float) -> AsyncIterator[None]:
             yield
     except Refused as error:
         raise _unfetched(str(error)) from None
-    except TimeoutError:
-        raise _unfetched(f"{host} took too long.") from None
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise _unfetched(f"{host} did not give it ({type(error).__name__}).") from None
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise _unfetched(f"{host} did not give it, as {why(error)}.") from None
 
 
 def _unfetched(reason: str) -> EngineError:

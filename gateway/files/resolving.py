@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from engines.base import Kept
 from gateway.errors import HearthError
@@ -46,11 +48,13 @@ async def resolve(
     """The input with the addresses of `owner`'s own files in short, and the files by these; `owner` is a namespace.
 
     With a schema (an OpenAPI document) only in fields that take files; there large `data:` URLs, of files of `most`
-    bytes, become files of the owner's too. `address` is what all of our addresses begin with. Raises HearthError
-    `invalid_inputs` that names every field whose file is not theirs, gone, or not to be read; `file_too_large`.
+    bytes, become files of the owner's too. `address` is what all of our addresses begin with. A server has other names
+    than that (`localhost`, another replica's port): under any of them a file of theirs is that file. Raises HearthError
+    `invalid_inputs` that names every field whose file is not theirs, gone, or not to be read (on a host that is not
+    this one it may be another server's); `file_too_large`.
     """
     fields = input.keys() if schema is None else input.keys() & _file_fields(schema)
-    found = await _own(files, _strings(input, fields), _pattern(address), mark(owner))
+    found = await _own(files, _strings(input, fields), address, mark(owner))
     if schema is not None:
         found |= await _embedded(files, _strings(input, input.keys() & _file_inputs(schema)), mark(owner), most)
     short = {text: f"{address}/files/{file.id}" for text, file in found.items()}
@@ -58,8 +62,9 @@ async def resolve(
     return inputs, {short[text]: file.kept for text, file in found.items()}
 
 
-async def _own(files: Files, strings: Iterator[Found], own: re.Pattern[str], owner: str) -> dict[str, File]:
+async def _own(files: Files, strings: Iterator[Found], address: str, owner: str) -> dict[str, File]:
     """The owner's files among these strings, by the strings."""
+    own = _pattern(address)
     known: dict[str, File] = {}
     missing: list[Wrong] = []
     for found in strings:
@@ -70,7 +75,8 @@ async def _own(files: Files, strings: Iterator[Found], own: re.Pattern[str], own
         except HearthError as error:
             if error.code != "unknown_file":
                 raise
-            missing.append(Wrong("unknown_file", found.field, _TOLD))
+            if _is_here(match["host"], address):
+                missing.append(Wrong("unknown_file", found.field, _TOLD))
     if missing:
         raise _refused(missing)
     return known
@@ -103,9 +109,28 @@ async def _embedded(files: Files, strings: Iterator[Found], owner: str, most: in
 
 
 def _pattern(address: str) -> re.Pattern[str]:
-    """An own file's address under any of our prefixes, with whatever is signed behind it."""
-    base = re.sub(f"{_VERSIONS}/?$", "", address)
-    return re.compile(rf"{re.escape(base)}{_VERSIONS}/files/(?P<id>[uo][0-9a-v]{{32}})(?:[/?].*)?", re.DOTALL)
+    """An own file's address on any host and under any of our prefixes, with whatever is signed behind it."""
+    root = urlsplit(re.sub(f"{_VERSIONS}/?$", "", address)).path
+    file = "(?P<id>[uo][0-9a-v]{32})(?:[/?].*)?"
+    return re.compile(
+        rf"https?://(?P<host>[^/?#\s]+)(?:{re.escape(root)}|/replicate){_VERSIONS}/files/{file}", re.DOTALL
+    )
+
+
+def _is_here(host: str, address: str) -> bool:
+    """Whether a URL's host is that of our own address, whatever the port; loopback has many names."""
+    try:
+        names = [urlsplit(f"//{host}").hostname or "", urlsplit(address).hostname or ""]
+    except ValueError:
+        return False
+    return names[0] == names[1] or all(map(_is_loopback, names))
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
 
 
 def _strings(value: Any, fields: Any) -> Iterator[Found]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -72,7 +72,8 @@ class Files:
         path = f"{kind}/{owner}/{id}"
         measure = Measure(most)
         try:
-            await self._write(path, measure.pieces(chunks))
+            async with aclosing(measure.pieces(chunks)) as pieces:
+                await self._write(path, pieces)
             facts = tell()
             file = File(
                 id=id,

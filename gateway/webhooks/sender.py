@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Final, NamedTuple
@@ -14,7 +13,7 @@ import aiohttp
 from gateway.clock import Clock
 from gateway.errors import HearthError
 from gateway.metrics import Metrics
-from gateway.outgoing import Outgoing, Refused
+from gateway.outgoing import Outgoing, Refused, why
 from gateway.predictions.base import Delivery, Predictions
 from gateway.predictions.record import Happening, Record
 from gateway.webhooks import address, signing
@@ -131,16 +130,7 @@ def _outcome(answer: _Answer, delivery: Delivery) -> str:
 
 
 def _why(failure: Exception) -> str:
-    """What went wrong, in words that hold nothing of the address: the library's own may hold all of it."""
-    match failure:
-        case HearthError():
-            return failure.message
-        case TimeoutError():
-            return "They took too long."
-        case aiohttp.ClientConnectorDNSError():
-            return "Their name is not known."
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-            return "Their certificate is not good."
-        case aiohttp.ClientConnectorError() if failure.os_error.errno:
-            return f"They cannot be reached: {os.strerror(failure.os_error.errno)}."
-    return f"The connection broke ({type(failure).__name__})."
+    if isinstance(failure, HearthError):
+        return failure.message
+    told = why(failure)
+    return f"{told[0].upper()}{told[1:]}."

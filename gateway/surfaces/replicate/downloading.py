@@ -18,10 +18,12 @@ from gateway.files.names import is_shown
 from gateway.files.ranges import Span, Unsatisfiable, span
 from gateway.files.store import Files
 from gateway.surfaces.presence import ClientLeft, present
+from gateway.surfaces.replicate.anywhere import ANYWHERE
 
 _STALL_S: Final = 60.0
 _DRAWN: Final = "img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
 _SAFE: Final = {
+    **ANYWHERE,
     "accept-ranges": "bytes",
     # Others wrote it: a browser takes it for nothing but what it says it is, and runs nothing of it.
     "x-content-type-options": "nosniff",

@@ -20,11 +20,14 @@ from gateway.files.store import Files
 from gateway.surfaces.body import BodyLimits
 from gateway.surfaces.caller import caller
 from gateway.surfaces.origin import foreign
+from gateway.surfaces.replicate.anywhere import preflight
 from gateway.surfaces.replicate.downloading import answer
 from gateway.surfaces.replicate.uploading import Uploads
 from gateway.wire.replicate import objects, pages
 
 _SIGNED: Final = re.compile(r"/replicate(?:/v1){0,2}/files/[^/]+/[^/]+(?:/[^/]+)?")
+_DOWNLOAD: Final = "/files/{id}/download"
+_NAMED: Final = "/files/{id}/{link}/{name}"
 _CURSOR: Final = re.compile(r"(older|newer)-(.+)")
 
 
@@ -102,8 +105,10 @@ def routes(
         Route("/files", list_all, methods=["GET"]),
         Route("/files/{id}", get, methods=["GET"]),
         Route("/files/{id}", delete, methods=["DELETE"]),
-        Route("/files/{id}/download", download, methods=["GET"]),
-        Route("/files/{id}/{link}/{name}", named, methods=["GET"]),
+        Route(_DOWNLOAD, download, methods=["GET"]),
+        Route(_NAMED, named, methods=["GET"]),
+        preflight(_DOWNLOAD),
+        preflight(_NAMED),
     ]
 
 

@@ -243,7 +243,7 @@ class Looking:
         return _json(await shown(self._house.showing, record, log, request), 200, headers)
 
 
-_MAY_BE_NEW: Final = ("unknown_model", "unknown_version")
+_MAY_BE_NEW: Final = ("unknown_model", "unknown_version", "unknown_deployment")
 _GONE: Final = ("expired", "unknown_generation")
 """A log is no longer kept, or went with the server that held it."""
 

@@ -18,17 +18,17 @@ from gateway.predictions.record import Record
 from gateway.predictions.showing import Showing
 from gateway.surfaces.event_stream import Dialect, EventStream, follow
 from gateway.surfaces.identity import identify
+from gateway.surfaces.replicate.anywhere import preflight
 from gateway.wire.replicate.stream import Stream, resume
 from gateway.wire.watch import portion
 
 _KEEP_ALIVE_S: Final = 10.0
 """Python's client gives up after thirty seconds of silence."""
-_HEADERS: Final = {"cache-control": "no-store", "access-control-allow-origin": "*"}
-"""Whoever has the address may read it from any page."""
+_PATH: Final = "/streams/{written}"
 
 
 def routes(gateway: Gateway, predictions: Predictions, showing: Showing, keep_alive_s: float) -> list[Route]:
-    """The route, without a prefix."""
+    """The routes, without a prefix."""
 
     async def get(request: Request) -> Response:
         headers = identify(request)
@@ -40,7 +40,9 @@ def routes(gateway: Gateway, predictions: Predictions, showing: Showing, keep_al
         after = request.headers.get("last-event-id")
         log = await gateway.open(record.generation, record.owner, resume(after)[0] if after else None)
         speaker = Speaker(record, log, showing, request)
-        return EventStream(_frames(log, speaker, request), {**_HEADERS, **headers})
+        return EventStream(
+            _frames(log, speaker, request), {"cache-control": "no-store", "access-control-allow-origin": "*", **headers}
+        )
 
     async def _frames(log: Log, speaker: Speaker, request: Request) -> AsyncGenerator[bytes]:
         with gateway.reading(log) as reader:
@@ -50,7 +52,7 @@ def routes(gateway: Gateway, predictions: Predictions, showing: Showing, keep_al
                 async for frame in frames:
                     yield frame
 
-    return [Route("/streams/{written}", get, methods=["GET"])]
+    return [Route(_PATH, get, methods=["GET"]), preflight(_PATH)]
 
 
 class Speaker(Dialect):

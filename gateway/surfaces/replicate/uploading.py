@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -16,15 +16,18 @@ from gateway.files.store import Facts, Files
 from gateway.surfaces.body import BodyLimits
 from gateway.surfaces.caller import caller
 from gateway.surfaces.origin import foreign
-from gateway.surfaces.presence import ClientLeft
+from gateway.surfaces.presence import ClientLeft, present
+from gateway.surfaces.replicate.ahead import Ahead
+from gateway.surfaces.replicate.turns import Turns
 
 _SLOWEST: Final = 64 << 10
 """Bytes a second that an upload must bring, over all of it."""
+_STEP: Final = 16 << 10
+_STEP_S: Final = 10.0
+"""Within so many seconds so many bytes more must come: a slow upload keeps its turn from others."""
 _BESIDE: Final = 1 << 20
 """What a form may have around its file, in bytes."""
 _LINGER_S: Final = 5.0
-_AT_ONCE: Final = 64
-"""Uploads of one process; each holds some parts of its file."""
 
 
 class Uploads:
@@ -33,7 +36,8 @@ class Uploads:
     def __init__(self, files: Files, limits: BodyLimits) -> None:
         self._files = files
         self._limits = limits
-        self._running = 0
+        # Each upload holds some parts of its file.
+        self._turns = Turns()
 
     async def take(self, request: Request) -> File:
         """The file, once all of it is kept.
@@ -43,35 +47,37 @@ class Uploads:
         """
         if foreign(request):
             raise HearthError("foreign_origin")
-        form, body = Form(request.headers.get("content-type", "")), request.stream()
-        if self._running >= _AT_ONCE:
-            raise HearthError("overloaded")
-        self._running += 1
+        form, key = Form(request.headers.get("content-type", "")), caller(request)
+        ahead = Ahead(request.receive)
+        body = Request(request.scope, ahead.receive).stream()
         try:
-            return await self._files.keep(
-                mark(caller(request).namespace),
-                "upload",
-                self._content(body, _length(request), form),
-                self._limits.max_bytes,
-                lambda: _facts(form),
-            )
+            async with AsyncExitStack() as held:
+                async with present(ahead.look):
+                    await held.enter_async_context(self._turns.turn(key.id))
+                content = await held.enter_async_context(aclosing(self._content(body, _length(request), form)))
+                owner, most = mark(key.namespace), self._limits.max_bytes
+                return await self._files.keep(owner, "upload", content, most, lambda: _facts(form))
         except HearthError as error:
-            if error.code == "file_too_large":
+            if error.code in ("file_too_large", "overloaded"):
                 await _let_finish(body)
             raise
         finally:
-            self._running -= 1
+            await body.aclose()
 
     async def _content(self, body: AsyncGenerator[bytes], length: int, form: Form) -> AsyncGenerator[bytes]:
         """The bytes of the file; the fields around it are left in the form."""
         clock = asyncio.get_running_loop().time
         until = clock() + self._limits.deadline_s + self._limits.max_bytes / _SLOWEST
-        came = 0
+        came = step = 0
+        waited = 0.0
         if length > self._limits.max_bytes + _BESIDE:
             raise self._too_large()
         while True:
+            began = clock()
+            # Only what the client takes counts: the store may be slow, too.
+            patience = min(self._limits.deadline_s, _STEP_S - waited) if came else self._limits.deadline_s
             try:
-                async with asyncio.timeout_at(min(until, clock() + self._limits.deadline_s)):
+                async with asyncio.timeout_at(min(until, began + patience)):
                     data = await anext(body, None)
             except TimeoutError:
                 raise HearthError("request_timeout") from None
@@ -79,7 +85,10 @@ class Uploads:
                 raise ClientLeft from None
             if data is None:
                 break
-            came += len(data)
+            waited = waited + clock() - began if came else 0.0
+            came, step = came + len(data), step + len(data)
+            if step >= _STEP:
+                step, waited = 0, 0.0
             if came > self._limits.max_bytes + _BESIDE:
                 raise self._too_large()
             for piece in form.feed(data):

@@ -49,7 +49,10 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     async def give(request: web.Request) -> web.StreamResponse:
         asked.append(request.path_qs)
         what = request.match_info["what"]
-        if what == "hang":
+        if what == "silent":
+            assert request.transport is not None
+            request.transport.close()
+        if what in ("hang", "silent"):
             await asyncio.Event().wait()
         if what.startswith("hop"):
             raise web.HTTPFound(f"/hop{int(what[3:]) - 1}" if what != "hop0" else "/a%20cat.png")
@@ -147,8 +150,9 @@ async def test_a_file_is_fetched_behind_redirects(bench: Bench) -> None:
         ("zipped", "compressed"),
         ("large", "more than 4194304 bytes"),
         ("endless", "more than 4194304 bytes"),
-        ("cut", "127.0.0.1 did not give it"),
-        ("hang", "127.0.0.1 took too long"),
+        ("cut", "127.0.0.1 did not give it, as their answer broke off"),
+        ("silent", "127.0.0.1 did not give it, as they closed the connection without an answer"),
+        ("hang", "127.0.0.1 did not give it, as they took too long"),
     ),
 )
 async def test_what_cannot_be_fetched_is_told_of_without_its_secrets(bench: Bench, path: str, told: str) -> None:
@@ -156,6 +160,17 @@ async def test_what_cannot_be_fetched_is_told_of_without_its_secrets(bench: Benc
         async with bench.porter.fetch(f"{bench.url}{path}?token=secret") as opened:
             await all_of(opened)
     assert refused.value.code == "invalid_request" and "secret" not in refused.value.message
+
+
+async def test_what_goes_wrong_on_the_way_is_told_in_words(bench: Bench, unused_tcp_port: int) -> None:
+    for url, told in (
+        (bench.url.replace("http:", "https:"), "TLS with them failed"),
+        (f"http://127.0.0.1:{unused_tcp_port}/", "they cannot be reached: Connection refused"),
+    ):
+        with pytest.raises(EngineError) as refused:
+            async with bench.porter.fetch(url):
+                pass
+        assert refused.value.message.endswith(f" did not give it, as {told}.")
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,9 @@ async def test_only_whole_addresses_of_this_server_are_its_files(files: Files) -
         f"{HERE}/files/{id}x",
         f"{HERE}/files/{id[:-1]}",
         f"{HERE}/file/{id}",
-        f"https://gw.example.evil/replicate/v1/files/{id}",
-        f"https://gwxexample/replicate/v1/files/{id}",
+        f"ftp://gw.example/replicate/v1/files/{id}",
+        f"https://gw.example/else/replicate/v1/files/{id}",
+        f"https://gw.example?/replicate/v1/files/{id}",
         f"https://gw.example/replicate/v1/v1/v1/files/{id}",
         f"https://gw.example/v1/files/{id}",
         f"data:,{HERE}/files/{id}",
@@ -156,6 +157,42 @@ async def test_data_that_are_no_base64_are_read_whole_wherever_they_are_cut(file
         url = "data:text/plain," + "x" * shift + said
         inputs, found = await resolve(files, {"image": url}, TAKES, "me", HERE)
         assert await content(files, found[inputs["image"]]) == b"x" * shift + ("Aü" * 300_000)[:-1].encode()
+
+
+@pytest.mark.parametrize(
+    "host",
+    ("http://localhost:8000", "http://127.0.0.1:8001", "http://[::1]:8000", "https://gw.example", "http://10.0.0.7"),
+)
+@pytest.mark.parametrize("address", ("http://127.0.0.1:8000/replicate/v1", "https://gw.example/hearth/replicate/v1"))
+async def test_an_own_file_is_found_under_whatever_name_the_server_has(files: Files, host: str, address: str) -> None:
+    file = await keep(files)
+    given = {"image": f"{host}/replicate/files/{file.id}/download?owner=x"}
+    inputs, found = await resolve(files, given, TAKES, "me", address)
+    assert inputs == {"image": f"{address}/files/{file.id}"} and found == {f"{address}/files/{file.id}": file.kept}
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "refused"),
+    (
+        ("http://localhost:8001", "http://127.0.0.1:8000", True),
+        ("http://[::1]:8000", "http://gw.localhost", True),
+        ("http://gw.example:8080", "https://gw.example", True),
+        ("https://GW.example", "https://gw.example", True),
+        ("https://other.example", "https://gw.example", False),
+        ("https://gw.example.evil", "https://gw.example", False),
+        ("http://127.0.0.1", "https://gw.example", False),
+        ("http://[", "https://gw.example", False),
+    ),
+)
+async def test_what_another_server_has_is_left_to_be_fetched(
+    files: Files, host: str, address: str, refused: bool
+) -> None:
+    given = {"image": f"{host}/replicate/v1/files/{(await keep(files, 'you')).id}"}
+    if not refused:
+        assert await resolve(files, given, TAKES, "me", f"{address}/replicate/v1") == (given, {})
+        return
+    with pytest.raises(HearthError, match=r"input\.image: is no file of yours"):
+        await resolve(files, given, TAKES, "me", f"{address}/replicate/v1")
 
 
 async def test_an_input_of_any_depth_is_looked_at_without_harm(files: Files) -> None:

@@ -84,6 +84,25 @@ async def test_who_leaves_stops_nothing(client: httpx.AsyncClient) -> None:
     assert (await read(client, told["urls"]["stream"]))[-1][1:] == ("done", '{"reason":"canceled"}')
 
 
+@pytest.mark.parametrize("origins", ([], ["https://friend.example"]))
+async def test_a_browser_may_send_where_it_was_whatever_page_it_shows(origins: list[str]) -> None:
+    asking = {"origin": "https://elsewhere.example", "access-control-request-method": "GET"}
+    asking["access-control-request-headers"] = "last-event-id, range"
+    async with (
+        serving(QUICK, admin_key="a-long-enough-secret", origins=origins) as served,
+        httpx.AsyncClient(base_url=f"{served.url}/replicate/v1") as client,
+    ):
+        for url in ((await begun(client))["urls"]["stream"], "/files/x/download?owner=y", "/files/x/y/cat.png"):
+            answer = await client.options(url, headers=asking)
+            assert answer.status_code == 204
+            assert answer.headers["access-control-allow-origin"] == "*"
+            assert answer.headers["access-control-allow-methods"] == "GET, HEAD"
+            assert answer.headers["access-control-allow-headers"] == "Last-Event-ID, Range"
+        # What needs a key is for the pages of `origins` alone.
+        answer = await client.options("/files/x", headers=asking)
+        assert "access-control-allow-origin" not in answer.headers
+
+
 async def test_pages_of_any_site_may_read_it(client: httpx.AsyncClient) -> None:
     answer = await client.get((await begun(client))["urls"]["stream"], headers={"origin": "https://elsewhere.example"})
     assert answer.headers["access-control-allow-origin"] == "*"

@@ -74,7 +74,7 @@ class _Names:
             if not who and not is_signed(scope["path"]):
                 await failures.refuse(HearthError("unauthorized"), scope, receive, send)
                 return
-            scope[KEY] = msgspec.structs.replace(LOCAL, namespace=who or "nobody")
+            scope[KEY] = msgspec.structs.replace(LOCAL, id=who or "nobody", namespace=who or "nobody")
         await self._app(scope, receive, send)
 
 

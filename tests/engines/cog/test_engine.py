@@ -166,6 +166,26 @@ async def test_nothing_of_it_is_left_when_what_holds_it_is_killed(speaker: CogEn
     await speaker.start(lambda stage: None)
 
 
+async def test_who_asked_a_server_that_is_killed_is_told_so(speaker: CogEngine) -> None:
+    [server] = children(leash_of(speaker))
+    with pytest.raises(EngineError) as caught:
+        async for chunk in speaker.generate("asked", Prompt(inputs={"prompt": "on", "max_tokens": 100_000})):
+            if isinstance(chunk, Output):
+                os.kill(server, signal.SIGKILL)
+    assert caught.value.code == "engine_died"
+    assert caught.value.message.startswith("The model's process ended with 137. It was killed")
+    await speaker.leave()
+    await speaker.start(lambda stage: None)
+
+
+async def test_a_predictor_that_is_decorated_is_given_defaults_and_none_for_what_is_left_out(begin: Begin) -> None:
+    decorated = await begin("decorated")
+    assert outputs(await predict(decorated)) == ["None None None 3 None"]
+    given = await predict(decorated, word="a", count=None, size=4, mode="fast")
+    assert outputs(given) == ["a None None 4 fast"]
+    assert (await refused(decorated, mode="slow")).parameter == "input.mode"
+
+
 async def test_a_signal_to_the_servers_group_is_not_its_own(speaker: CogEngine) -> None:
     leash = leash_of(speaker)
     assert os.getpgid(leash) not in (os.getpgid(0), *map(os.getpgid, children(leash)))

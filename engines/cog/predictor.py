@@ -90,9 +90,8 @@ class Predictor:
         if losses is not None:
             losses.expect(id)
         try:
-            inputs = await carrying.bring(
-                {**self._facts.left_out, **asked.inputs}, self._facts.file_inputs, prompt.files
-            )
+            given = {**self._facts.left_out, **asked.inputs}
+            inputs = await carrying.bring(given, self._facts.file_inputs, prompt.files)
             prediction = Prediction(self.running.server, id, inputs, streams=self._streams)
             async with aclosing(self._read(prediction, asked.answer, carrying, losses)) as chunks:
                 async for chunk in chunks:

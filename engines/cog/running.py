@@ -97,6 +97,7 @@ async def begin(
             "PORT": str(port),
             "COG_PREDICT_TYPE_STUB": recipe.reference,
             "COG_MAX_CONCURRENCY": str(looked.concurrency),
+            "LOG_FORMAT": "json",
             "RUST_LOG": losses.TELLING,
         }
         surroundings = workdir.surroundings(python, passed, recipe.environment, told)

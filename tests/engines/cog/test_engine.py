@@ -376,7 +376,8 @@ async def test_nothing_where_something_must_be_is_a_failure(begin: Begin) -> Non
 
 @pytest.mark.parametrize("there", [0, 1])
 async def test_a_list_with_a_file_that_is_not_there_is_a_failure(begin: Begin, there: int) -> None:
-    losers = await begin("losers")
+    # Whatever its log is wished to be, it is read.
+    losers = await begin("losers", **{"env.LOG_FORMAT": "console", "env.RUST_LOG": "off"})
     error = await refused(losers, there=there)
     assert (error.code, "all.png" in error.message) == ("prediction_failed", True)
     [output] = [chunk for chunk in await predict(losers, there=2, lost=0) if isinstance(chunk, Output)]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
+import msgspec
+
 from engines.base import JSON
 from engines.errors import EngineError
 from engines.replicate import schema as replicate
@@ -37,6 +39,8 @@ class Facts(NamedTuple):
     """How it is asked with a prompt, where it takes one and gives text."""
     says_streams: bool
     """Whether its server would stream, as far as the document says."""
+    left_out: Mapping[str, JSON] = {}
+    """What it is given for inputs that a caller leaves out, where its server takes `null` for those."""
 
     @property
     def file_inputs(self) -> frozenset[str]:
@@ -68,10 +72,41 @@ def read(document: JSON) -> Facts:
     return Facts(gives, each, inputs, text, operation.get("x-cog-streaming") is True)
 
 
+def left_out(document: JSON) -> dict[str, JSON]:
+    """What stands for inputs that may be left out: their default, else null. A file's default is left to Cog.
+
+    A predictor whose method is decorated is else given Cog's own objects for them.
+    """
+    schema = _mapping(_mapping(_mapping(_mapping(document).get("components")).get("schemas")).get("Input"))
+    must = schema.get("required") or []
+    known = {name: _mapping(one) for name, one in _mapping(schema.get("properties")).items() if name not in must}
+    return {
+        name: one.get("default")
+        for name, one in known.items()
+        if "default" not in one or not (is_file(one) or is_file(one.get("items")))
+    }
+
+
+def lenient(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same document, by which an input without a default that may be left out may be null as well."""
+    made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))
+    schemas = made["components"]["schemas"]
+    for name, value in left_out(made).items():
+        written = schemas["Input"]["properties"][name]
+        if value is not None:
+            continue
+        for part in (written, schemas.get(name, {}) if "allOf" in written else {}):
+            if isinstance(part.get("type"), str):
+                part["type"] = [part["type"], "null"]
+            if "enum" in part:
+                part["enum"].append(None)
+    return made
+
+
 def is_file(schema: JSON) -> bool:
     """Whether a value of that schema is a file."""
     written = _mapping(schema)
-    return written.get("type") == "string" and written.get("format") == "uri"
+    return written.get("type") in ("string", ["string", "null"]) and written.get("format") == "uri"
 
 
 def is_whole(value: JSON, schema: JSON) -> bool:

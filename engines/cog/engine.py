@@ -90,8 +90,8 @@ class CogEngine:
             raise
         facts = document.read(looked.document)
         if isinstance(self._source, Recipe):
-            # Its server is given a document by which every predictor streams.
-            facts = facts._replace(says_streams=True)
+            # Its server is given a document by which every predictor streams, and null stands for what is left out.
+            facts = facts._replace(says_streams=True, left_out=document.left_out(looked.document))
         self._predictor = Predictor(up, facts, looked.concurrency, self._porter, hatch)
 
     async def stop(self) -> None:

@@ -90,7 +90,8 @@ class Predictor:
         if losses is not None:
             losses.expect(id)
         try:
-            inputs = await carrying.bring(asked.inputs, self._facts.file_inputs, prompt.files)
+            given = {**self._facts.left_out, **asked.inputs}
+            inputs = await carrying.bring(given, self._facts.file_inputs, prompt.files)
             prediction = Prediction(self.running.server, id, inputs, streams=self._streams)
             async with aclosing(self._read(prediction, asked.answer, carrying, losses)) as chunks:
                 async for chunk in chunks:
@@ -98,6 +99,7 @@ class Predictor:
         except EngineError as error:
             if error.code in ("engine_died", "engine_unreachable"):
                 self.running.found_broken.set()
+                error = await self.running.explain(error)
             # What the predictor makes of a file that did not come is no use to anybody.
             raise carrying.fault or error from error
         finally:

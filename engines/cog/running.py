@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
 from engines.base import Report
-from engines.cog import losses, process
+from engines.cog import document, losses, process
 from engines.cog.introspection import Looked
 from engines.cog.losses import Losses
 from engines.cog.process import Program
@@ -24,6 +25,8 @@ _WATCH_S: Final = 5.0
 """How often one that is up is."""
 _MISSES: Final = 3
 """How often in a row one may not answer that."""
+_END_S: Final = 1.0
+"""How long a process may take to end whose server has broken off an answer."""
 UP: Final = ("READY", "BUSY")
 _LONGEST_TOLD: Final = 1000
 """Letters of what a setup printed that are told."""
@@ -57,6 +60,16 @@ class Running(NamedTuple):
                 watch.cancel()
             await asyncio.wait(watches)
 
+    async def explain(self, error: EngineError) -> EngineError:
+        """What a failure to reach it comes from, where its process has just ended."""
+        if self.program is None:
+            return error
+        try:
+            async with asyncio.timeout(_END_S):
+                return EngineError("engine_died", await _until_over(self.program))
+        except TimeoutError:
+            return error
+
     async def close(self) -> None:
         """End it, where it was begun here, and let go of it."""
         await self.server.close()
@@ -77,13 +90,14 @@ async def begin(
     workdir = await asyncio.to_thread(Workdir, recipe.folder)
     server = program = None
     try:
-        workdir.describe(looked.document)
+        workdir.describe(document.lenient(looked.document))
         port = process.free_port()
-        server = CogServer(f"http://127.0.0.1:{port}")
+        server = CogServer(f"http://127.0.0.1:{port}", called="The model's server")
         told = {
             "PORT": str(port),
             "COG_PREDICT_TYPE_STUB": recipe.reference,
             "COG_MAX_CONCURRENCY": str(looked.concurrency),
+            "LOG_FORMAT": "json",
             "RUST_LOG": losses.TELLING,
         }
         surroundings = workdir.surroundings(python, passed, recipe.environment, told)
@@ -163,7 +177,8 @@ def _words(program: Program | None, health: Health | None = None) -> str:
 
 async def _until_over(program: Program) -> str:
     status = await program.ended()
-    return f"The model's process ended with {status}."
+    killed = " It was killed, as happens when memory runs out." if status == 128 + signal.SIGKILL else ""
+    return f"The model's process ended with {status}.{killed}"
 
 
 async def _until_unwell(server: CogServer) -> str:

@@ -73,8 +73,8 @@ class Busy(Exception):
 class CogServer:
     """One server's connections. What is under way when it is closed fails as `engine_died`."""
 
-    def __init__(self, url: str, authorization: str | None = None) -> None:
-        self.host = urlsplit(url).netloc
+    def __init__(self, url: str, authorization: str | None = None, called: str | None = None) -> None:
+        self.host = called or urlsplit(url).netloc
         """How it is named to people."""
         self.url = url
         self._responses: set[aiohttp.ClientResponse] = set()

@@ -166,6 +166,26 @@ async def test_nothing_of_it_is_left_when_what_holds_it_is_killed(speaker: CogEn
     await speaker.start(lambda stage: None)
 
 
+async def test_who_asked_a_server_that_is_killed_is_told_so(speaker: CogEngine) -> None:
+    [server] = children(leash_of(speaker))
+    with pytest.raises(EngineError) as caught:
+        async for chunk in speaker.generate("asked", Prompt(inputs={"prompt": "on", "max_tokens": 100_000})):
+            if isinstance(chunk, Output):
+                os.kill(server, signal.SIGKILL)
+    assert caught.value.code == "engine_died"
+    assert caught.value.message.startswith("The model's process ended with 137. It was killed")
+    await speaker.leave()
+    await speaker.start(lambda stage: None)
+
+
+async def test_a_predictor_that_is_decorated_is_given_defaults_and_none_for_what_is_left_out(begin: Begin) -> None:
+    decorated = await begin("decorated")
+    assert outputs(await predict(decorated)) == ["None None None 3 None"]
+    given = await predict(decorated, word="a", count=None, size=4, mode="fast")
+    assert outputs(given) == ["a None None 4 fast"]
+    assert (await refused(decorated, mode="slow")).parameter == "input.mode"
+
+
 async def test_a_signal_to_the_servers_group_is_not_its_own(speaker: CogEngine) -> None:
     leash = leash_of(speaker)
     assert os.getpgid(leash) not in (os.getpgid(0), *map(os.getpgid, children(leash)))
@@ -222,8 +242,8 @@ async def test_a_container_is_looked_at_where_it_answers(speaker: CogEngine, mak
     assert speaker._predictor is not None
     container = make(speaker._predictor.running.server.url)
     await container.look()
-    assert container.traits.schema is not None and speaker.traits.schema is not None
-    assert container.traits.schema["components"] == speaker.traits.schema["components"]
+    assert container.traits.schema is not None
+    assert container.traits.schema["components"]["schemas"]["Input"]["required"] == ["prompt"]
 
 
 async def test_who_waits_for_a_boot_hears_what_a_look_does_for_it(make: Callable[..., CogEngine]) -> None:
@@ -356,7 +376,8 @@ async def test_nothing_where_something_must_be_is_a_failure(begin: Begin) -> Non
 
 @pytest.mark.parametrize("there", [0, 1])
 async def test_a_list_with_a_file_that_is_not_there_is_a_failure(begin: Begin, there: int) -> None:
-    losers = await begin("losers")
+    # Whatever its log is wished to be, it is read.
+    losers = await begin("losers", **{"env.LOG_FORMAT": "console", "env.RUST_LOG": "off"})
     error = await refused(losers, there=there)
     assert (error.code, "all.png" in error.message) == ("prediction_failed", True)
     [output] = [chunk for chunk in await predict(losers, there=2, lost=0) if isinstance(chunk, Output)]

@@ -78,6 +78,11 @@ NOT_THEIRS: Final = {
     f"OPTIONS {_V1}/streams/{{written}}": "the same is said of every address",
     f"OPTIONS {_V1}/files/{{id}}/download": "the same is said of every address",
     f"OPTIONS {_V1}/files/{{id}}/{{link}}/{{name}}": "the same is said of every address",
+    **{
+        f"POST {base}/{kind}/{{owner}}/{{name}}/predictions": "says where the API is, whatever is asked for"
+        for base in ("", "/v1")
+        for kind in ("models", "deployments")
+    },
     "GET /admin/webhooks/{id}": "for admins, who may see all",
     "POST /admin/webhooks/{id}/replay": "for admins, who may see all",
     "PUT /v1/streams/{id}": "creates",

@@ -18,7 +18,7 @@ from tests.redis_server import redis_process
 from tests.waiting import until
 
 RECORDS = 200
-LEASE_S = 0.5
+LEASE_S = 2.0
 SUCCEEDED = Ending("succeeded", NOON + 9)
 _FOR_EVER: Final = 1_000_000_000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ from gateway.log.local import Log
 from gateway.log.memory import MemoryLogs
 from gateway.predictions.attending import Attending
 from gateway.predictions.record import Record
+from gateway.surfaces.replicate.retries import Retries
 from tests.gateway.surfaces.raw import engine_of
 from tests.redis_server import redis_process
 from tests.serving import Served, serving
@@ -122,15 +123,33 @@ async def test_who_leaves_while_it_waits_leaves_its_prediction_going(server: Ser
     await client.post(f"/predictions/{running['id']}/cancel")
 
 
-async def leave(client: httpx.AsyncClient, base: str = "", **headers: str) -> None:
-    """Ask, and go before the answer."""
-    with pytest.raises(httpx.ReadTimeout):
-        await client.post(
-            f"{base}/models/hearth/slow/predictions",
-            json=PROMPT,
-            headers={"prefer": "wait", **headers},
-            timeout=httpx.Timeout(5, read=0.3),
-        )
+Leave = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+def leave(monkeypatch: pytest.MonkeyPatch) -> Leave:
+    """Asks, goes before the answer, and comes back when that was noticed."""
+    noticed: list[str] = []
+    note = Retries.left
+
+    async def left(self: Retries, name: str, generation: str) -> None:
+        await note(self, name, generation)
+        noticed.append(generation)
+
+    monkeypatch.setattr(Retries, "left", left)
+
+    async def leave(client: httpx.AsyncClient, base: str = "", **headers: str) -> None:
+        before = len(noticed)
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(
+                f"{base}/models/hearth/slow/predictions",
+                json=PROMPT,
+                headers={"prefer": "wait", **headers},
+                timeout=httpx.Timeout(5, read=0.3),
+            )
+        await until(lambda: len(noticed) > before)
+
+    return leave
 
 
 async def ids(client: httpx.AsyncClient, **headers: str) -> list[str]:
@@ -145,7 +164,7 @@ async def test_a_repeat_of_a_call_that_was_answered_is_a_call_of_its_own(client:
 
 @pytest.mark.parametrize("prefix", ["/replicate", "/replicate/v1/v1"])
 async def test_the_first_who_says_the_same_after_a_caller_left_gets_what_that_began(
-    server: Served, client: httpx.AsyncClient, prefix: str
+    server: Served, client: httpx.AsyncClient, prefix: str, leave: Leave
 ) -> None:
     await leave(client, server.url + prefix)
     [left] = await ids(client)
@@ -153,7 +172,7 @@ async def test_the_first_who_says_the_same_after_a_caller_left_gets_what_that_be
     assert (await create(client, "hearth/slow")).json()["id"] != left
 
 
-async def test_a_repeat_that_is_left_too_can_be_repeated(client: httpx.AsyncClient) -> None:
+async def test_a_repeat_that_is_left_too_can_be_repeated(client: httpx.AsyncClient, leave: Leave) -> None:
     for _ in range(3):
         await leave(client)
     again = (await create(client, "hearth/slow")).json()
@@ -185,7 +204,7 @@ async def test_who_leaves_before_it_has_begun_is_found_again_too(
     assert (await create(client, "hearth/slow")).json()["id"] == left[0]
 
 
-async def test_what_was_stopped_meanwhile_is_no_answer_to_a_repeat(client: httpx.AsyncClient) -> None:
+async def test_what_was_stopped_meanwhile_is_no_answer_to_a_repeat(client: httpx.AsyncClient, leave: Leave) -> None:
     await leave(client)
     [left] = await ids(client)
     await client.post(f"/predictions/{left}/cancel")
@@ -193,7 +212,7 @@ async def test_what_was_stopped_meanwhile_is_no_answer_to_a_repeat(client: httpx
     assert again["id"] != left and again["status"] == "starting"
 
 
-async def test_another_key_of_the_same_owner_repeats_nothing() -> None:
+async def test_another_key_of_the_same_owner_repeats_nothing(leave: Leave) -> None:
     async with (
         serving(SLOW, admin_key="a-long-enough-secret") as served,
         httpx.AsyncClient(base_url=f"{served.url}/replicate/v1") as client,
@@ -210,7 +229,7 @@ async def test_another_key_of_the_same_owner_repeats_nothing() -> None:
         assert (await create(client, "hearth/slow", **one)).json()["id"] == left
 
 
-async def test_a_repeat_may_come_to_another_replica() -> None:
+async def test_a_repeat_may_come_to_another_replica(leave: Leave) -> None:
     with redis_process() as redis:
         async with (
             serving(SLOW, redis_url=redis.url) as here,

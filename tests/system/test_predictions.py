@@ -53,7 +53,7 @@ class Receiver:
     async def hear(self, request: web.Request) -> web.Response:
         body = await request.read()
         chance = self._random.random()
-        answered = 200 if chance < 0.6 else 500
+        answered = 200 if chance < 0.75 else 500
         self.heard[request.match_info["name"]].append(Heard(dict(request.headers), body, answered))
         if chance > 0.9:
             # They go without a word.

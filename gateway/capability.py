@@ -16,11 +16,9 @@ def check(model: str, traits: Traits, prompt: Prompt) -> None:
             f"{model} makes embeddings, and answers nothing; use /v1/embeddings.",
             parameter="model",
         )
-    # A predictor that never ran has no schema yet; it answers no chats.
-    no_predictor = prompt.inputs is not None and traits.schema is None and traits.chat
-    no_language_model = prompt.inputs is None and traits.schema is not None and not traits.chat
-    if no_predictor or no_language_model:
-        where = "/v1/chat/completions" if no_predictor else "/replicate/v1/predictions"
+    predictor = traits.schema is not None
+    if (prompt.inputs is not None and not predictor) or (prompt.inputs is None and predictor and not traits.chat):
+        where = "/replicate/v1/predictions" if predictor else "/v1/chat/completions"
         raise HearthError("invalid_request", f"{model} is not asked like that; use {where}.", parameter="model")
     if prompt.is_chat and not traits.chat:
         raise HearthError("invalid_request", f"{model} answers no chats; use /v1/completions.", parameter="messages")

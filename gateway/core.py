@@ -29,9 +29,10 @@ from gateway.log.base import Logs, Position
 from gateway.log.local import Log, Reader
 from gateway.metrics import Metrics
 from gateway.readers import Readers
-from gateway.runner import Limits, Parts
+from gateway.runner import Parts
 from gateway.runs import Runs
 from gateway.sharing import Found, Sharing
+from gateway.silence import Limits
 from gateway.suggest import nearest, shown
 from gateway.wire import cache_control, failure
 from gateway.wire.cache_control import Control

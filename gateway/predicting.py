@@ -37,7 +37,6 @@ from gateway.surfaces import admin_webhooks
 from gateway.surfaces.body import BodyLimits
 from gateway.surfaces.replicate import (
     account,
-    astray,
     collections,
     deployments,
     models,
@@ -45,6 +44,7 @@ from gateway.surfaces.replicate import (
     streams,
     versions,
     webhooks,
+    wrong_base,
 )
 from gateway.surfaces.replicate import files as files_surface
 from gateway.surfaces.replicate.address import addressed, everywhere
@@ -155,7 +155,7 @@ class Predicting:
                 ),
             ]
         )
-        own += astray.routes(address)
+        own += wrong_base.routes(address)
         return [*own, *admin_webhooks.routes(self._gateway, self._store, self._webhooks, clock.wall)]
 
     def _document(self, version: str) -> dict[str, Any]:

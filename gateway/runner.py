@@ -17,7 +17,7 @@ from gateway.abandonment import Abandonment
 from gateway.admission import Admission, Gate, Outcome
 from gateway.caching import Caching
 from gateway.clock import Clock
-from gateway.errors import TABLE, HearthError, from_engine
+from gateway.errors import HearthError, from_engine
 from gateway.events import (
     Accepted,
     Canceled,
@@ -35,6 +35,7 @@ from gateway.log.base import Fenced, Logs, Writer
 from gateway.measure import measure
 from gateway.metrics import Metrics
 from gateway.retelling import retold
+from gateway.silence import Limits, Silence
 from gateway.takeover import so_far
 from gateway.tally import Stopwatch, Tally
 
@@ -60,18 +61,6 @@ class Parts(NamedTuple):
     metrics: Metrics
     retell_s: float = 15.0
     """How often a reader is told anew for how long a boot will likely take."""
-
-
-class Limits(NamedTuple):
-    """Seconds that a run may wait for a first token, for the next one, and for its end; and that a predictor may run.
-
-    A predictor says nothing for as long as it computes.
-    """
-
-    first_token_s: float
-    silence_s: float
-    total_s: float | None
-    predictor_s: float
 
 
 class Source(NamedTuple):
@@ -121,12 +110,7 @@ class Runner:
         """Whether an engine was asked before, and failed."""
         self._version: str | None = None
         """That of the engine which began the answer, where that is known."""
-        self._patience: asyncio.Timeout | None = None
-        """Ends the wait for an engine that is silent."""
-        self._speaking = False
-        """Whether the engine that is asked has given a token."""
-        self._heard_at: float | None = None
-        """When the engine was asked, or gave its last token (steady clock); None while none is asked."""
+        self._silence = Silence()
 
     def start(self) -> asyncio.Task[None]:
         """Begin to run; the caller owns the task."""
@@ -156,10 +140,7 @@ class Runner:
             if started is not None and now - started > limits.predictor_s:
                 self.fail(HearthError("deadline_exceeded", "The prediction ran for longer than `prediction_s` allows."))
             return
-        limit = limits.silence_s if self._speaking else limits.first_token_s
-        if self._heard_at is not None and self._patience is not None and now - self._heard_at > limit:
-            self._heard_at = None
-            self._patience.reschedule(asyncio.get_running_loop().time())
+        self._silence.check(now, limits)
 
     def part(self) -> None:
         """Leave the generation to another replica, or stop it where none has its log; harmless when it has ended."""
@@ -350,14 +331,8 @@ class Runner:
             said = ()
         self._version = seat.engine.traits.version
         chunks = seat.engine.generate(self.generation.id, self.generation.prompt, said)
-        self._heard_at, self._speaking = self._clock.steady(), False
-        try:
-            async with asyncio.timeout(None) as self._patience:
-                await self._carry(hold, chunks)
-        except TimeoutError:
-            raise EngineError("engine_stalled", TABLE["engine_stalled"].sentence) from None
-        finally:
-            self._heard_at = self._patience = None
+        async with self._silence.bounded(self._clock.steady()):
+            await self._carry(hold, chunks)
         if self._tally.choices_left:
             raise EngineError("engine_failed", "The engine ended before its answer did.")
 
@@ -372,10 +347,9 @@ class Runner:
                 async for chunk in chunks:
                     now = self._clock.steady()
                     if isinstance(chunk, Delta):
-                        self._heard_at = now
+                        self._silence.broken(now)
                         if self._tally.first_token is None:
                             self._metrics.first_token(self.generation.model, now - self._began)
-                        self._speaking = True
                         hold.heard(now, len(chunk.tokens))
                         self._tally.gave(chunk, now)
                         stage(chunk)
@@ -386,7 +360,7 @@ class Runner:
                             stage(chunk)
                         stopwatch.took(chunk)
                     else:
-                        self._heard_at, self._speaking = now, True
+                        self._silence.broken(now)
                         hold.heard(now, 0)
                         stage(chunk)
         finally:

@@ -16,7 +16,8 @@ from gateway.keys import Key
 from gateway.log.base import Retention, Writer
 from gateway.log.local import Log
 from gateway.log.memory import MemoryLogs
-from gateway.runner import Limits, Parts, Runner, Source
+from gateway.runner import Parts, Runner, Source
+from gateway.silence import Limits
 
 _PAUSE_S: Final = 1.0
 """After a failure to take what others left, before the next try."""

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from engines.base import JSON, Kept, Output
 from engines.cog.document import is_file
-from engines.cog.hatch import Hatch, Opening
+from engines.cog.file_server import FileServer, Opening
 from engines.errors import EngineError
 from engines.porter import Opened, Porter
 
@@ -30,15 +30,15 @@ _MOST_SENT: Final = 64 << 20
 class Carrying:
     """Whoever makes one calls `done` at the end."""
 
-    def __init__(self, porter: Porter | None, hatch: Hatch | None, generation: str, prediction: str) -> None:
-        """Without a hatch, as where the predictor runs elsewhere, files go as data URLs."""
+    def __init__(self, porter: Porter | None, file_server: FileServer | None, generation: str, prediction: str) -> None:
+        """Without a file_server, as where the predictor runs elsewhere, files go as data URLs."""
         self._porter = porter
-        self._hatch = hatch
+        self._file_server = file_server
         self._generation = generation
         self._prediction = prediction
         self._given = 0
-        if hatch is not None:
-            hatch.expect(prediction, generation)
+        if file_server is not None:
+            file_server.expect(prediction, generation)
 
     async def bring(
         self, inputs: Mapping[str, JSON], names: Iterable[str], files: Mapping[str, Kept]
@@ -64,12 +64,12 @@ class Carrying:
     @property
     def fault(self) -> EngineError | None:
         """What kept a file from coming or going, if anything did."""
-        return None if self._hatch is None else self._hatch.fault(self._prediction)
+        return None if self._file_server is None else self._file_server.fault(self._prediction)
 
     def done(self) -> None:
         """Nothing more is brought or taken."""
-        if self._hatch is not None:
-            self._hatch.forget(self._prediction)
+        if self._file_server is not None:
+            self._file_server.forget(self._prediction)
 
     async def _bring(self, name: str, value: str, files: Mapping[str, Kept]) -> str:
         kept = files.get(value)
@@ -84,10 +84,10 @@ class Carrying:
         if self._porter is None:
             raise _refused(name, "must be a data URL: this server carries no files")
         opening = partial(self._porter.fetch, value) if kept is None else partial(self._porter.open, kept)
-        if self._hatch is None:
+        if self._file_server is None:
             return await _as_data(name, opening)
         called = kept.name if kept is not None else PurePosixPath(unquote(urlsplit(value).path)).name
-        return self._hatch.offer(self._prediction, called, opening)
+        return self._file_server.offer(self._prediction, called, opening)
 
     async def _take(self, value: JSON, schema: Mapping[str, Any], files: dict[str, Kept]) -> JSON:
         if isinstance(value, str) and is_file(schema):
@@ -105,7 +105,7 @@ class Carrying:
 
     async def _keep(self, value: str) -> Kept | None:
         """The file of an address; None where it is none that was brought here, or nobody keeps files."""
-        if self._hatch is not None and (kept := self._hatch.kept(self._prediction, value)) is not None:
+        if self._file_server is not None and (kept := self._file_server.kept(self._prediction, value)) is not None:
             return kept
         if self._porter is None or not value.startswith("data:"):
             return None

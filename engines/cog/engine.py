@@ -10,7 +10,7 @@ import msgspec
 
 from engines.base import UNTOLD_SCHEMA, Chunk, Embeddings, Prompt, Report, Said, Traits
 from engines.cog import document, environment, introspection, running
-from engines.cog.hatch import Hatch
+from engines.cog.file_server import FileServer
 from engines.cog.introspection import Looked
 from engines.cog.predictor import Predictor
 from engines.cog.running import Running
@@ -75,24 +75,25 @@ class CogEngine:
             self._report = _nobody
 
     async def _start(self, report: Report) -> None:
-        hatch = None
+        file_server = None
         try:
             if isinstance(self._source, Container):
                 up, looked = await self._find(self._source, report)
             else:
                 looked, python = await self._prepare(self._source, report)
-                hatch = await self._open()
-                upload = hatch.upload_url if hatch and document.read(looked.document).gives_one_file else None
+                file_server = await self._open()
+                one = file_server is not None and document.read(looked.document).gives_one_file
+                upload = file_server.upload_url if file_server and one else None
                 up = await running.begin(self._source, python, looked, self._passed, upload, report)
         except BaseException:
-            if hatch is not None:
-                await hatch.close()
+            if file_server is not None:
+                await file_server.close()
             raise
         facts = document.read(looked.document)
         if isinstance(self._source, Recipe):
             # Its server is given a document by which every predictor streams, and null stands for what is left out.
             facts = facts._replace(says_streams=True, left_out=document.left_out(looked.document))
-        self._predictor = Predictor(up, facts, looked.concurrency, self._porter, hatch)
+        self._predictor = Predictor(up, facts, looked.concurrency, self._porter, file_server)
 
     async def stop(self) -> None:
         predictor, self._predictor = self._predictor, None
@@ -156,12 +157,12 @@ class CogEngine:
         self._know(looked, version)
         return msgspec.structs.replace(looked, concurrency=max(looked.concurrency, recipe.concurrency or 1)), python
 
-    async def _open(self) -> Hatch | None:
+    async def _open(self) -> FileServer | None:
         if self._porter is None:
             return None
-        hatch = Hatch(self._porter)
-        await hatch.open()
-        return hatch
+        file_server = FileServer(self._porter)
+        await file_server.open()
+        return file_server
 
     def _know(self, looked: Looked | None, version: str | None) -> None:
         """Tell what is known of the predictor, which may be before it ever ran here."""

@@ -12,8 +12,8 @@ from engines.base import JSON, Accepted, Chunk, Output, Prompt, Said
 from engines.cog.answers import Answer, failure
 from engines.cog.carrying import Carrying
 from engines.cog.document import Facts, Gives, is_whole
-from engines.cog.hatch import Hatch
-from engines.cog.losses import Losses
+from engines.cog.file_server import FileServer
+from engines.cog.lost_files import Losses
 from engines.cog.predicting import Prediction
 from engines.cog.running import Running
 from engines.cog.slots import Slots
@@ -34,13 +34,13 @@ class Predictor:
     """From a start to a stop. A prompt with `inputs` is one prediction; one of text is one for each of its choices."""
 
     def __init__(
-        self, running: Running, facts: Facts, concurrency: int, porter: Porter | None, hatch: Hatch | None
+        self, running: Running, facts: Facts, concurrency: int, porter: Porter | None, file_server: FileServer | None
     ) -> None:
         self.running = running
         self._facts = facts
         self._slots = Slots(concurrency)
         self._porter = porter
-        self._hatch = hatch
+        self._file_server = file_server
         # Of a value of which nothing is known nobody could say whether its parts are one output.
         self._streams = facts.says_streams and facts.gives is not Gives.ANYTHING
         self._leaving: set[asyncio.Task[None]] = set()
@@ -50,8 +50,8 @@ class Predictor:
         await self.running.close()
         if self._leaving:
             await asyncio.wait(self._leaving)
-        if self._hatch is not None:
-            await self._hatch.close()
+        if self._file_server is not None:
+            await self._file_server.close()
 
     async def answer(self, id: str, prompt: Prompt, said: tuple[Said, ...]) -> AsyncGenerator[Chunk]:
         """What `Engine.generate` promises."""
@@ -84,7 +84,7 @@ class Predictor:
         """One prediction's chunks; None when the model has taken it, before them. Raises EngineError."""
         await self._slots.take()
         id = f"{generation}-{secrets.token_hex(4)}"
-        carrying = Carrying(self._porter, self._hatch, generation, id)
+        carrying = Carrying(self._porter, self._file_server, generation, id)
         prediction = None
         losses = self.running.losses if self._facts.gives_files else None
         if losses is not None:

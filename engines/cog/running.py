@@ -10,9 +10,9 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from engines.base import Report
-from engines.cog import document, losses, process
+from engines.cog import document, lost_files, process
 from engines.cog.introspection import Looked
-from engines.cog.losses import Losses
+from engines.cog.lost_files import Losses
 from engines.cog.process import Program
 from engines.cog.server import CogServer, Health
 from engines.cog.source import Container, Recipe
@@ -98,7 +98,7 @@ async def begin(
             "COG_PREDICT_TYPE_STUB": recipe.reference,
             "COG_MAX_CONCURRENCY": str(looked.concurrency),
             "LOG_FORMAT": "json",
-            "RUST_LOG": losses.TELLING,
+            "RUST_LOG": lost_files.TELLING,
         }
         surroundings = workdir.surroundings(python, passed, recipe.environment, told)
         words = [python, "-m", "cog.server.http", "--host", "127.0.0.1"]

@@ -11,13 +11,13 @@ from obstore.store import ObjectStore
 from engines.base import Traits
 from engines.pool import Pool
 from gateway.catalog.cards import Cards
-from gateway.catalog.dates import Dates
 from gateway.catalog.deployments import Deployments
 from gateway.catalog.depot import Depot
+from gateway.catalog.first_seen import Dates
+from gateway.catalog.introspecting import Introspecting
 from gateway.catalog.labels import Labels
 from gateway.catalog.pushing import Make, Pushes
 from gateway.catalog.rounds import Rounds
-from gateway.catalog.scouting import Scouting
 from gateway.catalog.served import Served
 from gateway.catalog.shelf.base import Shelf
 
@@ -44,9 +44,9 @@ class Registry:
         self.pushes = Pushes(shelf, Depot(archives, folder), Labels(archives), pool, make, now)
         self.catalog = Served(pool, names, language, Dates(shelf, now), self.cards, self.pushes.get)
         self.deployments = Deployments(shelf, self.catalog, pool, now)
-        self._scouting = Scouting(pool, now)
+        self._introspecting = Introspecting(pool, now)
         # In this order: what is pushed is then served, and what is served may be deployed.
-        looks = [self.pushes.look, self.cards.look, self.catalog.look, self.deployments.look, self._scouting.look]
+        looks = [self.pushes.look, self.cards.look, self.catalog.look, self.deployments.look, self._introspecting.look]
         self._rounds = Rounds(looks)
         self.turn, self.refresh = self._rounds.turn, self._rounds.refresh
 
@@ -58,6 +58,6 @@ class Registry:
     async def close(self) -> None:
         """Look no more, and wait for what was begun."""
         await self._rounds.close()
-        await self._scouting.close()
+        await self._introspecting.close()
         await self.pushes.close()
         await self._shelf.close()

@@ -14,7 +14,7 @@ from engines.pool import Pool
 from engines.seat import Seat
 from gateway.catalog.base import Found, Listed, Version
 from gateway.catalog.cards import Cards
-from gateway.catalog.dates import Dates
+from gateway.catalog.first_seen import Dates
 from gateway.catalog.naming import full_name, read
 from gateway.catalog.records import Push
 from gateway.errors import HearthError

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.catalog.base import Listed
-from gateway.catalog.giving import Gives, gives
+from gateway.catalog.output_kind import Gives, gives
 from gateway.errors import HearthError
 from gateway.surfaces.caller import caller
 from gateway.surfaces.identity import identify

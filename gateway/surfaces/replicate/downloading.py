@@ -18,7 +18,7 @@ from gateway.files.names import is_shown
 from gateway.files.ranges import Span, Unsatisfiable, span
 from gateway.files.store import Files
 from gateway.surfaces.presence import ClientLeft, present
-from gateway.surfaces.replicate.anywhere import ANYWHERE
+from gateway.surfaces.replicate.preflight import ANYWHERE
 
 _STALL_S: Final = 60.0
 _DRAWN: Final = "img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"

@@ -20,8 +20,8 @@ from gateway.files.store import Files
 from gateway.surfaces.body import BodyLimits
 from gateway.surfaces.caller import caller
 from gateway.surfaces.origin import foreign
-from gateway.surfaces.replicate.anywhere import preflight
 from gateway.surfaces.replicate.downloading import answer
+from gateway.surfaces.replicate.preflight import preflight
 from gateway.surfaces.replicate.uploading import Uploads
 from gateway.wire.replicate import objects, pages
 

@@ -31,8 +31,8 @@ from gateway.surfaces.caller import caller, came
 from gateway.surfaces.identity import identify
 from gateway.surfaces.presence import ClientLeft, present
 from gateway.surfaces.replicate.address import Address
-from gateway.surfaces.replicate.audience import modern, shown
 from gateway.surfaces.replicate.choosing import Deployed, choose
+from gateway.surfaces.replicate.clients import modern, shown
 from gateway.surfaces.replicate.retries import Retries, name_of
 from gateway.wire.cache_control import PLAIN
 from gateway.wire.replicate import creation, inputs, language, pages

@@ -18,7 +18,7 @@ from gateway.predictions.record import Record
 from gateway.predictions.showing import Showing
 from gateway.surfaces.event_stream import Dialect, EventStream, follow
 from gateway.surfaces.identity import identify
-from gateway.surfaces.replicate.anywhere import preflight
+from gateway.surfaces.replicate.preflight import preflight
 from gateway.wire.replicate.stream import Stream, resume
 from gateway.wire.watch import portion
 

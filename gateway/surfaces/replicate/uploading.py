@@ -17,8 +17,8 @@ from gateway.surfaces.body import BodyLimits
 from gateway.surfaces.caller import caller
 from gateway.surfaces.origin import foreign
 from gateway.surfaces.presence import ClientLeft, present
-from gateway.surfaces.replicate.ahead import Ahead
-from gateway.surfaces.replicate.turns import Turns
+from gateway.surfaces.replicate.read_ahead import Ahead
+from gateway.surfaces.replicate.upload_turns import Turns
 
 _SLOWEST: Final = 64 << 10
 """Bytes a second that an upload must bring, over all of it."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from engines.base import JSON
-from gateway.wire.replicate.moment import written
+from gateway.wire.replicate.timestamps import written
 
 COG_VERSION: Final = "0.23.1"
 """Whose way to write a schema is followed; Python's client reads iterators by it."""

@@ -13,7 +13,7 @@ from engines.base import JSON
 from gateway.predictions.base import Page, Query
 from gateway.predictions.record import Record
 from gateway.wire.check import one_of, refuse
-from gateway.wire.replicate import moment
+from gateway.wire.replicate import timestamps
 
 LIMIT: Final = 100
 """How much is on a page."""
@@ -81,7 +81,7 @@ def of_list(results: Sequence[JSON], url: str, asked: Mapping[str, str], limit: 
 def _asked(query: Query) -> dict[str, str]:
     """The parameters that a query was read from, less the cursor."""
     moments = {"created_after": query.created_after, "created_before": query.created_before}
-    asked = {name: moment.written(seconds) for name, seconds in moments.items() if seconds is not None}
+    asked = {name: timestamps.written(seconds) for name, seconds in moments.items() if seconds is not None}
     return asked if query.source is None else {**asked, "source": query.source}
 
 
@@ -103,6 +103,6 @@ def _moment(name: str, asked: Mapping[str, str]) -> float | None:
         return None
     try:
         # A plus in a URL that nobody encoded has become a space.
-        return moment.read(asked[name].strip().replace(" ", "+"))
+        return timestamps.read(asked[name].strip().replace(" ", "+"))
     except (ValueError, OverflowError):
         raise refuse(name, f"`{name}` is a moment in ISO 8601: 2026-11-20T09:00:00Z.") from None

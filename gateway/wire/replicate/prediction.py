@@ -10,8 +10,8 @@ from gateway.events import Canceled, Failed, Finished, Terminal, Timings
 from gateway.generation import State
 from gateway.log.local import Log
 from gateway.predictions.record import Ending, Record, Status
-from gateway.wire.replicate.moment import written
-from gateway.wire.replicate.tale import AddressOf, Form, Tale, form, outcome
+from gateway.wire.replicate.outputs import AddressOf, Form, Tale, form, outcome
+from gateway.wire.replicate.timestamps import written
 
 _LOST: Final = "The server no longer knows what became of this; create it again."
 

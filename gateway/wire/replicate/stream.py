@@ -16,7 +16,7 @@ from gateway.errors import HearthError
 from gateway.events import Canceled, Event, Failed, Finished, Progress
 from gateway.log.base import Position, check
 from gateway.log.local import Log
-from gateway.wire.replicate.tale import AddressOf, form, outcome, outputs, placed, printed
+from gateway.wire.replicate.outputs import AddressOf, form, outcome, outputs, placed, printed
 
 _LINE_ENDS: Final = re.compile(r"\r\n|\r|\n")
 _HTTPX_LINE_ENDS: Final = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")

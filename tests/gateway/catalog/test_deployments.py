@@ -11,8 +11,8 @@ import pytest
 from engines.pool import Pool
 from engines.seat import Place
 from gateway.catalog.cards import Cards
-from gateway.catalog.dates import Dates
 from gateway.catalog.deployments import Deployments
+from gateway.catalog.first_seen import Dates
 from gateway.catalog.served import Served
 from gateway.catalog.shelf.sqlite import SqliteShelf
 from gateway.errors import HearthError

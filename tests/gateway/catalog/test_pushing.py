@@ -21,8 +21,8 @@ from engines.pool import Pool
 from engines.seat import Place
 from gateway.catalog.archives import pack
 from gateway.catalog.cards import Cards
-from gateway.catalog.dates import Dates
 from gateway.catalog.depot import Depot
+from gateway.catalog.first_seen import Dates
 from gateway.catalog.labels import Labels
 from gateway.catalog.pushing import Pushes
 from gateway.catalog.records import Push

@@ -12,7 +12,7 @@ from engines.base import UNTOLD_SCHEMA, Traits
 from engines.pool import Pool
 from engines.seat import Place
 from gateway.catalog.cards import Cards
-from gateway.catalog.dates import Dates
+from gateway.catalog.first_seen import Dates
 from gateway.catalog.served import Served
 from gateway.catalog.shelf.base import Shelf
 from gateway.catalog.shelf.sqlite import SqliteShelf

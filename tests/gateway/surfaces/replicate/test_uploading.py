@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from gateway.surfaces.replicate import uploading
-from gateway.surfaces.replicate.turns import Turns
+from gateway.surfaces.replicate.upload_turns import Turns
 from tests.gateway.surfaces.raw import Line
 from tests.gateway.surfaces.replicate.warehouse import Warehouse, connected, listening
 from tests.waiting import until

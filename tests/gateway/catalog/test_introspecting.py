@@ -11,7 +11,7 @@ from engines.base import UNTOLD_SCHEMA, Traits
 from engines.errors import EngineError
 from engines.pool import Pool
 from engines.seat import Place
-from gateway.catalog.scouting import Scouting
+from gateway.catalog.introspecting import Introspecting
 from tests.gateway.puppet import Puppet
 from tests.turning import Turned
 from tests.waiting import until
@@ -41,7 +41,7 @@ def place(id: str, engine: Untold) -> Place:
 async def test_predictors_are_looked_at_one_after_the_other_and_once() -> None:
     one, other = Untold(), Untold()
     pool = Pool([place("a", one), place("b", other)], Turned())
-    scouting = Scouting(pool, Turned())
+    scouting = Introspecting(pool, Turned())
     await scouting.look()
     await until(lambda: one.looks == 1)
     await scouting.look()
@@ -65,7 +65,7 @@ async def test_one_that_fails_is_tried_again_later_and_told_of_once(
     one.may.set()
     other.may.set()
     pool = Pool([place("a", one), place("b", other)], Turned())
-    scouting = Scouting(pool, clock)
+    scouting = Introspecting(pool, clock)
     with caplog.at_level(logging.WARNING):
         await scouting.look()
         await until(lambda: other.traits.schema == {})
@@ -84,7 +84,7 @@ async def test_one_that_fails_is_tried_again_later_and_told_of_once(
 async def test_one_that_is_looked_at_when_the_server_ends_is_left() -> None:
     one = Untold()
     pool = Pool([place("a", one)], Turned())
-    scouting = Scouting(pool, Turned())
+    scouting = Introspecting(pool, Turned())
     await scouting.look()
     await until(lambda: one.looks == 1)
     await scouting.close()

@@ -24,7 +24,7 @@ _CLOSE_S: Final = 0.5
 Opening = Callable[[], AbstractAsyncContextManager[Opened]]
 
 
-class Hatch:
+class FileServer:
     """Whoever opens one closes it."""
 
     def __init__(self, porter: Porter) -> None:

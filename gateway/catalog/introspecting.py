@@ -18,7 +18,7 @@ _AGAIN_S: Final = 60.0
 _log = logging.getLogger(__name__)
 
 
-class Scouting:
+class Introspecting:
     """Owns the task that looks: one predictor at a time, as each may install what it needs. `now` gives seconds."""
 
     def __init__(self, pool: Pool, now: Callable[[], float]) -> None:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from gateway.errors import HearthError
-from gateway.surfaces.replicate.turns import Turns
+from gateway.surfaces.replicate.upload_turns import Turns
 from tests.waiting import until
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final, Literal, NamedTuple
 
-from engines.base import Chunk, Said
+from engines.base import Said
 from engines.errors import EngineError
 from engines.pool import Pool
 from engines.seat import Hold, Seat
@@ -19,9 +19,7 @@ from gateway.caching import Caching
 from gateway.clock import Clock
 from gateway.errors import HearthError, from_engine
 from gateway.events import (
-    Accepted,
     Canceled,
-    Delta,
     Event,
     Failed,
     Finished,
@@ -37,7 +35,8 @@ from gateway.metrics import Metrics
 from gateway.retelling import retold
 from gateway.silence import Limits, Silence
 from gateway.takeover import so_far
-from gateway.tally import Stopwatch, Tally
+from gateway.tally import Tally
+from gateway.transcript import Transcript
 
 Reason = Literal["caller", "abandoned", "deadline", "shutdown"]
 
@@ -111,6 +110,7 @@ class Runner:
         self._version: str | None = None
         """That of the engine which began the answer, where that is known."""
         self._silence = Silence()
+        self._transcript = Transcript(writer, self._tally, self._silence, clock, self._metrics, self._began)
 
     def start(self) -> asyncio.Task[None]:
         """Begin to run; the caller owns the task."""
@@ -217,7 +217,7 @@ class Runner:
         self._cancellable = True
         if self._source is not None:
             try:
-                await self._copy(self._source.events)
+                await self._transcript.of_run(self._source.events)
                 return
             except HearthError as error:
                 await self._stand_alone(error)
@@ -332,72 +332,7 @@ class Runner:
         self._version = seat.engine.traits.version
         chunks = seat.engine.generate(self.generation.id, self.generation.prompt, said)
         async with self._silence.bounded(self._clock.steady()):
-            await self._carry(hold, chunks)
-        if self._tally.choices_left:
-            raise EngineError("engine_failed", "The engine ended before its answer did.")
-
-    async def _carry(self, hold: Hold, chunks: AsyncGenerator[Chunk]) -> None:
-        # Not waited for: what comes while Redis is asked goes with the next question.
-        stage = self._writer.stage
-        accepted = False
-        stopwatch = Stopwatch(self._clock.steady)
-        # Closing the iterator is what aborts in the engine, so it is closed whatever happens.
-        try:
-            async with aclosing(chunks):
-                async for chunk in chunks:
-                    now = self._clock.steady()
-                    if isinstance(chunk, Delta):
-                        self._silence.broken(now)
-                        if self._tally.first_token is None:
-                            self._metrics.first_token(self.generation.model, now - self._began)
-                        hold.heard(now, len(chunk.tokens))
-                        self._tally.gave(chunk, now)
-                        stage(chunk)
-                    elif isinstance(chunk, Accepted):
-                        hold.heard(now, 0)
-                        late, accepted = accepted, True
-                        if self._accept(chunk, now, late=late):
-                            stage(chunk)
-                        stopwatch.took(chunk)
-                    else:
-                        self._silence.broken(now)
-                        hold.heard(now, 0)
-                        stage(chunk)
-        finally:
-            self._tally.busy_s += stopwatch.seconds
-
-    async def _copy(self, source: AsyncGenerator[Event]) -> None:
-        """Carry everything from another log into this one."""
-        accepted = False
-        async with aclosing(source):
-            async for event in source:
-                if isinstance(event, Progress):
-                    if event.stage == "booting" and self.generation.state is State.QUEUED:
-                        self.generation.move(State.BOOTING)
-                    await self._writer.append(event)
-                    continue
-                now = self._clock.steady()
-                if isinstance(event, Delta):
-                    self._tally.gave(event, now)
-                elif isinstance(event, Accepted):
-                    late, accepted = accepted, True
-                    if not self._accept(event, now, late=late):
-                        continue
-                self._writer.stage(event)
-        if self._tally.choices_left:
-            raise EngineError("engine_failed", "The answer that was followed ended before its end.")
-
-    def _accept(self, chunk: Accepted, now: float, *, late: bool) -> bool:
-        """Note that the engine took the prompt, or `late` how long it was; whether the readers do not know that yet."""
-        if not late:
-            if self.generation.state is State.RUNNING:
-                return False
-            self.generation.move(State.RUNNING)
-            self.generation.started = self._clock.wall()
-            self._tally.started = now
-        known = late and (chunk.prompt_tokens, chunk.cached_tokens) == self._tally.prompt
-        self._tally.took(chunk)
-        return not known
+            await self._transcript.of_engine(chunks, hold)
 
     async def _close(self, terminal: Terminal) -> bool:
         """Write the end; whether it is the one that stands."""

@@ -35,7 +35,7 @@ class Silence:
 
     @asynccontextmanager
     async def bounded(self, now: float) -> AsyncIterator[None]:
-        """An engine is asked now, and heard within the block. Raises EngineError `engine_stalled` if `check` says so."""
+        """An engine is asked now, and heard within the block. Raises EngineError `engine_stalled`: see `check`."""
         self._since, self._speaking = now, False
         try:
             async with asyncio.timeout(None) as self._timeout:

@@ -29,19 +29,12 @@ from gateway.engine_table import EngineTable
 from gateway.files.place import open_store
 from gateway.keys import Sharing
 from gateway.redis.address import Address
+from gateway.spelling import PREFIX, Given, sentence, variable
 from gateway.suggest import nearest
 from gateway.tables import ModelTable, check_budgets, check_devices, check_fallbacks
 
 FILE: Final = Path("hearth.toml")
 """Read where the server is started, if it is there."""
-
-_PREFIX: Final = "HEARTH_"
-
-_SECRETS: Final = ("redis_url", "admin_key", "key", "replicate_api_token")
-"""Never repeated in an error."""
-
-TABLES: Final = ("hardware", "engine", "model")
-"""Settings that are tables of the file, and no options."""
 
 _ORIGIN: Final = re.compile(r"\*|([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
 _PUBLIC: Final = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[!-~]*)?", re.ASCII)
@@ -66,7 +59,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_ignore_empty=True, extra="forbid", toml_file=FILE, frozen=True
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", toml_file=FILE, frozen=True
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network this machine is on.")
@@ -316,7 +309,8 @@ def load(overrides: Mapping[str, Any], file: Path | None = None) -> Settings:
     try:
         settings = where(**overrides)
     except ValidationError as error:
-        raise SettingsError("\n".join(_sentence(fault, overrides, path) for fault in error.errors())) from None
+        given = Given(overrides, path, {name.upper() for name in os.environ}, _CUSTOMARY, Settings.model_fields)
+        raise SettingsError("\n".join(sentence(fault, given) for fault in error.errors())) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}. A line reads `port = 8000`.") from None
     except OSError as error:
@@ -339,17 +333,7 @@ def strangers() -> list[str]:
     """Variables in the environment that look like settings and are none, each with a guess at what was meant."""
     known = {variable(name) for name in Settings.model_fields}
     given = (name.upper() for name in os.environ)
-    return [name + nearest(name, known) for name in given if name.startswith(_PREFIX) and name not in known]
-
-
-def option(field: str) -> str:
-    """A setting as it is written on the command line."""
-    return "--model" if field == "models" else f"--{field.replace('_', '-')}"
-
-
-def variable(field: str) -> str:
-    """A setting as it is written in the environment."""
-    return _PREFIX + field.upper()
+    return [name + nearest(name, known) for name in given if name.startswith(PREFIX) and name not in known]
 
 
 def _origin(written: str) -> str:
@@ -373,46 +357,3 @@ def _key(engine: str, written: SecretStr | None) -> SecretStr | None:
     if key and not _TOKEN.fullmatch(key):
         raise ValueError(f"[engine.{engine}] has a key that is none: one is visible letters without blanks.")
     return SecretStr(key) if key else None
-
-
-def _sentence(fault: Mapping[str, Any], overrides: Mapping[str, Any], path: Path) -> str:
-    field = str(fault["loc"][0])
-    if field in TABLES and len(fault["loc"]) > 1:
-        return _sentence_of_table(fault, path)
-    if field in TABLES and fault["type"] == "value_error":
-        return f"{path}: {fault['ctx']['error']}"
-    if fault["type"] == "extra_forbidden":
-        return f"{path}: there is no setting {field!r}{nearest(field, Settings.model_fields)}."
-    secret = field in _SECRETS
-    given = "***" if secret else fault["input"]
-    environment = {name.upper() for name in os.environ}
-    if field in overrides:
-        where = f"{option(field)} {given}"
-    elif variable(field) in environment:
-        where = f"{variable(field)}={given}"
-    elif _CUSTOMARY.get(field) in environment:
-        where = f"{_CUSTOMARY[field]}={given}"
-    else:
-        where = f"{path}: {field} = {given if secret else repr(given)}"
-    if fault["type"] == "value_error":
-        return f"{where}: {fault['ctx']['error']}"
-    return f"{where}: {_told(fault)}. {Settings.model_fields[field].description}"
-
-
-def _sentence_of_table(fault: Mapping[str, Any], path: Path) -> str:
-    # A line may have parts, and what is wrong may be one of them.
-    named = 1 if fault["loc"][0] == "hardware" else 2
-    table, line = [str(part) for part in fault["loc"][:named]], ".".join(map(str, fault["loc"][named:]))
-    where = f"[{'.'.join(table)}]"
-    if fault["type"] == "extra_forbidden":
-        fields = (EngineTable if table[0] == "engine" else ModelTable).model_fields
-        return f"{path}: {where} has no line {line!r}{nearest(line, fields)}."
-    # A command or a key may be told to nobody.
-    given = "***" if table[0] == "engine" else repr(fault["input"])
-    return f"{path}: {where} {line} = {given}: {_told(fault).removesuffix('.')}."
-
-
-def _told(fault: Mapping[str, Any]) -> str:
-    if fault["type"] == "value_error":
-        return str(fault["ctx"]["error"])
-    return f"{fault['msg'][:1].lower()}{fault['msg'][1:]}"

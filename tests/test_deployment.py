@@ -15,7 +15,8 @@ import yaml
 from engines.registry import parse
 from gateway.app import build
 from gateway.metrics import Metrics
-from gateway.settings import Settings, load, variable
+from gateway.settings import Settings, load
+from gateway.spelling import variable
 from tests.nginx_server import LISTEN, REPLICAS, SHOWN
 
 ROOT = Path(__file__).parent.parent

@@ -18,7 +18,8 @@ from gateway.cli.parser import Parser
 from gateway.cli.reach import reach
 from gateway.cli.sources import fault
 from gateway.cli.terminal import Screen, Trouble
-from gateway.settings import Settings, load, option
+from gateway.settings import Settings, load
+from gateway.spelling import option
 from gateway.suggest import nearest
 
 GROUPS: Final[Mapping[str, Sequence[str]]] = {

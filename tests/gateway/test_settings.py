@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Settings, SettingsError, load, option, strangers, variable
+from gateway.settings import Settings, SettingsError, load, strangers
+from gateway.spelling import option, variable
 
 
 @pytest.fixture(autouse=True)

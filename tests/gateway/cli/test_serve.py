@@ -19,7 +19,8 @@ from engines.registry import _MAKERS
 from engines.scripted import Script
 from gateway.__main__ import main
 from gateway.cli.serve import GROUPS, _idle_tables, parser
-from gateway.settings import TABLES, Settings, load, option
+from gateway.settings import Settings, load
+from gateway.spelling import TABLES, option
 from tests.gateway.cli.keyboard import CTRL_C, terminal
 from tests.serving import process
 

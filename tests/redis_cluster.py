@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
+import pytest
+
 from tests.redis_server import HOST, RedisProcess, redis_process
 from tests.serving import ask_until
 
@@ -37,3 +39,10 @@ def cluster() -> Iterator[Nodes]:
 def _whole(node: RedisProcess) -> bool:
     told = node.ask("CLUSTER", "INFO")
     return b"cluster_state:ok" in told and b"cluster_known_nodes:3" in told
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[Nodes]:
+    """One Cluster for the whole run. Use names of your own, and delete nothing that is not yours."""
+    with cluster() as nodes:
+        yield nodes

@@ -121,3 +121,19 @@ def redis_process(*words: str) -> Iterator[RedisProcess]:
             yield server
         finally:
             server.kill()
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisProcess]:
+    """A server of the test's own, which it may kill."""
+    with redis_process() as running:
+        yield running
+
+
+def let_pass(url: str, seconds: float, *names: str) -> None:
+    """Let Redis' own time pass for what is due by the sorted sets of these names (patterns; their scores are in ms)."""
+    with Redis.from_url(url) as client:
+        for pattern in names:
+            for name in client.scan_iter(pattern):
+                for each in client.zrange(name, 0, -1):
+                    client.zincrby(name, -seconds * 1000, each)

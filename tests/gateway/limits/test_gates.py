@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-
-import pytest
 
 from gateway.admission import Admission
 from gateway.errors import HearthError
@@ -15,15 +13,9 @@ from gateway.limits.gate import LimitGate
 from gateway.limits.redis import RedisLimiter
 from gateway.redis.address import Address
 from tests.gateway.limits.asking import NO_LIMITS, a_gate, a_generation, a_key, used
-from tests.redis_server import RedisProcess, redis_process
+from tests.redis_server import RedisProcess
 from tests.turning import Turned
 from tests.waiting import until
-
-
-@pytest.fixture
-def server() -> Iterator[RedisProcess]:
-    with redis_process() as running:
-        yield running
 
 
 @asynccontextmanager
@@ -38,8 +30,8 @@ async def gates(url: str, clock: Turned | None = None, **model: int) -> AsyncIte
             await gate.close()
 
 
-async def test_of_200_calls_at_once_on_two_replicas_as_many_are_let_in_as_may(server: RedisProcess) -> None:
-    async with gates(server.url, requests_per_minute=5) as (here, elsewhere):
+async def test_of_200_calls_at_once_on_two_replicas_as_many_are_let_in_as_may(redis_server: RedisProcess) -> None:
+    async with gates(redis_server.url, requests_per_minute=5) as (here, elsewhere):
         told = await asyncio.gather(
             *(gate.enter(a_key(f"key{index}"), "demo") for index, gate in enumerate([here, elsewhere] * 100)),
             return_exceptions=True,
@@ -49,8 +41,8 @@ async def test_of_200_calls_at_once_on_two_replicas_as_many_are_let_in_as_may(se
         assert all(error.code == "rate_limited" and error.retry_after_s for error in refused)
 
 
-async def test_of_200_runs_at_once_no_more_than_the_slots_run_and_each_has_its_turn(server: RedisProcess) -> None:
-    async with gates(server.url, concurrent=5) as (here, elsewhere):
+async def test_of_200_runs_at_once_no_more_than_the_slots_run_and_each_has_its_turn(redis_server: RedisProcess) -> None:
+    async with gates(redis_server.url, concurrent=5) as (here, elsewhere):
         running, most, ended = 0, 0, 0
 
         async def run(gate: LimitGate, key: str) -> None:
@@ -68,12 +60,12 @@ async def test_of_200_runs_at_once_no_more_than_the_slots_run_and_each_has_its_t
         async with asyncio.timeout(60):
             await asyncio.gather(*(run(gate, f"key{index % 7}") for index, gate in enumerate([here, elsewhere] * 100)))
         assert most <= 5 and ended == 200
-        assert server.ask("KEYS", "*:slots:*") == []
+        assert redis_server.ask("KEYS", "*:slots:*") == []
 
 
-async def test_of_200_that_are_stopped_at_random_no_slot_is_left(server: RedisProcess) -> None:
+async def test_of_200_that_are_stopped_at_random_no_slot_is_left(redis_server: RedisProcess) -> None:
     chance = random.Random(5)
-    async with gates(server.url, concurrent=3) as (here, elsewhere):
+    async with gates(redis_server.url, concurrent=3) as (here, elsewhere):
 
         async def run(gate: LimitGate, key: str) -> None:
             admission = await gate.admit(a_generation(key), a_key(key, concurrent=50))
@@ -92,11 +84,11 @@ async def test_of_200_that_are_stopped_at_random_no_slot_is_left(server: RedisPr
             await asyncio.gather(*tasks, return_exceptions=True)
         for gate in (here, elsewhere):
             assert not len(gate._queues["demo"])
-        assert server.ask("KEYS", "*:slots:*") == []
+        assert redis_server.ask("KEYS", "*:slots:*") == []
 
 
-async def test_a_single_one_on_another_replica_is_next_however_many_wait_here(server: RedisProcess) -> None:
-    async with gates(server.url, concurrent=4) as (here, elsewhere):
+async def test_a_single_one_on_another_replica_is_next_however_many_wait_here(redis_server: RedisProcess) -> None:
+    async with gates(redis_server.url, concurrent=4) as (here, elsewhere):
         running: list[Admission] = []
         let_in: list[str] = []
 
@@ -120,27 +112,27 @@ async def test_a_single_one_on_another_replica_is_next_however_many_wait_here(se
         assert let_in.index("bob") <= 6
 
 
-async def test_redis_dies_and_comes_back_and_the_limits_with_it(server: RedisProcess) -> None:
+async def test_redis_dies_and_comes_back_and_the_limits_with_it(redis_server: RedisProcess) -> None:
     clock = Turned()
-    async with gates(server.url, clock, concurrent=2, requests_per_minute=10) as (here, elsewhere):
+    async with gates(redis_server.url, clock, concurrent=2, requests_per_minute=10) as (here, elsewhere):
         runs = [await gate.admit(a_generation(), a_key()) for gate in (here, elsewhere)]
         await here.enter(a_key(), "demo")
-        server.kill()
+        redis_server.kill()
         for gate in (here, elsewhere):
             # Each goes on by itself, so each has a slot more.
             runs.append(await gate.admit(a_generation(), a_key()))
             assert (await gate.enter(a_key(), "demo"))["x-ratelimit-limit-requests"] == "10"
         assert not any([await waits(run) for run in runs])
-        server.restart(keep_data=False)
+        redis_server.restart(keep_data=False)
         clock.turn(1)
         for gate in (here, elsewhere):
             await gate.tick()
-        assert server.ask("ZCARD", "hearth:slots:{model:demo}") == 4
+        assert redis_server.ask("ZCARD", "hearth:slots:{model:demo}") == 4
         late = await here.admit(a_generation(), a_key())
         assert await waits(late)
         for run in (*runs, late):
             await run.close(used(20))
-        assert server.ask("KEYS", "*:slots:*") == []
+        assert redis_server.ask("KEYS", "*:slots:*") == []
 
 
 async def waits(run: Admission) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,8 +16,8 @@ from gateway.limits.redis import RedisLimiter
 from gateway.redis.address import Address
 from gateway.redis.link import Script
 from tests.gateway.limits.contract import ANN, MODEL, SIXTY, Bench, LimiterContract, takes
-from tests.redis_cluster import cluster
-from tests.redis_server import RedisProcess, redis_process
+from tests.redis_cluster import Nodes
+from tests.redis_server import RedisProcess
 from tests.system.test_redis_user import make_user
 from tests.turning import Turned
 
@@ -118,39 +118,27 @@ class TestRedisLimiter(RedisBench, LimiterContract):
         return redis_url
 
 
-@pytest.fixture(scope="module")
-def cluster_url() -> Iterator[str]:
-    with cluster() as made:
-        yield made.url
-
-
 class TestClusteredLimiter(RedisBench, LimiterContract):
     @pytest.fixture
-    def url(self, cluster_url: str) -> str:
-        return cluster_url
+    def url(self, redis_cluster: Nodes) -> str:
+        return redis_cluster.url
 
 
-@pytest.fixture
-def server() -> Iterator[RedisProcess]:
-    with redis_process() as running:
-        yield running
-
-
-async def test_one_call_takes_from_all_buckets(server: RedisProcess) -> None:
-    async with two(server.url) as (here, _, _):
+async def test_one_call_takes_from_all_buckets(redis_server: RedisProcess) -> None:
+    async with two(redis_server.url) as (here, _, _):
         rates = [SIXTY, Rate(MODEL, "requests", 10)]
         await here.take(rates, 1)
-        before = server.ask("INFO", "commandstats")["cmdstat_evalsha"]["calls"]
+        before = redis_server.ask("INFO", "commandstats")["cmdstat_evalsha"]["calls"]
         await here.take(rates, 1)
-        assert server.ask("INFO", "commandstats")["cmdstat_evalsha"]["calls"] == before + 1
-        assert sorted(server.ask("KEYS", "*")) == [
+        assert redis_server.ask("INFO", "commandstats")["cmdstat_evalsha"]["calls"] == before + 1
+        assert sorted(redis_server.ask("KEYS", "*")) == [
             b"hearth:limit:{key:ann}:requests",
             b"hearth:limit:{model:demo}:requests",
         ]
 
 
-async def test_the_user_of_the_document_may_do_all_that_limits_need(server: RedisProcess) -> None:
-    async with two(make_user(server)) as (here, elsewhere, _):
+async def test_the_user_of_the_document_may_do_all_that_limits_need(redis_server: RedisProcess) -> None:
+    async with two(make_user(redis_server)) as (here, elsewhere, _):
         assert await takes(here, SIXTY)
         await here.settle(ANN, "requests", 1, 0)
         assert await here.hold(MODEL, 1, "gen_a")
@@ -158,21 +146,21 @@ async def test_the_user_of_the_document_may_do_all_that_limits_need(server: Redi
         assert not await elsewhere.hold_in_turn(MODEL, 1, "gen_b", "ann")
         await here.release(MODEL, "gen_a")
         assert await elsewhere.hold_in_turn(MODEL, 1, "gen_b", "ann")
-    assert server.ask("ACL", "LOG") == []
+    assert redis_server.ask("ACL", "LOG") == []
 
 
-async def test_a_debt_is_not_forgotten(server: RedisProcess) -> None:
-    async with two(server.url) as (here, _, _):
+async def test_a_debt_is_not_forgotten(redis_server: RedisProcess) -> None:
+    async with two(redis_server.url) as (here, _, _):
         assert await takes(here, SIXTY, cost=60 * 300)
-        assert server.ask("TTL", "hearth:limit:{key:ann}:requests") > 300 * 60
+        assert redis_server.ask("TTL", "hearth:limit:{key:ann}:requests") > 300 * 60
         await here.settle(ANN, "requests", 0, 60)
-        assert server.ask("TTL", "hearth:limit:{key:ann}:requests") > 301 * 60
+        assert redis_server.ask("TTL", "hearth:limit:{key:ann}:requests") > 301 * 60
 
 
-async def test_without_redis_each_replica_goes_on_from_where_the_limit_stood(server: RedisProcess) -> None:
-    async with two(server.url) as (here, elsewhere, clock):
+async def test_without_redis_each_replica_goes_on_from_where_the_limit_stood(redis_server: RedisProcess) -> None:
+    async with two(redis_server.url) as (here, elsewhere, clock):
         assert await takes(here, SIXTY, cost=40)
-        server.kill()
+        redis_server.kill()
         assert await takes(here, SIXTY, cost=20)
         assert not await takes(here, SIXTY)
         await here.settle(ANN, "requests", 5, 0)
@@ -182,35 +170,35 @@ async def test_without_redis_each_replica_goes_on_from_where_the_limit_stood(ser
         assert await takes(here, SIXTY, cost=60)
 
 
-async def test_limits_are_shared_again_when_redis_is_back(server: RedisProcess) -> None:
-    async with two(server.url) as (here, elsewhere, clock):
+async def test_limits_are_shared_again_when_redis_is_back(redis_server: RedisProcess) -> None:
+    async with two(redis_server.url) as (here, elsewhere, clock):
         await takes(here, SIXTY)
-        server.kill()
+        redis_server.kill()
         assert await takes(here, SIXTY)
-        server.restart(keep_data=False)
+        redis_server.restart(keep_data=False)
         clock.turn(1)
         assert await takes(here, SIXTY, cost=60)
         assert not await takes(elsewhere, SIXTY, cost=5)
 
 
-async def test_slots_are_put_back_when_redis_has_lost_them(server: RedisProcess) -> None:
-    async with two(server.url) as (here, elsewhere, clock):
+async def test_slots_are_put_back_when_redis_has_lost_them(redis_server: RedisProcess) -> None:
+    async with two(redis_server.url) as (here, elsewhere, clock):
         assert await here.hold(MODEL, 3, "gen_a")
         await here.renew()
-        server.kill()
+        redis_server.kill()
         assert await here.hold(MODEL, 3, "gen_b") and await here.hold(MODEL, 3, "gen_c")
         assert not await here.hold(MODEL, 3, "gen_d")
         await here.release(MODEL, "gen_c")
-        server.restart(keep_data=False)
+        redis_server.restart(keep_data=False)
         clock.turn(1)
         await here.renew()
         assert await elsewhere.hold(MODEL, 3, "gen_e")
         assert not await elsewhere.hold(MODEL, 3, "gen_f")
 
 
-async def test_a_redis_that_stands_still_is_waited_for_once(server: RedisProcess) -> None:
-    async with two(server.url) as (here, _, _):
-        with server.frozen():
+async def test_a_redis_that_stands_still_is_waited_for_once(redis_server: RedisProcess) -> None:
+    async with two(redis_server.url) as (here, _, _):
+        with redis_server.frozen():
             assert await takes(here, SIXTY, cost=60)
             async with asyncio.timeout(0.4):
                 assert not await takes(here, SIXTY)
@@ -219,16 +207,16 @@ async def test_a_redis_that_stands_still_is_waited_for_once(server: RedisProcess
                 await here.release(MODEL, "gen_a")
 
 
-async def test_what_is_given_back_while_redis_is_away_is_told_to_it_when_it_is_back(server: RedisProcess) -> None:
-    async with two(server.url) as (here, elsewhere, clock):
+async def test_what_is_given_back_while_redis_is_away_is_told_to_it_when_it_is_back(redis_server: RedisProcess) -> None:
+    async with two(redis_server.url) as (here, elsewhere, clock):
         assert await takes(here, SIXTY, cost=180) and await takes(here, Rate(MODEL, "tokens", 60))
         assert await here.hold(MODEL, 1, "gen_a")
-        server.kill()
+        redis_server.kill()
         await here.settle(ANN, "requests", 180, 20)
         await here.settle(MODEL, "tokens", 1, 120)
         await here.release(MODEL, "gen_a")
         await here.renew()
-        server.restart(keep_data=True)
+        redis_server.restart(keep_data=True)
         assert not await elsewhere.hold(MODEL, 1, "gen_b")
         clock.turn(1)
         await here.renew()
@@ -240,13 +228,13 @@ async def test_what_is_given_back_while_redis_is_away_is_told_to_it_when_it_is_b
         assert not len(here._backlog)
 
 
-async def test_what_redis_heard_and_could_not_answer_counts_once(server: RedisProcess) -> None:
-    async with two(server.url) as (here, elsewhere, clock):
+async def test_what_redis_heard_and_could_not_answer_counts_once(redis_server: RedisProcess) -> None:
+    async with two(redis_server.url) as (here, elsewhere, clock):
         rate = Rate(ANN, "tokens", 60)
         assert await takes(here, rate, cost=60)
         # From now on Redis knows the script.
         await here.settle(ANN, "tokens", 0, 0)
-        with server.frozen():
+        with redis_server.frozen():
             await here.settle(ANN, "tokens", 60, 80)
             assert len(here._backlog) == 1
         clock.turn(1)
@@ -256,10 +244,10 @@ async def test_what_redis_heard_and_could_not_answer_counts_once(server: RedisPr
         assert refused.wait_s == pytest.approx(21, abs=3)
 
 
-async def test_what_is_given_back_when_its_run_is_stopped_is_given_back_later(server: RedisProcess) -> None:
-    async with two(server.url) as (here, elsewhere, _):
+async def test_what_is_given_back_when_its_run_is_stopped_is_given_back_later(redis_server: RedisProcess) -> None:
+    async with two(redis_server.url) as (here, elsewhere, _):
         assert await here.hold(MODEL, 1, "gen_a")
-        with server.frozen():
+        with redis_server.frozen():
             task = asyncio.create_task(here.release(MODEL, "gen_a"))
             await asyncio.sleep(0)
             task.cancel()
@@ -270,9 +258,9 @@ async def test_what_is_given_back_when_its_run_is_stopped_is_given_back_later(se
 
 
 async def test_a_renewal_that_comes_late_brings_back_nothing(
-    server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+    redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with two(server.url) as (here, _, _):
+    async with two(redis_server.url) as (here, _, _):
         script = here._link.script
 
         async def overtaken(what: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
@@ -283,4 +271,4 @@ async def test_a_renewal_that_comes_late_brings_back_nothing(
         monkeypatch.setattr(here._link, "script", overtaken)
         assert await here.hold(MODEL, 2, "gen_a") and await here.hold(MODEL, 2, "gen_b")
         await here.renew()
-        assert server.ask("ZRANGE", "hearth:slots:{model:demo}", 0, -1) == [b"gen_b"]
+        assert redis_server.ask("ZRANGE", "hearth:slots:{model:demo}", 0, -1) == [b"gen_b"]

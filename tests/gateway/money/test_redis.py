@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
-import redis
 
 from gateway.errors import HearthError
 from gateway.money.base import Balance, BooksAway
@@ -17,17 +15,9 @@ from gateway.redis.address import Address
 from tests.gateway.money.contract import NOON, Bench, BooksContract, a_hold, a_settlement
 from tests.gateway.money.crowd import crowd
 from tests.gateway.money.paying import a_gate, a_key, a_run, ended, finished
-from tests.redis_cluster import Nodes, cluster
-from tests.redis_server import RedisProcess, redis_process
+from tests.redis_cluster import Nodes
+from tests.redis_server import RedisProcess, let_pass
 from tests.turning import Turned
-
-
-def shift(client: Any, prefix: str, seconds: float) -> None:
-    """Let Redis' own time pass for every reservation of one bench."""
-    for kind in ("lapses", "lapsed"):
-        for name in client.scan_iter(f"{prefix}:*:{kind}"):
-            for run in client.zrange(name, 0, -1):
-                client.zincrby(name, -seconds * 1000, run)
 
 
 async def benched(url: str, *servers: str) -> AsyncIterator[Bench]:
@@ -37,8 +27,7 @@ async def benched(url: str, *servers: str) -> AsyncIterator[Bench]:
     def turn(seconds: float) -> None:
         clock.turn(seconds)
         for server in servers:
-            with redis.Redis.from_url(server) as client:
-                shift(client, prefix, seconds)
+            let_pass(server, seconds, f"{prefix}:*:lapses", f"{prefix}:*:lapsed")
 
     yield Bench(here, elsewhere, turn)
     for books in (here, elsewhere):
@@ -52,28 +41,16 @@ class TestRedisBooks(BooksContract):
             yield bench
 
 
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
-    with cluster() as made:
-        yield made
-
-
 class TestClusteredBooks(BooksContract):
     @pytest.fixture
-    async def bench(self, nodes: Nodes) -> AsyncIterator[Bench]:
-        async for bench in benched(nodes.url, *(node.url for node in nodes.nodes)):
+    async def bench(self, redis_cluster: Nodes) -> AsyncIterator[Bench]:
+        async for bench in benched(redis_cluster.url, *(node.url for node in redis_cluster.nodes)):
             yield bench
 
 
 @pytest.fixture
-def server() -> Iterator[RedisProcess]:
-    with redis_process() as running:
-        yield running
-
-
-@pytest.fixture
-async def books(server: RedisProcess) -> AsyncIterator[RedisBooks]:
-    made = RedisBooks(Address.parse(server.url), Turned(NOON).clock)
+async def books(redis_server: RedisProcess) -> AsyncIterator[RedisBooks]:
+    made = RedisBooks(Address.parse(redis_server.url), Turned(NOON).clock)
     yield made
     await made.close()
 
@@ -96,16 +73,16 @@ async def test_the_largest_sums_are_counted_exactly(books: RedisBooks) -> None:
 
 
 async def test_everything_in_redis_goes_by_itself_but_what_was_spent_in_all(
-    server: RedisProcess, books: RedisBooks
+    redis_server: RedisProcess, books: RedisBooks
 ) -> None:
     await books.hold(a_hold("a", 10))
     await books.settle([a_settlement("a", 5, a_hold("a", 10))])
-    lasting = {name.decode() for name in server.ask("KEYS", "*") if server.ask("PTTL", name) < 0}
+    lasting = {name.decode() for name in redis_server.ask("KEYS", "*") if redis_server.ask("PTTL", name) < 0}
     assert lasting == {"hearth:money:{k}:spent:total", "hearth:money:days"}
 
 
-async def test_a_redis_that_is_away_is_told(server: RedisProcess, books: RedisBooks) -> None:
-    server.kill()
+async def test_a_redis_that_is_away_is_told(redis_server: RedisProcess, books: RedisBooks) -> None:
+    redis_server.kill()
     with pytest.raises(BooksAway, match="Redis"):
         await books.hold(a_hold("a", 10))
     with pytest.raises(BooksAway):
@@ -113,15 +90,15 @@ async def test_a_redis_that_is_away_is_told(server: RedisProcess, books: RedisBo
 
 
 async def test_what_was_used_while_redis_was_away_is_written_when_it_is_back(
-    server: RedisProcess, books: RedisBooks
+    redis_server: RedisProcess, books: RedisBooks
 ) -> None:
     gate = a_gate(books, Turned(NOON))
     bill = await gate.admit(a_run(), a_key())
-    server.kill()
+    redis_server.kill()
     with pytest.raises(HearthError, match="state_unavailable"):
         await gate.admit(a_run(), a_key())
     await bill.close(ended(finished(7)))
-    server.restart(keep_data=True)
+    redis_server.restart(keep_data=True)
     await gate.tick()
     assert await books.balance("k", "month", NOON) == Balance(7 * NANO // 1000, 0)
     assert [line.use.calls for line in await books.usage("2026-11-18", "2026-11-18")] == [1]

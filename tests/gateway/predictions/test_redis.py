@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
-import redis
 
 from gateway.errors import HearthError
 from gateway.predictions import redis as predictions_redis
@@ -25,8 +24,8 @@ from tests.gateway.predictions.contract import (
     end,
     keep,
 )
-from tests.redis_cluster import Nodes, cluster
-from tests.redis_server import RedisProcess, redis_process
+from tests.redis_cluster import Nodes
+from tests.redis_server import RedisProcess, let_pass
 from tests.turning import Turned
 
 
@@ -37,11 +36,7 @@ async def benched(url: str, *servers: str) -> AsyncIterator[Bench]:
     def turn(seconds: float) -> None:
         clock.turn(seconds)
         for server in servers:
-            with redis.Redis.from_url(server) as client:
-                # Let Redis' own time pass for every lease of this bench.
-                for name in client.scan_iter(f"{prefix}:*:lapses"):
-                    for id in client.zrange(name, 0, -1):
-                        client.zincrby(name, -seconds * 1000, id)
+            let_pass(server, seconds, f"{prefix}:*:lapses")
 
     yield Bench(here, elsewhere, turn)
     for store in (here, elsewhere):
@@ -55,75 +50,63 @@ class TestRedisPredictions(PredictionsContract):
             yield bench
 
 
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
-    with cluster() as made:
-        yield made
-
-
 class TestClusteredPredictions(PredictionsContract):
     @pytest.fixture
-    async def bench(self, nodes: Nodes) -> AsyncIterator[Bench]:
-        async for bench in benched(nodes.url, *(node.url for node in nodes.nodes)):
+    async def bench(self, redis_cluster: Nodes) -> AsyncIterator[Bench]:
+        async for bench in benched(redis_cluster.url, *(node.url for node in redis_cluster.nodes)):
             yield bench
 
 
 @pytest.fixture
-def server() -> Iterator[RedisProcess]:
-    with redis_process() as running:
-        yield running
-
-
-@pytest.fixture
-async def store(server: RedisProcess) -> AsyncIterator[RedisPredictions]:
-    made = RedisPredictions(Address.parse(server.url), Turned(NOON).clock)
+async def store(redis_server: RedisProcess) -> AsyncIterator[RedisPredictions]:
+    made = RedisPredictions(Address.parse(redis_server.url), Turned(NOON).clock)
     yield made
     await made.close()
 
 
 async def test_everything_in_redis_goes_by_itself_but_what_is_not_told_or_not_heard(
-    server: RedisProcess, store: RedisPredictions
+    redis_server: RedisProcess, store: RedisPredictions
 ) -> None:
     [over, running] = await keep(store, a_record(hook=HOOK), a_record())
     await store.delivered(over.id, a_try(status=500))
     await end(store, over)
-    names = [name.decode() for name in server.ask("KEYS", "*")]
-    lasting = {name for name in names if server.ask("PTTL", name) < 0}
+    names = [name.decode() for name in redis_server.ask("KEYS", "*")]
+    lasting = {name for name in names if redis_server.ask("PTTL", name) < 0}
     assert lasting == {f"hearth:{{predictions}}:{what}" for what in ("lapses", "attendants", "unheard")}
-    assert all(server.ask("PTTL", name) <= REMEMBERED_S * 1000 for name in names)
+    assert all(redis_server.ask("PTTL", name) <= REMEMBERED_S * 1000 for name in names)
     await store.delivered(over.id, a_try(status=200))
     await end(store, running)
-    assert not lasting & {name.decode() for name in server.ask("KEYS", "*")}
+    assert not lasting & {name.decode() for name in redis_server.ask("KEYS", "*")}
 
 
-async def test_lists_hold_no_more_than_is_remembered(server: RedisProcess) -> None:
+async def test_lists_hold_no_more_than_is_remembered(redis_server: RedisProcess) -> None:
     clock = Turned(NOON)
-    store = RedisPredictions(Address.parse(server.url), clock.clock)
+    store = RedisPredictions(Address.parse(redis_server.url), clock.clock)
     await keep(store, *(a_record(created=NOON + number) for number in range(5)))
     clock.turn(REMEMBERED_S + 2)
     await keep(store, a_record(created=clock.now))
-    lists = server.ask("KEYS", "hearth:predictions:*")
+    lists = redis_server.ask("KEYS", "hearth:predictions:*")
     assert len(lists) == 5
-    assert {server.ask("ZCARD", name) for name in lists} == {3}
+    assert {redis_server.ask("ZCARD", name) for name in lists} == {3}
     await store.close()
 
 
 async def test_what_its_creator_did_not_come_to_write_is_attended_to_by_nobody(
-    server: RedisProcess, store: RedisPredictions
+    redis_server: RedisProcess, store: RedisPredictions
 ) -> None:
     record = a_record()
     attending = [record.id, "one", 0]
     await store._link.script(store._attend, [store._lapses, store._attendants], attending)
     assert await store.take("two", LEASE_S, 10) == []
-    assert server.ask("KEYS", "*") == []
+    assert redis_server.ask("KEYS", "*") == []
 
 
-async def test_what_was_told_halfway_is_told(server: RedisProcess, store: RedisPredictions) -> None:
+async def test_what_was_told_halfway_is_told(redis_server: RedisProcess, store: RedisPredictions) -> None:
     [record] = await keep(store, a_record())
-    server.ask("HSET", f"hearth:prediction:{{{record.id}}}", "told", "1")
+    redis_server.ask("HSET", f"hearth:prediction:{{{record.id}}}", "told", "1")
     await store.let_go("one", [record.id])
     assert await store.take("two", LEASE_S, 10) == []
-    assert server.ask("EXISTS", "hearth:{predictions}:lapses", "hearth:{predictions}:attendants") == 0
+    assert redis_server.ask("EXISTS", "hearth:{predictions}:lapses", "hearth:{predictions}:attendants") == 0
 
 
 async def test_ends_that_nobody_heard_are_found_behind_any_number_of_others(
@@ -140,10 +123,10 @@ async def test_ends_that_nobody_heard_are_found_behind_any_number_of_others(
 
 
 async def test_a_redis_that_is_away_is_told_and_one_that_is_back_has_all(
-    server: RedisProcess, store: RedisPredictions
+    redis_server: RedisProcess, store: RedisPredictions
 ) -> None:
     [record] = await keep(store, a_record())
-    server.kill()
+    redis_server.kill()
     asks = [
         store.add(a_record(), "one", LEASE_S),
         store.get(record.id),
@@ -157,6 +140,6 @@ async def test_a_redis_that_is_away_is_told_and_one_that_is_back_has_all(
         with pytest.raises(HearthError) as told:
             await ask
         assert told.value.code == "state_unavailable"
-    server.restart(keep_data=True)
+    redis_server.restart(keep_data=True)
     assert await store.get(record.id) == record
     assert await store.renew("one", [record.id], LEASE_S) == {record.id}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from time import monotonic
 
 import pytest
@@ -12,7 +12,7 @@ from gateway.catalog.shelf.redis import RedisShelf
 from gateway.errors import HearthError
 from gateway.redis.address import Address
 from tests.gateway.catalog.shelf.contract import Bench, ShelfContract
-from tests.redis_cluster import cluster
+from tests.redis_cluster import Nodes
 from tests.redis_server import redis_process
 
 
@@ -24,12 +24,6 @@ async def bench_at(url: str) -> AsyncIterator[Bench]:
         await store.close()
 
 
-@pytest.fixture(scope="module")
-def cluster_url() -> Iterator[str]:
-    with cluster() as nodes:
-        yield nodes.url
-
-
 class TestRedisShelf(ShelfContract):
     @pytest.fixture
     async def bench(self, redis_url: str) -> AsyncIterator[Bench]:
@@ -39,8 +33,8 @@ class TestRedisShelf(ShelfContract):
 
 class TestRedisShelfInACluster(ShelfContract):
     @pytest.fixture
-    async def bench(self, cluster_url: str) -> AsyncIterator[Bench]:
-        async for bench in bench_at(cluster_url):
+    async def bench(self, redis_cluster: Nodes) -> AsyncIterator[Bench]:
+        async for bench in bench_at(redis_cluster.url):
             yield bench
 
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.pumping import pump
 from tests.redis_server import HOST, RedisProcess, redis_process
 
 USER, PASSWORD = "ember", "gl/ow@50%"
@@ -64,24 +65,17 @@ async def tls() -> AsyncIterator[Guarded]:
 
 async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
     behind, ahead = await asyncio.open_connection(HOST, port)
-    pumps = [asyncio.create_task(_pump(reader, ahead)), asyncio.create_task(_pump(behind, writer))]
+    pumps = [asyncio.create_task(pump(reader, ahead)), asyncio.create_task(pump(behind, writer))]
     try:
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for pump in pumps:
-            pump.cancel()
+        for pumping in pumps:
+            pumping.cancel()
         await asyncio.gather(*pumps, return_exceptions=True)
         for end in (ahead, writer):
             end.close()
             with contextlib.suppress(OSError):
                 await end.wait_closed()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while part := await reader.read(1 << 16):
-            writer.write(part)
-            await writer.drain()
 
 
 def certify(folder: Path, authority: Path) -> tuple[Path, Path]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.pumping import pump
 from tests.redis_server import HOST
 from tests.redis_tls import certify
 
@@ -62,25 +63,18 @@ class Line:
         self.connections += 1
         cut = self.connections <= self._cuts
         behind, ahead = await asyncio.open_connection(*self._server)
-        there = asyncio.create_task(_pump(reader, ahead))
-        back: asyncio.Task[object] = asyncio.create_task(behind.read(1) if cut else _pump(behind, writer))
+        there = asyncio.create_task(pump(reader, ahead))
+        back: asyncio.Task[object] = asyncio.create_task(behind.read(1) if cut else pump(behind, writer))
         try:
             await asyncio.wait((there, back), timeout=CUT_S if cut else None, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for pump in (there, back):
-                pump.cancel()
+            for pumping in (there, back):
+                pumping.cancel()
             await asyncio.gather(there, back, return_exceptions=True)
             for end in (ahead, writer):
                 end.close()
                 with contextlib.suppress(OSError):
                     await end.wait_closed()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while part := await reader.read(1 << 16):
-            writer.write(part)
-            await writer.drain()
 
 
 @contextmanager

@@ -35,10 +35,10 @@ class Terminal:
         """Press these keys."""
         os.write(self._keys, keys.encode())
 
-    async def sees(self, text: str) -> str:
+    async def sees(self, text: str, seconds: float = 20.0) -> str:
         """Wait until that is on the screen after what was waited for before; all that came up to it."""
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(seconds):
                 while text not in self._seen:
                     self._changed.clear()
                     await self._changed.wait()
@@ -47,6 +47,15 @@ class Terminal:
         before, found, self._seen = self._seen.partition(text)
         return before + found
 
+    async def sees_by(self, key: str, text: str) -> None:
+        """Press a key until that is on the screen; see `ends_by` for why."""
+        for _ in range(4):
+            self.type(key)
+            with suppress(AssertionError):
+                await self.sees(text, 5)
+                return
+        raise AssertionError(f"{key!r} does not bring {text!r}")
+
     async def ends(self) -> int:
         """Wait until the command has ended; its exit status."""
         return await asyncio.wait_for(self._process.wait(), 20)
@@ -54,7 +63,7 @@ class Terminal:
     async def ends_by(self, key: str) -> int:
         """Press a key until the command has ended; its exit status.
 
-        Python's `input` misses a signal that comes just before it waits for keys. A person presses again, too.
+        Python misses a signal that comes just before it waits for keys, or for bytes. A person presses again, too.
         """
         for _ in range(4):
             self.type(key)

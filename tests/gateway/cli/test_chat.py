@@ -56,8 +56,7 @@ async def test_words_are_on_the_screen_before_the_answer_has_ended() -> None:
     async with serving(model) as served, terminal("chat", "--url", served.url, "tell") as person:
         await person.sees("once upon")
         assert not aborted(served)
-        person.type(CTRL_C)
-        assert await person.ends() == 130
+        assert await person.ends_by(CTRL_C) == 130
         await until_aborted(served)
 
 
@@ -77,13 +76,12 @@ async def test_ctrl_c_stops_the_answer_and_nothing_else() -> None:
         await person.sees("> ")
         person.type("tell\r")
         await person.sees("once upon")
-        person.type(CTRL_C)
-        await person.sees("stopped")
+        await person.sees_by(CTRL_C, "stopped")
         await until_aborted(served)
         await person.sees("> ")
         person.type("again\r")
         await person.sees("once upon")
-        person.type(CTRL_C)
+        await person.sees_by(CTRL_C, "stopped")
         await person.sees("> ")
         person.type("/quit\r")
         assert await person.ends() == 0

@@ -13,9 +13,11 @@ from typing import Final
 CTRL_C: Final = "\x03"
 CTRL_D: Final = "\x04"
 
-# A terminal sends Ctrl-C to whom it controls, and it controls whoever takes it.
+# A terminal sends Ctrl-C to whom it controls, and it controls whoever takes it. Tests that run in the background of a
+# shell have it ignored, and who is started by them inherits that.
 _TAKE_THE_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.executable, [sys.executable, "-m", "gateway", *sys.argv[1:]])
 """

@@ -158,8 +158,8 @@ class _Shared:
 
 
 def _scripted(model: ModelSource, id: str, shared: _Shared) -> _Made:
-    from engines.scripted import ScriptedEngine
-    from engines.scripted import parse as parse_script
+    from engines.scripted.engine import ScriptedEngine
+    from engines.scripted.script import parse as parse_script
 
     if model.source:
         raise EngineError("bad_model_source", f"{model.name}=scripted: takes no source, only knobs after a `?`.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -17,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
+from gateway.channel import CHANNEL
 from gateway.errors import HearthError
 from gateway.wire.failure import body
 
@@ -40,7 +42,7 @@ def http(header_deadline_s: float) -> type[asyncio.Protocol]:
 
 
 class Http(HttpToolsProtocol):
-    """HTTP/1.1, with `ABORT` in each scope and a deadline on headers."""
+    """HTTP/1.1, with `ABORT` and a Channel in each scope, and a deadline on headers."""
 
     def __init__(self, *args: Any, header_deadline_s: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,6 +53,15 @@ class Http(HttpToolsProtocol):
         """Whether anything of a request has come yet."""
         self._deaf = False
         """Whether what comes is thrown away: the client asked for more before it had its answer."""
+        self.on_change: Callable[[], None] | None = None
+        self.gone = False
+
+    @property
+    def full(self) -> bool:
+        return self.flow.write_paused
+
+    def write(self, body: bytes) -> None:
+        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -60,6 +71,14 @@ class Http(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         super().connection_lost(exc)
+        self.gone = True
+        if self.on_change is not None:
+            self.on_change()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.on_change is not None:
+            self.on_change()
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
@@ -80,7 +99,8 @@ class Http(HttpToolsProtocol):
             return
         super().on_message_begin()
         self._asked = True
-        cast("dict[str, Any]", self.scope)[ABORT] = self.transport.abort
+        scope = cast("dict[str, Any]", self.scope)
+        scope[ABORT], scope[CHANNEL] = self.transport.abort, self
         # Between two requests on one connection the wait is uvicorn's; from a request's first byte on it is ours.
         if self._timer is None:
             self._arm()

@@ -34,6 +34,7 @@ from gateway.runs import Runs
 from gateway.sharing import Found, Sharing
 from gateway.silence import Limits
 from gateway.suggest import nearest, shown
+from gateway.turns import Turns
 from gateway.wire import cache_control, failure
 from gateway.wire.cache_control import Control
 from gateway.wire.prefer import PATIENT, Patience
@@ -117,6 +118,8 @@ class Gateway:
         self._readers = Readers(deadlines.reader_stall_s, deadlines.reader_lag_bytes, metrics)
         self._sharing = Sharing(caching, logs, gate, self._readers)
         self._answering = Answering(pool, caching, self._sharing, self._runs, likeness, clock, metrics)
+        self.turns = Turns()
+        """In which readers write."""
         self.reading = self._readers.reading
         self.join, self.leave = self._readers.join, self._readers.leave
         self._watch: asyncio.Task[None] | None = None

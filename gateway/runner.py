@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 from engines.base import Said
 from engines.errors import EngineError
 from engines.pool import Pool
+from engines.pouring import pour
 from engines.seat import Hold, Seat
 from gateway.abandonment import Abandonment
 from gateway.admission import Admission, Gate, Outcome
@@ -330,9 +331,9 @@ class Runner:
         if not any(choice.tokens or choice.text for choice in said):
             said = ()
         self._version = seat.engine.traits.version
-        chunks = seat.engine.generate(self.generation.id, self.generation.prompt, said)
         async with self._silence.bounded(self._clock.steady()):
-            await self._transcript.of_engine(chunks, hold)
+            with self._transcript.of_engine(hold) as take:
+                await pour(seat.engine, self.generation.id, self.generation.prompt, said, take)
 
     async def _close(self, terminal: Terminal) -> bool:
         """Write the end; whether it is the one that stands."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 
 from engines.base import Chunk
 from engines.errors import EngineError
+from engines.pouring import Take
 from engines.seat import Hold
 from gateway.clock import Clock
 from gateway.events import Accepted, Delta, Event, Progress
@@ -31,37 +32,43 @@ class Transcript:
         self._metrics = metrics
         self._began = began
 
-    async def of_engine(self, chunks: AsyncGenerator[Chunk], hold: Hold) -> None:
-        """Carry every chunk of an engine's answer into the log. Raises EngineError."""
+    @contextmanager
+    def of_engine(self, hold: Hold) -> Iterator[Take]:
+        """What takes every chunk of an engine's answer into the log; the answer is whole at the end of the block.
+
+        Raises EngineError, and what the log raises.
+        """
         # Not waited for: what comes while Redis is asked goes with the next question.
-        stage = self._writer.stage
+        stage, clock, silence, tally = self._writer.stage, self._clock.steady, self._silence, self._tally
+        stopwatch = Stopwatch(clock)
         accepted = False
-        stopwatch = Stopwatch(self._clock.steady)
-        # Closing the iterator is what aborts in the engine, so it is closed whatever happens.
+
+        def take(chunk: Chunk) -> None:
+            nonlocal accepted
+            now = clock()
+            if type(chunk) is Delta:
+                silence.broken(now)
+                if tally.first_token is None:
+                    self._metrics.first_token(self._generation.model, now - self._began)
+                hold.heard(now, len(chunk.tokens))
+                tally.gave(chunk, now)
+                stage(chunk)
+            elif type(chunk) is Accepted:
+                hold.heard(now, 0)
+                late, accepted = accepted, True
+                if self._accept(chunk, now, late=late):
+                    stage(chunk)
+                stopwatch.took(chunk)
+            else:
+                silence.broken(now)
+                hold.heard(now, 0)
+                stage(chunk)
+
         try:
-            async with aclosing(chunks):
-                async for chunk in chunks:
-                    now = self._clock.steady()
-                    if isinstance(chunk, Delta):
-                        self._silence.broken(now)
-                        if self._tally.first_token is None:
-                            self._metrics.first_token(self._generation.model, now - self._began)
-                        hold.heard(now, len(chunk.tokens))
-                        self._tally.gave(chunk, now)
-                        stage(chunk)
-                    elif isinstance(chunk, Accepted):
-                        hold.heard(now, 0)
-                        late, accepted = accepted, True
-                        if self._accept(chunk, now, late=late):
-                            stage(chunk)
-                        stopwatch.took(chunk)
-                    else:
-                        self._silence.broken(now)
-                        hold.heard(now, 0)
-                        stage(chunk)
+            yield take
         finally:
-            self._tally.busy_s += stopwatch.seconds
-        if self._tally.choices_left:
+            tally.busy_s += stopwatch.seconds
+        if tally.choices_left:
             raise EngineError("engine_failed", "The engine ended before its answer did.")
 
     async def of_run(self, source: AsyncGenerator[Event]) -> None:

@@ -7,11 +7,14 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from engines.base import Chunk, Delta, Embeddings, Prompt, Report, Said, Traits
 from engines.errors import EngineError
+from engines.pouring import Take
 from engines.vllm import wire
 from engines.vllm.hosting import Hosting
 from engines.vllm.link import Lane, Link
@@ -144,37 +147,63 @@ class VllmEngine:
         return await asyncio.shield(self._link.died)
 
     async def generate(self, id: str, prompt: Prompt, said: tuple[Said, ...] = ()) -> AsyncGenerator[Chunk]:
-        link = self._living()
-        lane: Lane[Chunk]
-        number, lane = link.open()
+        chunks: deque[Chunk] = deque()
+        more = asyncio.Event()
+
+        def take(chunk: Chunk) -> None:
+            chunks.append(chunk)
+            more.set()
+
+        with self._answering(id, prompt, said, take) as lane:
+            lane.over.add_done_callback(lambda _: more.set())
+            while chunks or not lane.over.done():
+                while chunks:
+                    yield chunks.popleft()
+                if not lane.over.done():
+                    more.clear()
+                    await more.wait()
+            lane.over.result()
+
+    async def pour(self, id: str, prompt: Prompt, said: tuple[Said, ...], take: Take) -> None:
+        with self._answering(id, prompt, said, take) as lane:
+            await lane.over
+
+    @contextmanager
+    def _answering(self, id: str, prompt: Prompt, said: tuple[Said, ...], take: Take) -> Iterator[Lane]:
+        """Ask, and have every chunk given to `take` as it comes in, until the end of the block."""
         # The first `Accepted`, and a finish for each choice that has none yet.
-        accepted, left = False, prompt.choices - sum(one.finished for one in said)
+        left = prompt.choices - sum(one.finished for one in said)
+
+        def taken(chunk: Chunk) -> bool:
+            nonlocal left
+            take(chunk)
+            if type(chunk) is Delta and chunk.finish is not None:
+                left -= 1
+            return not left
+
+        link = self._living()
+        number, lane = link.open(taken)
         try:
             link.say(wire.Start(number, id, prompt, said))
-            while left or not accepted:
-                chunk = lane.chunks.popleft() if lane.chunks else await lane.next()
-                accepted = True
-                if isinstance(chunk, Delta) and chunk.finish is not None:
-                    left -= 1
-                yield chunk
+            yield lane
         finally:
-            del link.lanes[number]
-            if (left or not accepted) and lane.error is None:
-                link.say(wire.Abort(number))
+            link.close(number)
 
     async def embed(self, id: str, prompt: Prompt) -> Embeddings:
+        given: list[Embeddings] = []
+
+        def take(embeddings: Embeddings) -> bool:
+            given.append(embeddings)
+            return True
+
         link = self._living()
-        lane: Lane[Embeddings]
-        number, lane = link.open()
-        embeddings = None
+        number, lane = link.open(take)
         try:
             link.say(wire.Embed(number, id, prompt))
-            embeddings = await lane.next()
-            return embeddings
+            await lane.over
+            return given[0]
         finally:
-            del link.lanes[number]
-            if embeddings is None and lane.error is None:
-                link.say(wire.Abort(number))
+            link.close(number)
 
     async def beat(self) -> None:
         if self._traits.embeds:

@@ -3,46 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import Any, Final, Generic, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, Final, cast
 
 from engines.base import Accepted, Delta, Report
 from engines.errors import EngineError
 from engines.vllm import wire
 
 _METRICS_S: Final = 2.0
-_Given = TypeVar("_Given")
 
 
-class Lane(Generic[_Given]):
-    """What one caller is still to be given."""
+class Lane:
+    """What one caller is given, as it comes in: it is pushed to `take`, which says whether that was the last of it."""
 
-    def __init__(self) -> None:
-        self.chunks: deque[_Given] = deque()
-        self.error: EngineError | None = None
-        self._waiting: asyncio.Future[None] | None = None
+    def __init__(self, take: Callable[[Any], bool]) -> None:
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done after the last of it; with the error that ended the lane, if one did."""
+        self.ended = False
+        """Whether the host has nothing more for it."""
+        self._take = take
 
-    def give(self, chunk: _Given) -> None:
-        self.chunks.append(chunk)
-        self._wake()
+    def give(self, given: Any) -> None:
+        if self.over.done():
+            return
+        try:
+            if self._take(given):
+                self.ended = True
+                self.over.set_result(None)
+        except Exception as error:  # noqa: BLE001
+            # Whatever its caller made of it must not stop the other lanes.
+            self.over.set_exception(error)
 
     def fail(self, error: EngineError) -> None:
-        if self.error is None:
-            self.error = error
-            self._wake()
-
-    async def next(self) -> _Given:
-        """The next chunk, when it comes. Raises the error that ended the lane, after every chunk before it."""
-        while not self.chunks:
-            if self.error is not None:
-                raise self.error
-            self._waiting = asyncio.get_running_loop().create_future()
-            await self._waiting
-        return self.chunks.popleft()
-
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        self.ended = True
+        if not self.over.done():
+            self.over.set_exception(error)
 
 
 class Link(asyncio.Protocol):
@@ -52,7 +47,7 @@ class Link(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[wire.Ready] = loop.create_future()
         self.died: asyncio.Future[str] = loop.create_future()
-        self.lanes: dict[int, Lane[Any]] = {}
+        self.lanes: dict[int, Lane] = {}
         self._report = report
         self._count = 0
         self._asking: list[asyncio.Future[str]] = []
@@ -76,11 +71,20 @@ class Link(asyncio.Protocol):
             else:
                 self._other(message)
 
-    def open(self) -> tuple[int, Lane[Any]]:
+    def open(self, take: Callable[[Any], bool]) -> tuple[int, Lane]:
         """A lane of its own for one generation or one call of `embed`."""
         self._count += 1
-        lane = self.lanes[self._count] = Lane()
+        lane = self.lanes[self._count] = Lane(take)
         return self._count, lane
+
+    def close(self, number: int) -> None:
+        """Nobody wants what comes on that lane any more: the host is told, if it does not know."""
+        lane = self.lanes.pop(number)
+        if not lane.ended:
+            self.say(wire.Abort(number))
+        if lane.over.done() and not lane.over.cancelled():
+            # Who was cancelled in the meantime does not ask for the error, and that is no fault.
+            lane.over.exception()
 
     def say(self, message: wire.ToHost) -> None:
         """Send a message; nothing happens when nobody is there any more."""

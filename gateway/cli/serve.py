@@ -192,7 +192,7 @@ def _knobs() -> Iterator[str]:
     from msgspec import NODEFAULT
     from msgspec.structs import fields
 
-    from engines.scripted import Script
+    from engines.scripted.script import Script
 
     line = " " * 11
     for field in fields(Script):

@@ -37,7 +37,7 @@ class Log:
         self.on_readers: Callable[[int], None] = lambda count: None
         """Told how many readers there are whenever one comes or goes."""
         self._events: list[Event] = []
-        self._waiting: dict[Hashable, Callable[[], None]] = {}
+        self._listening: dict[Hashable, Callable[[], None]] = {}
         self._frames: dict[tuple[Hashable, int, int], Any] = {}
 
     @property
@@ -58,10 +58,9 @@ class Log:
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiting:
-            waiting, self._waiting = self._waiting, {}
-            for wake in waiting.values():
-                wake()
+        if self._listening:
+            for call in tuple(self._listening.values()):
+                call()
 
     def fill(self, events: Sequence[Event]) -> None:
         """Hold these events from the beginning on, where nobody reads yet and nobody asks for the size."""
@@ -79,13 +78,13 @@ class Log:
         self.lost = code
         self._wake()
 
-    def on_next(self, who: Hashable, wake: Callable[[], None]) -> None:
-        """Call `wake` once, at the next append; a later call by the same `who` replaces this one."""
-        self._waiting[who] = wake
+    def listen(self, who: Hashable, call: Callable[[], None]) -> None:
+        """Call that at every append, until `forget`; a later call by the same `who` replaces this one."""
+        self._listening[who] = call
 
     def forget(self, who: Hashable) -> None:
-        """Take back `on_next`."""
-        self._waiting.pop(who, None)
+        """Take back `listen`."""
+        self._listening.pop(who, None)
 
     def frame(self, dialect: Hashable, start: int, stop: int, encode: Callable[[], _T]) -> _T:
         """Those events in that dialect, encoded once for all who read them between two appends."""
@@ -109,8 +108,10 @@ class Log:
 class Reader:
     """A cursor in a log. It holds no events, so a slow one costs no memory; it just takes more at once.
 
-    Use: `take` what there is, write it, `wait` for more, until `done`; `close` in a finally.
+    Use: `take` what there is, write it, `wait` for more (or `listen`), until `done`; `close` in a finally.
     """
+
+    __slots__ = ("_call", "_deadline", "_future", "_timer", "cut", "log", "next", "replayed_to", "sending_since")
 
     def __init__(self, log: Log, start: int) -> None:
         self.log = log
@@ -122,6 +123,8 @@ class Reader:
         """Set by a surface (loop time) while a write is under way, so that a stalled one is found."""
         self.cut: Callable[[], None] | None = None
         """Set by a surface: how to drop the connection of a stalled reader."""
+        self._call: Callable[[], None] | None = None
+        """Called by `wake`."""
         self._future: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
@@ -142,7 +145,16 @@ class Reader:
         return sum(weight(event) for event in self.log.between(self.next, self.log.tail + 1))
 
     def wake(self) -> None:
-        """End a `wait` early: something other than an event wants the reader's attention."""
+        """Something other than an event wants the reader's attention: end a `wait` early, call who listens."""
+        if self._call is not None:
+            self._call()
+
+    def listen(self, call: Callable[[], None]) -> None:
+        """Have that called at every append and every `wake`, until `close`."""
+        self._call = call
+        self.log.listen(self, call)
+
+    def _answer(self) -> None:
         if self._future is not None and not self._future.done():
             self._future.set_result(True)
 
@@ -167,11 +179,11 @@ class Reader:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = loop.call_at(self._deadline, self._expire)
-        self.log.on_next(self, self.wake)
+        self.listen(self._answer)
         try:
             return await self._future
         finally:
-            self._future = None
+            self._future = self._call = None
             self.log.forget(self)
 
     async def end(self, unless: Callable[[], bool] = lambda: False) -> None:
@@ -181,18 +193,17 @@ class Reader:
         """
         while not (self.log.ended or self.log.lost or unless()):
             self._future = asyncio.get_running_loop().create_future()
-            self._wake_at_the_end()
+            self._call = self._answer
+            self.log.listen(self, self._answer_at_the_end)
             try:
                 await self._future
             finally:
-                self._future = None
+                self._future = self._call = None
                 self.log.forget(self)
 
-    def _wake_at_the_end(self) -> None:
+    def _answer_at_the_end(self) -> None:
         if self.log.ended or self.log.lost:
-            self.wake()
-        else:
-            self.log.on_next(self, self._wake_at_the_end)
+            self._answer()
 
     def close(self) -> None:
         """Leave the log; harmless the second time."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from gateway.core import Gateway
 from gateway.errors import HearthError
@@ -18,7 +19,8 @@ from gateway.log.local import Reader
 from gateway.remote import RemoteStreams
 from gateway.surfaces.caller import caller
 from gateway.surfaces.durable_headers import SAFE, answer, say_on_errors, standing
-from gateway.surfaces.event_stream import Dialect, EventStream, follow
+from gateway.surfaces.event_stream import EventStream
+from gateway.surfaces.following import Dialect, Following
 from gateway.surfaces.presence import present
 from gateway.wire import durable
 from gateway.wire.durable import GenerationView, Live, Portion, Query, View
@@ -47,7 +49,7 @@ class Reading:
             return answer(view, {**standing(view, view.end, view.closed), "cache-control": "no-store"})
         start = durable.begin(view, query.offset)
         if query.live is Live.SSE:
-            return self._stream(view, start, query, request)
+            return self._stream(view, start, query)
         portion = durable.shared(view, start)
         if query.live is Live.LONG_POLL and not portion.records and not view.closed:
             async with present(request.receive):
@@ -103,23 +105,19 @@ class Reading:
             return Response(status_code=304, headers={**SAFE, **headers})
         return answer(view, headers, body=body)
 
-    def _stream(self, view: View, start: int, query: Query, request: Request) -> Response:
+    def _stream(self, view: View, start: int, query: Query) -> Response:
         headers = {**SAFE, **view.headers}
         if not durable.is_text(view.content_type):
             headers["stream-sse-data-encoding"] = "base64"
-        return EventStream(self._events(view, start, query, request), headers)
 
-    async def _events(self, view: View, start: int, query: Query, request: Request) -> AsyncGenerator[bytes]:
-        clock = asyncio.get_running_loop().time
-        ends = clock() + ROTATE_S
-        with self._gateway.reading(view.log, Position(view.log.epoch, start - 1)) as reader:
-            says = Saying(view, start, query.cursor, self._now)
-            frames = follow(self._gateway, reader, says, request.scope, self._keep_alive_s, says.head(reader))
-            async with aclosing(frames):
-                async for frame in frames:
-                    yield frame
-                    if clock() > ends:
-                        return
+        @contextmanager
+        def following(scope: Scope) -> Iterator[Following]:
+            with self._gateway.reading(view.log, Position(view.log.epoch, start - 1)) as reader:
+                says = Saying(view, start, query.cursor, self._now)
+                head = says.head(reader)
+                yield Following(self._gateway, reader, says, scope, self._keep_alive_s, head, rotates=ROTATE_S)
+
+        return EventStream(following, headers)
 
 
 class Saying(Dialect):

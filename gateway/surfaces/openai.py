@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
@@ -18,7 +19,8 @@ from gateway.log.local import Reader
 from gateway.surfaces.body import BodyLimits, read_json
 from gateway.surfaces.call_headers import cache_control, idempotency_key, patience, whereabouts
 from gateway.surfaces.caller import caller
-from gateway.surfaces.event_stream import EventStream, follow
+from gateway.surfaces.event_stream import EventStream
+from gateway.surfaces.following import Following
 from gateway.surfaces.identity import identify
 from gateway.surfaces.presence import present
 from gateway.wire import chat, completions
@@ -101,8 +103,8 @@ class Answers:
                 async with present(receive):
                     await self._gateway.settle(reader, SETTLE_S)
                 dialect = self._kind.chunks(call, ask, resumable=resumable)
-                frames = follow(self._gateway, reader, dialect, scope, self._keep_alive_s)
-                response = EventStream(frames, headers)
+                following = Following(self._gateway, reader, dialect, scope, self._keep_alive_s)
+                response = EventStream(lambda scope: nullcontext(following), headers)
             else:
                 async with present(receive):
                     body = await _whole(reader, self._kind.answer(call, ask), self._gateway.draining)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import orjson
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from gateway.core import Gateway
 from gateway.errors import TABLE, HearthError
@@ -19,7 +20,8 @@ from gateway.log.local import Log, Reader
 from gateway.surfaces.body import BodyLimits, read_json
 from gateway.surfaces.call_headers import cache_control, idempotency_key, patience, whereabouts
 from gateway.surfaces.caller import caller
-from gateway.surfaces.event_stream import Dialect, EventStream, follow
+from gateway.surfaces.event_stream import HEADERS, EventStream
+from gateway.surfaces.following import Dialect, Following
 from gateway.wire import prompt, watch
 from gateway.wire.snapshot import snapshot
 
@@ -75,14 +77,13 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
         headers = {**_facts(log), "x-stream-from": str(start), "vary": "accept"}
         if log.ended and start > log.tail:
             return Response(status_code=204, headers=headers)
-        return EventStream(_frames(log, after, request), headers)
 
-    async def _frames(log: Log, after: Position | None, request: Request) -> AsyncGenerator[bytes]:
-        with gateway.reading(log, after) as reader:
-            frames = follow(gateway, reader, Watch(log), request.scope, manners.keep_alive_s, _head(reader))
-            async with aclosing(frames):
-                async for frame in frames:
-                    yield frame
+        @contextmanager
+        def following(scope: Scope) -> Iterator[Following]:
+            with gateway.reading(log, after) as reader:
+                yield Following(gateway, reader, Watch(log), scope, manners.keep_alive_s, _head(reader))
+
+        return EventStream(following, headers)
 
     async def stop(request: Request) -> Response:
         generation = await gateway.cancel(request.path_params["id"], caller(request).namespace)
@@ -125,11 +126,8 @@ def come_back(error: HearthError, asked: HTTPConnection) -> Response | None:
     """
     if not error.row.may_retry or "text/event-stream" not in asked.headers.get("accept", ""):
         return None
-    return EventStream(_come_back(error))
-
-
-async def _come_back(error: HearthError) -> AsyncGenerator[bytes]:
-    yield _retry() + _cut(error.code)
+    headers = {**HEADERS, "content-type": "text/event-stream"}
+    return Response(_retry() + _cut(error.code), headers=headers)
 
 
 def _retry() -> bytes:

@@ -10,7 +10,8 @@ import pytest
 
 from engines.base import Delta, Engine, Prompt, Said
 from engines.errors import EngineError
-from engines.scripted import ScriptedEngine, parse
+from engines.scripted.engine import ScriptedEngine
+from engines.scripted.script import parse
 from tests.engines.asking import ask, chat, said_in
 from tests.engines.contract import EngineContract
 from tests.engines.embedding_contract import EmbeddingContract, numbers

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from gateway.core import Gateway
 from gateway.errors import TABLE, HearthError
@@ -16,7 +17,8 @@ from gateway.log.local import Log, Reader
 from gateway.predictions.base import Predictions
 from gateway.predictions.record import Record
 from gateway.predictions.showing import Showing
-from gateway.surfaces.event_stream import Dialect, EventStream, follow
+from gateway.surfaces.event_stream import EventStream
+from gateway.surfaces.following import Dialect, Following
 from gateway.surfaces.identity import identify
 from gateway.surfaces.replicate.preflight import preflight
 from gateway.wire.replicate.stream import Stream, resume
@@ -40,17 +42,15 @@ def routes(gateway: Gateway, predictions: Predictions, showing: Showing, keep_al
         after = request.headers.get("last-event-id")
         log = await gateway.open(record.generation, record.owner, resume(after)[0] if after else None)
         speaker = Speaker(record, log, showing, request)
-        return EventStream(
-            _frames(log, speaker, request), {"cache-control": "no-store", "access-control-allow-origin": "*", **headers}
-        )
 
-    async def _frames(log: Log, speaker: Speaker, request: Request) -> AsyncGenerator[bytes]:
-        with gateway.reading(log) as reader:
-            reader.next = speaker.stream.first
-            frames = follow(gateway, reader, speaker, request.scope, min(keep_alive_s, _KEEP_ALIVE_S), b": open\n\n")
-            async with aclosing(frames):
-                async for frame in frames:
-                    yield frame
+        @contextmanager
+        def following(scope: Scope) -> Iterator[Following]:
+            with gateway.reading(log) as reader:
+                reader.next = speaker.stream.first
+                pause_s = min(keep_alive_s, _KEEP_ALIVE_S)
+                yield Following(gateway, reader, speaker, scope, pause_s, b": open\n\n")
+
+        return EventStream(following, {"cache-control": "no-store", "access-control-allow-origin": "*", **headers})
 
     return [Route(_PATH, get, methods=["GET"]), preflight(_PATH)]
 

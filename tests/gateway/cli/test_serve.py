@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import fields
 
 from engines.registry import _MAKERS
-from engines.scripted import Script
+from engines.scripted.script import Script
 from gateway.__main__ import main
 from gateway.cli.serve import GROUPS, _idle_tables, parser
 from gateway.settings import Settings, load

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from openai import AsyncOpenAI
 
-from engines.scripted import ScriptedEngine
+from engines.scripted.engine import ScriptedEngine
 from tests.gateway.surfaces.raw import CHAT, engine_of, line
 from tests.gateway.surfaces.talking import spoken, talking
 from tests.gateway.surfaces.watching import text, watched
@@ -35,13 +35,13 @@ def greedy(**more: Any) -> dict[str, Any]:
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every generation that an engine was asked for."""
     begun: list[str] = []
-    generate = ScriptedEngine.generate
+    pour = ScriptedEngine.pour
 
     def counted(self: ScriptedEngine, id: str, *more: Any) -> Any:
         begun.append(id)
-        return generate(self, id, *more)
+        return pour(self, id, *more)
 
-    monkeypatch.setattr(ScriptedEngine, "generate", counted)
+    monkeypatch.setattr(ScriptedEngine, "pour", counted)
     return begun
 
 

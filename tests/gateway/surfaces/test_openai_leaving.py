@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
-from engines.base import Chunk, Prompt, Said
-from engines.scripted import ScriptedEngine
+from engines.base import Prompt, Said
+from engines.pouring import Take
+from engines.scripted.engine import ScriptedEngine
 from tests.gateway.surfaces.raw import CHAT, Line, engine_of, line
 from tests.serving import Served, serving
 from tests.waiting import until
@@ -51,17 +52,14 @@ async def test_leaving_before_the_engine_took_the_prompt_aborts_it(
 ) -> None:
     asked, closed = asyncio.Event(), asyncio.Event()
 
-    async def silent(
-        self: ScriptedEngine, id: str, prompt: Prompt, said: tuple[Said, ...] = ()
-    ) -> AsyncGenerator[Chunk]:
+    async def silent(self: ScriptedEngine, id: str, prompt: Prompt, said: tuple[Said, ...], take: Take) -> None:
         asked.set()
         try:
             await asyncio.Event().wait()
         finally:
             closed.set()
-        yield  # type: ignore[misc]
 
-    monkeypatch.setattr(ScriptedEngine, "generate", silent)
+    monkeypatch.setattr(ScriptedEngine, "pour", silent)
     async with serving() as served:
         async with asking(served, stream):
             await asyncio.wait_for(asked.wait(), 5)

@@ -1,0 +1,38 @@
+"""Turns: who has something to write does so between what else the loop has to do, not while it is being appended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+_AT_ONCE: Final = 128
+"""Writes after which the loop looks at everything else: some two milliseconds."""
+
+
+class Turns:
+    """A queue of those who want to write, each in it once at most.
+
+    What is appended before its turn comes goes with the same write: the more readers there are, the fewer writes each
+    of them takes.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._called = False
+
+    def ask(self, turn: Callable[[], None]) -> None:
+        """Have that called, after all who asked before. It must not raise, and asks again only after its turn."""
+        self._waiting.append(turn)
+        if not self._called:
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._run)
+
+    def _run(self) -> None:
+        waiting = self._waiting
+        for _ in range(min(len(waiting), _AT_ONCE)):
+            waiting.popleft()()
+        self._called = bool(waiting)
+        if waiting:
+            asyncio.get_running_loop().call_soon(self._run)

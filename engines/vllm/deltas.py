@@ -31,6 +31,11 @@ class Deltas:
         """Tokens whose text a parser still keeps to itself."""
 
     @property
+    def are_plain(self) -> bool:
+        """Whether no parser reads them: a token's delta is its text."""
+        return self._parsers is None
+
+    @property
     def ended(self) -> bool:
         """Whether every choice has its finish."""
         return self._left == 0

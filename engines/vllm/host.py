@@ -1,8 +1,8 @@
 """The engine host: the process that holds vLLM's async engine and speaks with gateways over Unix sockets.
 
-What leans on vLLM's insides stands here, in `booting`, `shortcuts`, `telling` and `continuing`; vLLM is pinned, and
-tests/engines/vllm runs each of them. Here it is the collector that `add_request` returns: its `put` is replaced, so
-that outputs are pushed, one batch for each step of the engine, with no task for each request.
+What leans on vLLM's insides stands here, in `booting`, `shortcuts`, `stepping`, `telling` and `continuing`; vLLM is
+pinned, and tests/engines/vllm runs each of them. Here it is the collector that `add_request` returns: its `put` is
+replaced, so that outputs are pushed, one batch for each step of the engine, with no task for each request.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import secrets
 import socket
 import traceback
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
 import prometheus_client
@@ -37,6 +38,7 @@ from engines.vllm.faults import first_line, sentence
 from engines.vllm.guests import OWNER, Guests
 from engines.vllm.lane import Lane
 from engines.vllm.rendering import REFUSALS, Job, Rendering, parameters, refusal
+from engines.vllm.stepping import Stepping
 from engines.vllm.version import version_of
 
 _BEHIND_THE_CORE = 5
@@ -79,9 +81,9 @@ def run(path: str, name: str, source: str, knobs: Mapping[str, str], sleeps: boo
 async def _serve(engine: AsyncLLM, arguments: Any, knobs: Mapping[str, str], link: socket.socket) -> None:
     made = renderer(engine, arguments)
     rendering = Rendering(made, arguments.served_model_name[0])
-    continuing = Continuing(engine.output_processor)
+    stepping, continuing = Stepping(engine.output_processor), Continuing(engine.output_processor)
     embedding = Embedding(engine) if engine.model_config.runner_type == "pooling" else None
-    guests = Guests(lambda number: Host(engine, rendering, continuing, embedding, guests, number))
+    guests = Guests(lambda number: Host(engine, rendering, stepping, continuing, embedding, guests, number))
     link.setblocking(False)
     owner = await guests.seat(link)
     owner.say(wire.Progress("warming up the chat template"))
@@ -128,6 +130,7 @@ class Host(asyncio.Protocol):
         self,
         engine: AsyncLLM,
         rendering: Rendering,
+        stepping: Stepping,
         continuing: Continuing,
         embedding: Embedding | None,
         guests: Guests,
@@ -135,6 +138,7 @@ class Host(asyncio.Protocol):
     ) -> None:
         self._engine = engine
         self._rendering = rendering
+        self._stepping = stepping
         self._continuing = continuing
         self._embedding = embedding
         self._guests = guests
@@ -268,6 +272,12 @@ class Host(asyncio.Protocol):
         # The engine may have answered before the collector was ours.
         if early := collector.get_nowait():
             put(early)
+        if deltas.are_plain:
+            self._stepping.shorten(collector.request_id, job.sampling, partial(self._give_token, number, job.choice))
+
+    def _give_token(self, number: int, choice: int, text: str, token: int) -> None:
+        if number in self._lanes:
+            self._give(number, Delta(choice, text, (token,)))
 
     def _put(self, number: int, job: Job, deltas: Deltas, output: Any) -> None:
         """Called by the engine for each of its outputs, in its own loop: it must not raise."""

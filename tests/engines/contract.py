@@ -7,9 +7,10 @@ import asyncio
 import msgspec
 import pytest
 
-from engines.base import Accepted, Delta, Engine, Prompt, Said
+from engines.base import Accepted, Chunk, Delta, Engine, Prompt, Said
 from engines.errors import EngineError
-from tests.engines.asking import ask, begin_and_leave, chat, goes_on_everywhere, said_in, until_idle
+from engines.pouring import pour
+from tests.engines.asking import Answer, ask, begin_and_leave, chat, goes_on_everywhere, said_in, until_idle
 
 
 class AnsweringContract:
@@ -41,6 +42,38 @@ class AnsweringContract:
             await begin_and_leave(engine, chat("Tell me a story.", max_tokens=1000, ignore_eos=True), chunks)
             await until_idle(engine, 0.25)
 
+    async def test_what_is_poured_is_what_is_generated(self, engine: Engine) -> None:
+        prompt = chat("Tell me a story about a heron.", max_tokens=12, temperature=0)
+        poured: list[Chunk] = []
+        async with asyncio.timeout(60):
+            await pour(engine, "poured", prompt, (), poured.append)
+        accepted, *deltas = poured
+        assert isinstance(accepted, Accepted)
+        answer = Answer(accepted, [delta for delta in deltas if isinstance(delta, Delta)])
+        assert (answer.text(), answer.finishes()) == ((await ask(engine, prompt)).text(), ["length"])
+        assert engine.running == 0
+
+    async def test_to_cancel_a_pour_frees_the_engine(self, engine: Engine) -> None:
+        begun = asyncio.Event()
+        endless = chat("Tell me a story.", max_tokens=1000, ignore_eos=True)
+        pouring = asyncio.create_task(pour(engine, "left", endless, (), lambda chunk: begun.set()))
+        await asyncio.wait_for(begun.wait(), 60)
+        pouring.cancel()
+        await asyncio.wait([pouring])
+        assert pouring.cancelled()
+        await until_idle(engine, 0.25)
+
+    async def test_what_the_taker_raises_ends_the_answer(self, engine: Engine) -> None:
+        def refuse(chunk: Chunk) -> None:
+            if isinstance(chunk, Delta):
+                raise OverflowError("no more")
+
+        endless = chat("Tell me a story.", max_tokens=1000, ignore_eos=True)
+        with pytest.raises(OverflowError, match="no more"):
+            async with asyncio.timeout(60):
+                await pour(engine, "refused", endless, (), refuse)
+        await until_idle(engine, 0.25)
+
     async def test_a_finished_choice_says_nothing_more(self, engine: Engine) -> None:
         prompt = chat("Tell me a story about a crab.", max_tokens=4, n=3)
         whole = await ask(engine, prompt)
@@ -70,6 +103,17 @@ class AnsweringContract:
         await engine.start(stages.append)
         assert stages
         assert (await ask(engine, chat("Tell me a story.", max_tokens=2))).tokens == 2
+
+    async def test_a_stop_fails_what_is_poured(self, engine: Engine) -> None:
+        begun = asyncio.Event()
+        endless = chat("Tell me a story.", max_tokens=1000, ignore_eos=True)
+        pouring = asyncio.create_task(pour(engine, "cut", endless, (), lambda chunk: begun.set()))
+        await asyncio.wait_for(begun.wait(), 60)
+        await engine.stop()
+        with pytest.raises(EngineError) as failed:
+            await asyncio.wait_for(pouring, 10)
+        assert failed.value.code == "engine_died"
+        await engine.start(lambda stage: None)
 
     async def test_a_stop_fails_what_still_runs(self, engine: Engine) -> None:
         answer = engine.generate("cut", chat("Tell me a story.", max_tokens=1000, ignore_eos=True))

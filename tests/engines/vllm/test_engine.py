@@ -67,6 +67,21 @@ async def test_a_story_is_told_as_text_and_tokens(vllm: VllmEngine) -> None:
     assert answer.tokens > 20
 
 
+async def test_a_plain_token_is_read_the_short_way_and_told_and_counted_as_by_vllm(vllm: VllmEngine) -> None:
+    prompt = chat("Tell me a story about a fox.", temperature=0, max_tokens=60, ignore_eos=True)
+    # A stop string that never comes has every token go vllm's own way.
+    whole = chat("Tell me a story about a fox.", stop=["\x00"], temperature=0, max_tokens=60, ignore_eos=True)
+    told, counts = [], []
+    for asked in (whole, prompt):
+        names = ("generation_tokens_total", "inter_token_latency_seconds_count")
+        before = [await counted(vllm, name) for name in names]
+        answer = await ask(vllm, asked)
+        told.append(([delta.text for delta in answer.deltas], [delta.tokens for delta in answer.deltas]))
+        counts.append([await counted(vllm, name) - was for name, was in zip(names, before, strict=True)])
+    assert told[0] == told[1]
+    assert counts == [[60, 59], [60, 59]]
+
+
 async def test_greedy_answers_repeat(vllm: VllmEngine) -> None:
     prompt = chat("Tell me a story about a lighthouse.", temperature=0, max_tokens=60)
     assert (await ask(vllm, prompt)).text() == (await ask(vllm, prompt)).text()

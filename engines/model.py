@@ -76,6 +76,8 @@ class Model:
     @property
     def traits(self) -> Traits:
         """What its engines say of it. Where they differ, it takes what all of them take."""
+        if len(self.seats) == 1:
+            return self.seats[0].engine.traits
         all_traits = [seat.engine.traits for seat in self.seats]
         known = [traits for traits in all_traits if traits.version is not None] or [self.best.engine.traits]
         first, *others = known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 from engines.base import Chunk, Engine, Prompt, Said
 
@@ -12,7 +12,6 @@ Take = Callable[[Chunk], None]
 """Takes one chunk, at once. What it raises ends the answer."""
 
 
-@runtime_checkable
 class Pours(Protocol):
     """An engine that can push."""
 
@@ -25,8 +24,9 @@ class Pours(Protocol):
 
 async def pour(engine: Engine, id: str, prompt: Prompt, said: tuple[Said, ...], take: Take) -> None:
     """Have `take` be given all that the engine says, in the way that engine does it; see Pours."""
-    if isinstance(engine, Pours):
-        await engine.pour(id, prompt, said, take)
+    if hasattr(engine, "pour"):
+        pushes: Pours = cast("Pours", engine)
+        await pushes.pour(id, prompt, said, take)
         return
     # Closing the iterator is what aborts in the engine, so it is closed whatever happens.
     async with aclosing(engine.generate(id, prompt, said)) as chunks:

@@ -29,6 +29,14 @@ class ScriptedEngine:
 
     def __init__(self, script: Script) -> None:
         self._script = script
+        self._traits = Traits(
+            context_length=script.context_length,
+            chat=not script.embeds,
+            embeds=script.embeds,
+            version=hashlib.sha256(msgspec.msgpack.encode(script)).hexdigest()[:32],
+            chat_defaults=_DEFAULTS,
+            text_defaults=_DEFAULTS,
+        )
         self._running: dict[str, asyncio.Event] = {}
         self._crashed = asyncio.Event()
         self._beats = Beats(script.token_ms / 1000)
@@ -37,15 +45,7 @@ class ScriptedEngine:
 
     @property
     def traits(self) -> Traits:
-        script = self._script
-        return Traits(
-            context_length=script.context_length,
-            chat=not script.embeds,
-            embeds=script.embeds,
-            version=hashlib.sha256(msgspec.msgpack.encode(script)).hexdigest()[:32],
-            chat_defaults=_DEFAULTS,
-            text_defaults=_DEFAULTS,
-        )
+        return self._traits
 
     @property
     def running(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import string
 from collections.abc import Callable, Container, Sequence
 from typing import Final, NamedTuple, Protocol
 
@@ -14,7 +13,6 @@ from gateway.generation import Generation
 from gateway.log.local import Log
 
 _WRITTEN: Final = re.compile(r"([a-z0-9]{1,16})-(0|[1-9][0-9]{0,14})", re.ASCII)
-_LETTERS: Final = string.ascii_lowercase + string.digits
 
 
 class Position(NamedTuple):
@@ -37,7 +35,7 @@ class Position(NamedTuple):
 
 def new_epoch() -> str:
     """A fresh name for one life of a log."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(8))
+    return secrets.token_hex(5)
 
 
 class Fenced(Exception):

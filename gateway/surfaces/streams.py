@@ -126,8 +126,7 @@ def come_back(error: HearthError, asked: HTTPConnection) -> Response | None:
     """
     if not error.row.may_retry or "text/event-stream" not in asked.headers.get("accept", ""):
         return None
-    headers = {**HEADERS, "content-type": "text/event-stream"}
-    return Response(_retry() + _cut(error.code), headers=headers)
+    return Response(_retry() + _cut(error.code), headers=HEADERS)
 
 
 def _retry() -> bytes:

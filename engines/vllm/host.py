@@ -1,8 +1,8 @@
 """The engine host: the process that holds vLLM's async engine and speaks with gateways over Unix sockets.
 
-What leans on vLLM's insides stands here, in `booting`, `shortcuts`, `stepping`, `telling` and `continuing`; vLLM is
-pinned, and tests/engines/vllm runs each of them. Here it is the collector that `add_request` returns: its `put` is
-replaced, so that outputs are pushed, one batch for each step of the engine, with no task for each request.
+What leans on vLLM's insides stands here, in `booting`, `shortcuts`, `stepping`, `metering`, `telling` and `continuing`;
+vLLM is pinned, and tests/engines/vllm runs each of them. Here it is the collector that `add_request` returns: its `put`
+is replaced, so that outputs are pushed, one batch for each step of the engine, with no task for each request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
-import prometheus_client
 import uvloop
 from vllm.envs import enable_envs_cache
 from vllm.outputs import RequestOutput
@@ -37,6 +36,7 @@ from engines.vllm.embedding import Embedding
 from engines.vllm.faults import first_line, sentence
 from engines.vllm.guests import OWNER, Guests
 from engines.vllm.lane import Lane
+from engines.vllm.metering import Metering
 from engines.vllm.rendering import REFUSALS, Job, Rendering, parameters, refusal
 from engines.vllm.stepping import Stepping
 from engines.vllm.version import version_of
@@ -82,8 +82,9 @@ async def _serve(engine: AsyncLLM, arguments: Any, knobs: Mapping[str, str], lin
     made = renderer(engine, arguments)
     rendering = Rendering(made, arguments.served_model_name[0])
     stepping, continuing = Stepping(engine.output_processor), Continuing(engine.output_processor)
+    metering = Metering(engine)
     embedding = Embedding(engine) if engine.model_config.runner_type == "pooling" else None
-    guests = Guests(lambda number: Host(engine, rendering, stepping, continuing, embedding, guests, number))
+    guests = Guests(lambda number: Host(engine, rendering, stepping, metering, continuing, embedding, guests, number))
     link.setblocking(False)
     owner = await guests.seat(link)
     owner.say(wire.Progress("warming up the chat template"))
@@ -131,6 +132,7 @@ class Host(asyncio.Protocol):
         engine: AsyncLLM,
         rendering: Rendering,
         stepping: Stepping,
+        metering: Metering,
         continuing: Continuing,
         embedding: Embedding | None,
         guests: Guests,
@@ -139,6 +141,7 @@ class Host(asyncio.Protocol):
         self._engine = engine
         self._rendering = rendering
         self._stepping = stepping
+        self._metering = metering
         self._continuing = continuing
         self._embedding = embedding
         self._guests = guests
@@ -172,8 +175,7 @@ class Host(asyncio.Protocol):
                 case wire.Abort():
                     self._abort(message.lane)
                 case wire.AskMetrics():
-                    text = prometheus_client.generate_latest().decode()
-                    self.say(wire.Metrics(text))
+                    self.say(wire.Metrics(self._metering.text()))
                 case wire.Greet():
                     self._spawn(self._guests.greet(message.path))
                 case wire.Sleep() | wire.Wake():

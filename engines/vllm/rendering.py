@@ -21,6 +21,7 @@ from vllm.v1.engine.detokenizer import IncrementalDetokenizer
 
 from engines.base import Prompt
 from engines.errors import EngineError
+from engines.vllm.inline import Inline
 
 _Request: TypeAlias = ChatCompletionRequest | CompletionRequest
 
@@ -97,6 +98,7 @@ class Rendering:
 
     def __init__(self, renderer: OnlineRenderer, model: str) -> None:
         self._renderer = renderer
+        self._inline = Inline(renderer.renderer._executor)
         self._model = model
         config = renderer.model_config
         self._defaults: dict[str, Any] = config.get_diff_sampling_param()
@@ -127,6 +129,7 @@ class Rendering:
 
     async def render(self, prompt: Prompt) -> Rendered:
         """What vLLM takes. Raises EngineError `invalid_request`, `context_length_exceeded`."""
+        self._inline.heed(prompt)
         try:
             return await (self._chat(prompt) if prompt.is_chat else self._texts(prompt))
         except REFUSALS as error:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from loadtest.arrivals import MOST_STREAMS, Arrivals, Closed
 from loadtest.record import Objective
-from loadtest.workloads import Workload
+from loadtest.workloads import Asked, Workload
 
 MOST_REQUESTS = 1_000_000
 MOST_SECONDS = 7_200.0
@@ -31,6 +31,27 @@ class Shape:
     model: str
     temperature: float | None = None
     ignore_eos: bool = True
+
+    def chat(self, asked: Asked) -> dict[str, Any]:
+        """Return it as OpenAI's chats have it, to be streamed."""
+        return {"model": self.model, "messages": [*asked.messages], **self._parameters(asked)}
+
+    def completion(self, asked: Asked) -> dict[str, Any]:
+        """Return it as a completion of one prompt."""
+        return {"model": self.model, "prompt": asked.text, **self._parameters(asked)}
+
+    def _parameters(self, asked: Asked) -> dict[str, Any]:
+        said: dict[str, Any] = {
+            "max_tokens": asked.max_tokens,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if self.ignore_eos:
+            said["ignore_eos"] = True
+        # What is not asked for is not sent: the server's own default holds.
+        if self.temperature is not None:
+            said["temperature"] = self.temperature
+        return said
 
 
 @dataclass(frozen=True, slots=True)

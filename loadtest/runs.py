@@ -17,7 +17,6 @@ from loadtest.figures import Figures, Load
 from loadtest.plan import MOST_CLIENTS, Plan, PlanError
 from loadtest.record import Record
 from loadtest.servers import ServerError
-from loadtest.surfaces.table import body
 
 _ANSWER_S: Final = 15.0
 
@@ -64,7 +63,7 @@ def _watchable(plan: Plan, address: Address) -> Iterator[Plan]:
 
 
 def _begin(connection: http.client.HTTPConnection, plan: Plan, number: int) -> str:
-    asked = json.dumps(body(plan, plan.work.ask(number)))
+    asked = json.dumps(plan.shape.chat(plan.work.ask(number)))
     try:
         connection.request("POST", "/v1/streams", asked, {"content-type": "application/json"})
         answer = connection.getresponse()

@@ -85,6 +85,18 @@ def test_harm_is_done_to_the_stated_share() -> None:
     assert 0 < min(cuts) and max(cuts) <= 1000
 
 
+@pytest.mark.parametrize("temperature", [None, 0.0])
+def test_what_is_not_asked_for_is_not_sent(temperature: float | None) -> None:
+    """The server's own default temperature holds, unless another is asked for."""
+    shape, asked = Shape("demo", temperature), Distinct().ask(0)
+    chat, completion = shape.chat(asked), shape.completion(asked)
+
+    assert chat["ignore_eos"] and chat["stream_options"] == {"include_usage": True}
+    assert ("temperature" in chat) == (temperature is not None) == ("temperature" in completion)
+    assert (completion["prompt"], completion["max_tokens"]) == (chat["messages"][0]["content"], 128)
+    assert "ignore_eos" not in Shape("demo", ignore_eos=False).chat(asked)
+
+
 def test_what_was_asked_for_is_kept_with_the_figures() -> None:
     """In words that can be read, and without the prompts."""
     told = json.loads(json.dumps(Plan(**PLAN).as_json()))

@@ -37,7 +37,11 @@ class Connection(asyncio.Protocol):
             self.room -= len(data)
         before = talk.outcome.events
         talk.outcome.bytes += len(data)
-        answer = talk.feed(data, now - self._due)
+        try:
+            answer = talk.feed(data, now - self._due)
+        except (ValueError, KeyError, TypeError):
+            # Whatever is compared may be loaded: what it says need not make sense.
+            talk.outcome.error, talk.ended, answer = "not_understood", True, b""
         if said := talk.outcome.events - before:
             self._record.said(now - self._begun, said)
         if answer and self._transport is not None:

@@ -103,20 +103,23 @@ class Driver:
             self.record.ended(asked.outcome, self._now())
 
     async def _carry_out(self, asked: Talk, due: float) -> None:
-        loop = asyncio.get_running_loop()
         asked.outcome.sent = perf_counter() - due
         while (question := asked.question()) is not None:
             connection = Connection(asked, question, due, self.record, self._begun)
             if (room := asked.harm.cut_after) is not None and not asked.outcome.cuts:
                 connection.room = max(1, room - asked.outcome.bytes)
-            transport, _ = await loop.create_connection(lambda made=connection: made, *self._address)  # type: ignore[misc]
-            try:
-                await connection.done
-            finally:
-                if asked.ended:
-                    transport.close()
-                else:
-                    transport.abort()
+            await self._live(connection, asked)
+
+    async def _live(self, connection: Connection, asked: Talk) -> None:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(lambda: connection, *self._address)
+        try:
+            await connection.done
+        finally:
+            if asked.ended:
+                transport.close()
+            else:
+                transport.abort()
 
     async def _tell(self, tell: Callable[[Progress], None]) -> None:
         while True:

@@ -95,6 +95,14 @@ async def test_refusals_are_counted_by_their_code() -> None:
     assert record.errors == {"429 rate_limited": 5}
 
 
+async def test_what_makes_no_sense_is_an_error_of_its_request() -> None:
+    """Any server may be loaded, and the others of its answers still count."""
+    async with serving() as fake:
+        record = await drive(fake, planned("nonsense", Closed(2), 5))
+
+    assert record.errors == {"not_understood": 5}
+
+
 async def test_a_server_that_is_not_there_is_an_error_of_each_request() -> None:
     """The run still ends with figures."""
     fake = FakeOpenAI()

@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loadtest.arrivals import Closed
+from loadtest.figures import Figures
+from loadtest.lengths import Lengths
 from loadtest.plan import Plan, Shape
-from loadtest.report import HEAD, Figures, cells, table
+from loadtest.report import HEAD, cells, table
 from loadtest.runs import run
 from loadtest.servers import MODEL, Recipe, Server, running
+from loadtest.workloads import Distinct
 
 RATIOS: dict[str, Callable[[Figures], float]] = {
     "tok/s": lambda figures: figures.tokens_per_second,
-    "TTFT p50": lambda figures: figures.first.p50,
-    "TTFT p99": lambda figures: figures.first.p99,
-    "gap p99": lambda figures: figures.gap.p99,
+    "TTFT p50": lambda figures: figures.first.at(50),
+    "TTFT p99": lambda figures: figures.first.at(99),
+    "gap p99": lambda figures: figures.gap.at(99),
     "front us/tok": lambda figures: figures.front_us_per_token,
     "total us/tok": lambda figures: figures.total_us_per_token,
 }
@@ -39,8 +43,9 @@ class Comparison:
 
     def plan(self, level: int, number: int) -> Plan:
         """Return the load of one turn; both servers get the same prompts, and each round gets its own."""
-        shape = Shape(MODEL, max_tokens=self.max_tokens, seed=number * 10_000 + level)
-        return Plan(shape, requests=max(12, level * self.requests_per_stream), streams=level, seconds=300)
+        work = Distinct(tokens=Lengths.fixed(self.max_tokens), seed=number * 10_000 + level)
+        requests = max(12, level * self.requests_per_stream)
+        return Plan(Shape(MODEL), work, Closed(level), requests, seconds=300)
 
 
 class Results:

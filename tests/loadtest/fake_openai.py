@@ -41,6 +41,9 @@ class FakeOpenAI:
             error = json.dumps({"error": {"code": "rate_limited", "message": "later"}}).encode()
             writer.write(b"HTTP/1.1 429 Busy\r\ncontent-length: %d\r\n\r\n%b" % (len(error), error))
             return
+        if body["model"] == "nonsense":
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\ndata: {never mind\n\n")
+            return
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
         for event in events(body["model"], body["max_tokens"]):
             writer.write(b"%x\r\n%b\r\n" % (len(event), event))

@@ -1,91 +1,57 @@
-"""What is measured does not depend on how the network cuts an answer."""
+"""HTTP is read the same however it was cut: into chunks by the server, into reads by the network."""
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from loadtest.stream import Meter
-from tests.loadtest.fake_openai import events
+from loadtest.stream import Answer
 
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-def answer(model: str = "demo", tokens: int = 3) -> bytes:
-    return HEAD + b"".join(map(chunk, events(model, tokens))) + b"0\r\n\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def chunk(payload: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(payload), payload)
+def chunked(chance: random.Random, body: bytes) -> bytes:
+    """Cut it anywhere; some chunks say more than their size."""
+    sent, start = HEAD, 0
+    while start < len(body):
+        piece = body[start : start + chance.randint(1, 12)]
+        sent += b"%x%b\r\n%b\r\n" % (len(piece), chance.choice([b"", b";said=1"]), piece)
+        start += len(piece)
+    return sent + b"0\r\n\r\n"
 
 
-def test_an_answer_split_at_every_byte_is_counted_the_same() -> None:
-    """Tokens, usage and the end are found wherever a read stops."""
-    whole = answer()
-    for at in range(len(whole) + 1):
-        meter = Meter()
-        meter.feed(whole[:at], 1)
-        meter.feed(whole[at:], 2)
-        outcome = meter.close(3)
+@pytest.mark.parametrize("seed", range(200))
+def test_events_are_the_same_however_they_were_cut(seed: int) -> None:
+    """Within an event, between its two line ends, within a chunk's size."""
+    chance = random.Random(seed)
+    events = [b"\n".join(chance.choices([b"data: x", b"id: 5", b"{}"], k=3)) for _ in range(chance.randint(0, 6))]
+    sent = chunked(chance, b"".join(event + b"\n\n" for event in events))
+    answer, read, start = Answer(), [], 0
+    while start < len(sent):
+        stop = start + chance.randint(1, 30)
+        read += answer.feed(sent[start:stop])
+        start = stop
 
-        assert (outcome.events, outcome.tokens, outcome.prompt_tokens, outcome.error) == (3, 3, 7, None)
-
-
-def test_an_answer_byte_by_byte_is_counted_the_same() -> None:
-    """The worst network."""
-    meter = Meter()
-    for byte in answer():
-        meter.feed(bytes([byte]), 1)
-
-    assert (meter.outcome.events, meter.outcome.tokens, meter.close(2).error) == (3, 3, None)
+    assert (read, answer.ended) == (events, True)
 
 
-def test_the_first_token_is_not_the_first_event() -> None:
-    """Neither comments nor the opening with its empty text are tokens."""
-    comment, opening, first, *_ = events("demo", 3)
-    meter = Meter()
-    for now, event in enumerate(
-        [HEAD, *(b"%x\r\n%b\r\n" % (len(event), event) for event in (comment, opening, first))]
-    ):
-        meter.feed(event, now)
-
-    assert (meter.outcome.first, meter.outcome.events) == (3, 1)
+def test_an_answer_of_a_known_length_ends_with_it() -> None:
+    """Whatever its status."""
+    for status in (200, 404):
+        answer = Answer()
+        answer.feed(b"HTTP/1.1 %d Told\r\nContent-Length: 4\r\n\r\nab" % status)
+        assert not answer.ended
+        answer.feed(b"cd")
+        assert answer.ended
 
 
-def test_tokens_that_arrive_together_make_one_gap() -> None:
-    """A gap is a time in which a reader saw nothing new."""
-    meter = Meter()
-    meter.feed(HEAD, 0)
-    for now in (1, 3, 6):
-        meter.feed(chunk(b"".join(events("demo", 2)[2:4])), now)
+def test_another_protocol_begins_behind_the_head() -> None:
+    """However it arrives."""
+    answer = Answer()
 
-    assert (meter.outcome.first, [*meter.outcome.gaps], meter.outcome.events) == (1, [2, 3], 6)
-
-
-def test_reasoning_and_tool_calls_are_tokens_too() -> None:
-    """Whatever the model says counts, and what is empty does not."""
-    says = [b'{"reasoning":"x"}', b'{"tool_calls":[{"index":0}]}', b'{"content": "x"}', b'{"text":"x"}']
-    meter = Meter()
-    meter.feed(b"HTTP/1.1 200 OK\r\n\r\n", 0)
-    for delta in [*says, b'{"content":""}', b'{"content":null}']:
-        meter.feed(b"data: " + delta + b"\n\n", 1)
-
-    assert meter.outcome.events == 4
-
-
-@pytest.mark.parametrize(
-    ("sent", "error"),
-    [
-        (b"", "no_answer"),
-        (HEAD, "cut_off"),
-        (answer("cut"), "cut_off"),
-        (answer("dies"), "engine_died"),
-        (b'HTTP/1.1 429 No\r\n\r\n{"error":{"code":"rate_limited"}}', "429 rate_limited"),
-        (b"HTTP/1.1 502 No\r\n\r\n<html>", "502"),
-    ],
-)
-def test_what_went_wrong_is_named(sent: bytes, error: str) -> None:
-    """By the server's own code where it gave one."""
-    meter = Meter()
-    meter.feed(sent, 1)
-
-    assert meter.close(2).error == error
+    assert [answer.upgraded(data) for data in (b"HTTP/1.1 101 Yes\r\n", b"\r\nfirst", b"next")] == [
+        None,
+        b"first",
+        b"next",
+    ]

@@ -25,6 +25,8 @@ from loadtest.crowd.plan import Crowd
 from loadtest.crowd.storm import Storm, storm
 from loadtest.hit import command as hit
 from loadtest.lengths import LengthError
+from loadtest.peers import command as peers
+from loadtest.peers.recipes import Stage, hearth, vllm
 from loadtest.plan import PlanError
 from loadtest.trace import TraceError
 from loadtest.warmth import command as warmth
@@ -42,9 +44,10 @@ def main(words: Sequence[str] | None = None, prog: str = "python -m loadtest") -
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    model, options = arguments.model.resolve(), dict(parse_qsl(arguments.engine, strict_parsing=True))
+    options = dict(parse_qsl(arguments.engine, strict_parsing=True))
+    stage = Stage(arguments.model.resolve(), options, folder=Path())
     comparison = Comparison(
-        recipes=(servers.hearth(model, options), servers.vllm(model, options)),
+        recipes=(hearth(stage), vllm(stage)),
         levels=arguments.levels,
         rounds=arguments.rounds,
         max_tokens=arguments.max_tokens,
@@ -129,6 +132,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     budget.add(commands)
     warmth.add(commands)
     affinity.add(commands)
+    peers.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 from loadtest import command, models, servers
 from loadtest.affinity import command as affinity
@@ -19,12 +18,13 @@ from loadtest.cache import command as cache
 from loadtest.chaos import plan as chaos_plan
 from loadtest.chaos import run as chaos
 from loadtest.clients import ClientError
-from loadtest.compare import Comparison, compare
+from loadtest.compare import command as comparison
 from loadtest.crowd.hops import Hops, hops
 from loadtest.crowd.plan import Crowd
 from loadtest.crowd.storm import Storm, storm
 from loadtest.hit import command as hit
 from loadtest.lengths import LengthError
+from loadtest.peers import command as peers
 from loadtest.plan import PlanError
 from loadtest.trace import TraceError
 from loadtest.warmth import command as warmth
@@ -39,21 +39,6 @@ def main(words: Sequence[str] | None = None, prog: str = "python -m loadtest") -
         print(error, file=sys.stderr)
         return 2
     return status
-
-
-def _compare(arguments: argparse.Namespace) -> int:
-    model, options = arguments.model.resolve(), dict(parse_qsl(arguments.engine, strict_parsing=True))
-    comparison = Comparison(
-        recipes=(servers.hearth(model, options), servers.vllm(model, options)),
-        levels=arguments.levels,
-        rounds=arguments.rounds,
-        max_tokens=arguments.max_tokens,
-        requests_per_stream=arguments.requests_per_stream,
-        say=lambda text: print(text, file=sys.stderr, flush=True),
-    )
-    results = compare(comparison, _folder(arguments))
-    print(results.tables())
-    return 1 if results.failed else 0
 
 
 def _hops(arguments: argparse.Namespace) -> int:
@@ -106,17 +91,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
     command.add(commands)
 
-    both = commands.add_parser("compare", help="Hearth beside plain vLLM, turn by turn")
-    both.set_defaults(do=_compare)
-    both.add_argument("--model", type=Path, required=True, help="a folder that vLLM can load")
-    both.add_argument("--levels", type=_levels, default=[1, 8, 32, 128], help="streams at a time, as in 1,8,32,128")
-    both.add_argument("--rounds", type=int, default=3)
-    both.add_argument("--max-tokens", type=int, default=128)
-    both.add_argument("--requests-per-stream", type=int, default=4)
-    both.add_argument(
-        "--engine", default=f"{servers.ENGINE}&max_model_len=1024&max_num_seqs=256", help="options for both"
-    )
-    both.add_argument("--out", type=Path, help="folder for results.json, table.md and the servers' logs")
+    comparison.add(commands)
 
     hop = commands.add_parser("hops", help="what a reader pays who reads on another replica than the writer's")
     _add_crowd(hop, _hops, seconds=20.0)
@@ -129,6 +104,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     budget.add(commands)
     warmth.add(commands)
     affinity.add(commands)
+    peers.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)
@@ -166,10 +142,6 @@ def _range(text: str) -> tuple[int, int]:
 
 def _names(text: str) -> list[str]:
     return text.split(",")
-
-
-def _levels(text: str) -> list[int]:
-    return [int(level) for level in text.split(",")]
 
 
 if __name__ == "__main__":

@@ -6,14 +6,18 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from loadtest import processes, trace
 from loadtest.address import Address
 from loadtest.arrivals import Arrivals, Bursts, Closed, Poisson, Ramp
+from loadtest.compare.results import Results, Turn, busiest
 from loadtest.figures import Figures
+from loadtest.html import files
 from loadtest.lengths import LengthError, Lengths
+from loadtest.machine import Machine, called
 from loadtest.plan import MOST_REQUESTS, Harms, Plan, PlanError, Shape
 from loadtest.progress import Ticker
 from loadtest.record import Objective
@@ -51,6 +55,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--pid", type=int, help="the server's process; else the one that listens on the port")
     one.add_argument("--json", type=Path, help="write all figures to this file")
+    files.add(one)
 
 
 def _add_arrivals(group: argparse._MutuallyExclusiveGroup) -> None:
@@ -84,12 +89,16 @@ def _run(arguments: argparse.Namespace) -> int:
     pid = arguments.pid or processes.listening(Address.of(arguments.url).port)
     ticker = Ticker(sys.stderr) if arguments.progress or sys.stderr.isatty() else None
     figures = run(plan, arguments.url, pid, arguments.clients, ticker)
-    print(f"{plan.surface}; {plan.arrivals}; {plan.work}\n")
+    print(f"{plan}\n")
     print(table(HEAD, [cells(figures)]))
     print(_beside(figures))
+    streams = plan.arrivals.streams if isinstance(plan.arrivals, Closed) else busiest(figures)
+    results = Results.alone(Turn(arguments.model, streams, 1, figures), str(plan), called(), Machine.here())
     if arguments.json:
-        told = {"plan": plan.as_json(), **figures.as_json()}
+        facts = {"load": results.load, "command": results.command, "machine": asdict(results.machine)}
+        told = {**facts, "plan": plan.as_json(), **figures.as_json()}
         arguments.json.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    files.write(results, arguments)
     return 1 if figures.errors else 0
 
 

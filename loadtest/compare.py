@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loadtest.figures import Figures
 from loadtest.plan import Plan, Shape
-from loadtest.report import HEAD, Figures, cells, table
+from loadtest.report import HEAD, cells, table
 from loadtest.runs import run
 from loadtest.servers import MODEL, Recipe, Server, running
 
 RATIOS: dict[str, Callable[[Figures], float]] = {
     "tok/s": lambda figures: figures.tokens_per_second,
-    "TTFT p50": lambda figures: figures.first.p50,
-    "TTFT p99": lambda figures: figures.first.p99,
-    "gap p99": lambda figures: figures.gap.p99,
+    "TTFT p50": lambda figures: figures.first.at(50),
+    "TTFT p99": lambda figures: figures.first.at(99),
+    "gap p99": lambda figures: figures.gap.at(99),
     "front us/tok": lambda figures: figures.front_us_per_token,
     "total us/tok": lambda figures: figures.total_us_per_token,
 }

@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 from loadtest.plan import MOST_STREAMS, Plan, PlanError
+from loadtest.record import Record
 from loadtest.stream import Meter, Outcome
 
 
@@ -82,16 +83,17 @@ class Driver:
         self._address = address
         self._loop = asyncio.get_running_loop()
         self._open = 0
-        self.outcomes: list[Outcome] = []
+        self._begun = perf_counter()
+        self.record = Record()
 
-    async def run(self) -> list[Outcome]:
-        """Return an outcome for each request sent; those unfinished at the plan's end are given up."""
+    async def run(self) -> Record:
+        """Return what was seen of every request that was sent; those unfinished at the plan's end are given up."""
         try:
             async with asyncio.timeout(self._plan.seconds):
                 await (self._closed_loop() if self._plan.rate is None else self._open_loop())
         except TimeoutError:
             pass
-        return self.outcomes
+        return self.record
 
     async def _closed_loop(self) -> None:
         numbers = iter(range(self._plan.requests))
@@ -112,14 +114,21 @@ class Driver:
                 group.create_task(self._ask(number, begun + offset))
 
     async def _ask(self, number: int, due: float) -> None:
+        self.record.started(self._now())
         if self._open >= MOST_STREAMS:
-            self.outcomes.append(Outcome(error="too_many_open"))
+            self._ended(Outcome(error="too_many_open"))
             return
         self._open += 1
         try:
-            self.outcomes.append(await self._answered(number, due))
+            self._ended(await self._answered(number, due))
         finally:
             self._open -= 1
+
+    def _ended(self, outcome: Outcome) -> None:
+        self.record.ended(outcome, self._now())
+
+    def _now(self) -> float:
+        return perf_counter() - self._begun
 
     async def _answered(self, number: int, due: float) -> Outcome:
         done: asyncio.Future[Outcome] = self._loop.create_future()
@@ -132,7 +141,7 @@ class Driver:
         try:
             return await done
         except asyncio.CancelledError:
-            self.outcomes.append(stream.give_up("out_of_time"))
+            self._ended(stream.give_up("out_of_time"))
             raise
         finally:
             transport.abort()

@@ -8,9 +8,9 @@ import uvloop
 
 from loadtest import processes
 from loadtest.drivers import Address, Driver
+from loadtest.figures import Figures, Load
 from loadtest.plan import Plan
-from loadtest.report import Figures, Load
-from loadtest.stream import Outcome
+from loadtest.record import Record
 
 
 def run(plan: Plan, url: str, pid: int | None) -> Figures:
@@ -18,11 +18,11 @@ def run(plan: Plan, url: str, pid: int | None) -> Figures:
     address = Address.of(url)
     before = processes.look(pid) if pid else {}
     begun, own, busy = time.perf_counter(), time.process_time(), processes.busy()
-    outcomes = uvloop.run(_drive(plan, address))
+    record = uvloop.run(_drive(plan, address))
     seconds, own, busy = time.perf_counter() - begun, time.process_time() - own, processes.busy() - busy
     after = processes.look(pid) if pid else {}
-    return Figures.of(outcomes, seconds, Load(own, busy), processes.used(before, after))
+    return Figures.of(record, seconds, Load([own], busy), processes.used(before, after))
 
 
-async def _drive(plan: Plan, address: Address) -> list[Outcome]:
+async def _drive(plan: Plan, address: Address) -> Record:
     return await Driver(plan, address).run()

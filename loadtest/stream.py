@@ -18,13 +18,20 @@ _TOKEN = re.compile(rb'"(?:content|reasoning|reasoning_content|text)": ?"(?!")|"
 class Outcome:
     """What one request came to; times are in seconds since it was due."""
 
+    sent: float = 0.0
+    """How late it was sent, which is the load generator's own doing."""
     first: float | None = None
     total: float = 0.0
     gaps: array[float] = field(default_factory=lambda: array("f"))
     events: int = 0
+    bytes: int = 0
     tokens: int = 0
     prompt_tokens: int = 0
     error: str | None = None
+    cuts: int = 0
+    """How often its connection was cut on purpose."""
+    left: str | None = None
+    """What was done to it on purpose, where that was its end: `canceled` or `cut`."""
 
 
 class Answer:

@@ -8,11 +8,11 @@ import pytest
 
 from loadtest.drivers import Address, Driver
 from loadtest.plan import Plan, PlanError, Shape
-from loadtest.stream import Outcome
+from loadtest.record import Record
 from tests.loadtest.fake_openai import FakeOpenAI, serving
 
 
-async def drive(fake: FakeOpenAI, plan: Plan) -> list[Outcome]:
+async def drive(fake: FakeOpenAI, plan: Plan) -> Record:
     async with asyncio.timeout(20):
         return await Driver(plan, Address.of(fake.url)).run()
 
@@ -45,9 +45,9 @@ def test_this_machine_is_not(url: str) -> None:
 async def test_a_closed_loop_keeps_as_many_streams_as_planned() -> None:
     """Each request once, never more at a time than streams."""
     async with serving() as fake:
-        outcomes = await drive(fake, Plan(Shape("demo", max_tokens=20), requests=40, streams=8))
+        record = await drive(fake, Plan(Shape("demo", max_tokens=20), requests=40, streams=8))
 
-    assert [outcome.tokens for outcome in outcomes] == [20] * 40
+    assert (record.answered, record.tokens) == (40, 40 * 20)
     assert len({body["messages"][0]["content"] for body in fake.asked}) == 40
     assert fake.most_open == 8
 
@@ -55,32 +55,32 @@ async def test_a_closed_loop_keeps_as_many_streams_as_planned() -> None:
 async def test_an_open_loop_does_not_wait_for_answers() -> None:
     """Arrivals go on while earlier ones still run, and waiting counts from when they were due."""
     async with serving() as fake:
-        outcomes = await drive(fake, Plan(Shape("endless", max_tokens=2), requests=30, rate=1000, seconds=0.5))
+        record = await drive(fake, Plan(Shape("endless", max_tokens=2), requests=30, rate=1000, seconds=0.5))
 
     assert fake.most_open == 30
-    assert [outcome.error for outcome in outcomes] == ["out_of_time"] * 30
+    assert record.errors == {"out_of_time": 30}
 
 
 async def test_a_plan_ends_in_time() -> None:
     """What is unfinished is given up and counted; what was never sent is not."""
     async with serving() as fake:
-        outcomes = await drive(fake, Plan(Shape("endless", max_tokens=2), requests=100, streams=3, seconds=0.3))
+        record = await drive(fake, Plan(Shape("endless", max_tokens=2), requests=100, streams=3, seconds=0.3))
 
-    assert [(outcome.error, outcome.events) for outcome in outcomes] == [("out_of_time", 2)] * 3
+    assert (record.errors, record.events) == ({"out_of_time": 3}, 3 * 2)
 
 
 async def test_refusals_are_counted_by_their_code() -> None:
     """And cost the plan nothing else."""
     async with serving() as fake:
-        outcomes = await drive(fake, Plan(Shape("busy"), requests=5, streams=2))
+        record = await drive(fake, Plan(Shape("busy"), requests=5, streams=2))
 
-    assert [outcome.error for outcome in outcomes] == ["429 rate_limited"] * 5
+    assert record.errors == {"429 rate_limited": 5}
 
 
 async def test_a_server_that_is_not_there_is_an_error_of_each_request() -> None:
     """The run still ends with figures."""
     fake = FakeOpenAI()
     fake.url = "http://127.0.0.1:1"
-    outcomes = await drive(fake, Plan(Shape("demo"), requests=3))
+    record = await drive(fake, Plan(Shape("demo"), requests=3))
 
-    assert [outcome.error for outcome in outcomes] == ["ConnectionRefusedError"] * 3
+    assert record.errors == {"ConnectionRefusedError": 3}

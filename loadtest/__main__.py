@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 from loadtest import models, processes, servers
 from loadtest.affinity import command as affinity
@@ -18,7 +17,7 @@ from loadtest.budget import command as budget
 from loadtest.cache import command as cache
 from loadtest.chaos import plan as chaos_plan
 from loadtest.chaos import run as chaos
-from loadtest.compare import Comparison, compare
+from loadtest.compare import command as comparison
 from loadtest.crowd.hops import Hops, hops
 from loadtest.crowd.plan import Crowd
 from loadtest.crowd.storm import Storm, storm
@@ -57,21 +56,6 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps(figures.as_json(), indent=1), encoding="utf-8")
     return 1 if figures.errors else 0
-
-
-def _compare(arguments: argparse.Namespace) -> int:
-    model, options = arguments.model.resolve(), dict(parse_qsl(arguments.engine, strict_parsing=True))
-    comparison = Comparison(
-        recipes=(servers.hearth(model, options), servers.vllm(model, options)),
-        levels=arguments.levels,
-        rounds=arguments.rounds,
-        max_tokens=arguments.max_tokens,
-        requests_per_stream=arguments.requests_per_stream,
-        say=lambda text: print(text, file=sys.stderr, flush=True),
-    )
-    results = compare(comparison, _folder(arguments))
-    print(results.tables())
-    return 1 if results.failed else 0
 
 
 def _hops(arguments: argparse.Namespace) -> int:
@@ -138,17 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--pid", type=int, help="the server's process; else the one that listens on the port")
     one.add_argument("--json", type=Path, help="write all figures to this file")
 
-    both = commands.add_parser("compare", help="Hearth beside plain vLLM, turn by turn")
-    both.set_defaults(do=_compare)
-    both.add_argument("--model", type=Path, required=True, help="a folder that vLLM can load")
-    both.add_argument("--levels", type=_levels, default=[1, 8, 32, 128], help="streams at a time, as in 1,8,32,128")
-    both.add_argument("--rounds", type=int, default=3)
-    both.add_argument("--max-tokens", type=int, default=128)
-    both.add_argument("--requests-per-stream", type=int, default=4)
-    both.add_argument(
-        "--engine", default=f"{servers.ENGINE}&max_model_len=1024&max_num_seqs=256", help="options for both"
-    )
-    both.add_argument("--out", type=Path, help="folder for results.json, table.md and the servers' logs")
+    comparison.add(commands)
 
     hop = commands.add_parser("hops", help="what a reader pays who reads on another replica than the writer's")
     _add_crowd(hop, _hops, seconds=20.0)
@@ -198,10 +172,6 @@ def _range(text: str) -> tuple[int, int]:
 
 def _names(text: str) -> list[str]:
     return text.split(",")
-
-
-def _levels(text: str) -> list[int]:
-    return [int(level) for level in text.split(",")]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element, tostring
 
 
-def tag(name: str, *inside: Element | str, **attributes: str | float) -> Element:
+def tag(name: str, /, *inside: Element | str, **attributes: str | float) -> Element:
     """An element; in the names of attributes `_` stands for `-`, or for nothing at the end. Numbers get one decimal."""
     made = Element(name, {key.rstrip("_").replace("_", "-"): _text(value) for key, value in attributes.items()})
     for each in inside:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.figures import Figures
-from loadtest.histogram import Histogram
 
 
 def percentile(values: Sequence[float], part: float) -> float:
@@ -48,21 +47,20 @@ HEAD = "tok/s,TTFT p50/p99 ms,gap p50/p99 ms,events,front us/tok,total us/tok,MB
 def cells(figures: Figures) -> list[str]:
     """Return one run as a table's cells, in the order of HEAD."""
     return [
-        f"{figures.tokens_per_second:.0f}",
-        _times(figures.first),
-        _times(figures.gap),
-        f"{figures.events_per_request:.0f}",
-        f"{figures.front_us_per_token:.0f}",
-        f"{figures.total_us_per_token:.0f}",
-        f"{figures.megabytes:.0f}",
+        _told(figures.tokens_per_second),
+        *(f"{_told(times.at(50) * 1000, 1)}/{_told(times.at(99) * 1000, 1)}" for times in (figures.first, figures.gap)),
+        _told(figures.events_per_request),
+        _told(figures.front_us_per_token),
+        _told(figures.total_us_per_token),
+        _told(figures.megabytes),
         f"{figures.client_share:.0%}",
-        f"{figures.others_share:.0%}",
+        "-" if math.isnan(figures.others_share) else f"{figures.others_share:.0%}",
         ", ".join(f"{count} {code}" for code, count in figures.errors.items()) or "0",
     ]
 
 
-def _times(times: Histogram) -> str:
-    return f"{times.at(50) * 1000:.1f}/{times.at(99) * 1000:.1f}"
+def _told(value: float, digits: int = 0) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""Two servers, turn by turn, from the command line to the tables."""
+"""Servers, turn by turn, from the command line to the tables."""
 
 from __future__ import annotations
 
@@ -9,30 +9,48 @@ from pathlib import Path
 import pytest
 
 from loadtest import __main__ as command
-from loadtest.compare import Comparison, compare
+from loadtest.compare.tables import text
+from loadtest.compare.turns import Comparison, compare
+from loadtest.plan import PlanError
 from loadtest.servers import Recipe, ServerError, hearth, running, vllm
 
-FAKE = Path(__file__).parent / "fake_openai.py"
+FAKE = Path(__file__).parent.parent / "fake_openai.py"
 
 
 def recipe(name: str) -> Recipe:
     return Recipe(name, [sys.executable, str(FAKE), "{port}"], "/health")
 
 
+def silently(said: str) -> None:
+    """Say nothing."""
+
+
 def test_a_comparison_takes_turns_and_leaves_its_figures(tmp_path: Path) -> None:
-    """A B A B, three rounds; every run is kept, medians and ratios are told."""
+    """A B C, then C B A; every run is kept, medians and ratios are told."""
     said: list[str] = []
-    comparison = Comparison((recipe("a"), recipe("b")), [1, 4], 3, 8, 2, said.append)
+    names = ["a", "b", "c"]
+    comparison = Comparison(
+        list(map(recipe, names)), "b", levels=[1, 4], rounds=3, say=said.append, max_tokens=8, requests_per_stream=2
+    )
     compared = compare(comparison, tmp_path)
 
     results = json.loads((tmp_path / "results.json").read_text())
-    assert len(results) == 2 * 2 * 3
-    assert {(run["tokens"], *run["errors"]) for run in results} == {(12 * 8,)}
-    assert all(run["total_us_per_token"] is not None for run in results)
+    runs = [run["figures"] for run in results["runs"]]
+    assert len(runs) == 3 * 2 * 3
+    assert {(run["tokens"], *run["errors"]) for run in runs} == {(12 * 8,)}
+    assert all(run["total_us_per_token"] is not None for run in runs)
+    assert results["machine"]["cores"] > 0 and "uvicorn" in results["versions"]["a"]
     turns = [line.split()[4] for line in said if line.startswith("round")]
-    assert turns == ["a", "b"] * 6
-    assert (tmp_path / "table.md").read_text() == compared.tables() + "\n"
-    assert "a/b" in compared.tables() and not compared.failed
+    assert turns == [*names, *names, *names[::-1], *names[::-1], *names, *names]
+    assert (tmp_path / "table.md").read_text() == text(compared) + "\n"
+    assert "a/b" in text(compared) and "c/b" in text(compared) and not compared.failed
+
+
+@pytest.mark.parametrize(("names", "against"), [(["a"], "a"), (["a", "a"], "a"), (["a", "b"], "c")])
+def test_what_cannot_be_compared_is_refused(names: list[str], against: str) -> None:
+    """One server, the same one twice, or a measure that is not among them."""
+    with pytest.raises(PlanError):
+        Comparison(list(map(recipe, names)), against, [1], 1, silently)
 
 
 def test_a_server_is_gone_with_its_block(tmp_path: Path) -> None:

@@ -10,52 +10,34 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from loadtest import models, processes, servers
+from loadtest import command, models, servers
 from loadtest.affinity import command as affinity
 from loadtest.boots import command as boots
 from loadtest.budget import command as budget
 from loadtest.cache import command as cache
 from loadtest.chaos import plan as chaos_plan
 from loadtest.chaos import run as chaos
+from loadtest.clients import ClientError
 from loadtest.compare import command as comparison
 from loadtest.crowd.hops import Hops, hops
 from loadtest.crowd.plan import Crowd
 from loadtest.crowd.storm import Storm, storm
-from loadtest.drivers import Address
 from loadtest.hit import command as hit
-from loadtest.plan import Plan, PlanError, Shape
-from loadtest.report import HEAD, cells, table
-from loadtest.runs import run
+from loadtest.lengths import LengthError
+from loadtest.plan import PlanError
+from loadtest.trace import TraceError
 from loadtest.warmth import command as warmth
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None, prog: str = "python -m loadtest") -> int:
     """Run one command; return the exit status."""
-    arguments = _parser().parse_args()
+    arguments = _parser(prog).parse_args(words)
     try:
         status: int = arguments.do(arguments)
-    except (PlanError, servers.ServerError) as error:
+    except (PlanError, LengthError, TraceError, ClientError, servers.ServerError) as error:
         print(error, file=sys.stderr)
         return 2
     return status
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    shape = Shape(
-        arguments.model,
-        max_tokens=arguments.max_tokens,
-        prompt_words=arguments.prompt_words,
-        temperature=arguments.temperature,
-        ignore_eos=not arguments.stop_at_eos,
-        seed=arguments.seed,
-    )
-    plan = Plan(shape, arguments.requests, arguments.streams, arguments.rate, arguments.seconds)
-    pid = arguments.pid or processes.listening(Address.of(arguments.url).port)
-    figures = run(plan, arguments.url, pid)
-    print(table(HEAD, [cells(figures)]))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures.as_json(), indent=1), encoding="utf-8")
-    return 1 if figures.errors else 0
 
 
 def _hops(arguments: argparse.Namespace) -> int:
@@ -102,25 +84,11 @@ def _model(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m loadtest", description="Load on this machine's own servers.")
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description="Load on this machine's own servers.")
     commands = parser.add_subparsers(required=True)
 
-    one = commands.add_parser("run", help="one load on a server that runs")
-    one.set_defaults(do=_run)
-    one.add_argument("--url", default="http://127.0.0.1:8000")
-    one.add_argument("--model", default="campfire")
-    one.add_argument("--requests", type=int, default=32)
-    one.add_argument("--streams", type=int, default=8, help="streams at a time, unless --rate is given")
-    one.add_argument("--rate", type=float, help="arrivals a second, however many are still running")
-    one.add_argument("--seconds", type=float, default=120.0, help="what is unfinished by then is given up")
-    one.add_argument("--max-tokens", type=int, default=128)
-    one.add_argument("--prompt-words", type=_range, default=(16, 16), metavar="N or LOW:HIGH")
-    one.add_argument("--temperature", type=float)
-    one.add_argument("--stop-at-eos", action="store_true", help="let the model end its answer early")
-    one.add_argument("--seed", type=int, default=0)
-    one.add_argument("--pid", type=int, help="the server's process; else the one that listens on the port")
-    one.add_argument("--json", type=Path, help="write all figures to this file")
+    command.add(commands)
 
     comparison.add(commands)
 

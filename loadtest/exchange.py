@@ -7,7 +7,7 @@ import re
 from time import perf_counter
 from typing import Final, Protocol, cast
 
-from loadtest.drivers import Address
+from loadtest.address import Address
 
 _TEXT: Final = re.compile(rb'"content": ?"(?!")')
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: (\d+)")

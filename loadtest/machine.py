@@ -69,8 +69,9 @@ class Machine:
 
 def called() -> str:
     """The command line that this process was called with."""
-    program = "hearth" if Path(sys.argv[0]).name == "hearth" else "python -m loadtest"
-    return f"{program} {shlex.join(sys.argv[1:])}"
+    program = Path(sys.argv[0])
+    name = "hearth" if "hearth" in program.name or program.parent.name == "gateway" else "python -m loadtest"
+    return f"{name} {shlex.join(sys.argv[1:])}"
 
 
 def installed(command: str) -> Mapping[str, str]:

@@ -1,17 +1,23 @@
-"""What is asked, how often, and when: decided before anything is sent, and the same for the same seed. No I/O."""
+"""What is asked, how often, when, and what is done to it: decided before anything is sent, the same for the same seed.
+
+No I/O.
+"""
 
 from __future__ import annotations
 
-import json
 import random
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice, takewhile
+from typing import Any, Final
 
-MOST_REQUESTS = 100_000
-MOST_STREAMS = 4_096
-MOST_SECONDS = 900.0
+from loadtest.arrivals import MOST_STREAMS, Arrivals, Closed
+from loadtest.record import Objective
+from loadtest.workloads import Workload
 
-_WORDS = "fox owl river stone lamp winter bread harbour letter garden clock violet copper ladder meadow thunder".split()
+MOST_REQUESTS = 1_000_000
+MOST_SECONDS = 7_200.0
+MOST_CLIENTS = 64
 
 
 class PlanError(ValueError):
@@ -20,57 +26,105 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One request: how long it is and how long its answer shall be."""
+    """What every request says beside its prompt."""
 
     model: str
-    max_tokens: int = 128
-    prompt_words: tuple[int, int] = (16, 16)
     temperature: float | None = None
     ignore_eos: bool = True
-    seed: int = 0
 
-    def body(self, number: int) -> bytes:
-        """Return the chat body of the given request; no two are alike, so that no cache answers."""
-        chance = random.Random(f"{self.seed}/{number}")
-        words = " ".join(chance.choices(_WORDS, k=chance.randint(*self.prompt_words)))
-        asked: dict[str, Any] = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": f"{self.seed} {number}: {words}"}],
-            "max_tokens": self.max_tokens,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if self.ignore_eos:
-            asked["ignore_eos"] = True
-        if self.temperature is not None:
-            asked["temperature"] = self.temperature
-        return json.dumps(asked).encode()
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """What is done to one request on purpose."""
+
+    leave_after: int | None = None
+    """Canceled once so many events have said something."""
+    cut_after: int | None = None
+    """Its connection is cut once so many bytes were read."""
+
+
+UNHARMED: Final = Harm()
+
+
+@dataclass(frozen=True, slots=True)
+class Harms:
+    """Which share of the requests is canceled after a random event, and which is cut at a random byte."""
+
+    cancel: float = 0.0
+    cut: float = 0.0
+    cut_bytes: int = 4_000
+    """At most so many are read before a cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A bounded load. Closed: `streams` at a time. Open: `rate` arrivals a second, however many are still running."""
+    """A bounded load."""
 
     shape: Shape
+    work: Workload
+    arrivals: Arrivals
     requests: int
-    streams: int = 1
-    rate: float | None = None
     seconds: float = 120.0
+    """What is unfinished by then is given up."""
+    lasting: float | None = None
+    """No new request begins after so many seconds."""
+    surface: str = "chat"
+    generations: int = 1
+    """How many are watched, where requests are watchers."""
+    watched: tuple[str, ...] = ()
+    """Their ids, once they were begun."""
+    harms: Harms = Harms()
+    objective: Objective | None = None
+    seed: int = 0
 
     def __post_init__(self) -> None:
         for name, value, most in (
             ("requests", self.requests, MOST_REQUESTS),
-            ("streams", self.streams, MOST_STREAMS),
+            *self.arrivals.bounds(),
+            *self.work.bounds(),
             ("seconds", self.seconds, MOST_SECONDS),
-            ("rate", 1 if self.rate is None else self.rate, MOST_REQUESTS),
+            ("lasting", self.lasting if self.lasting is not None else 1, MOST_SECONDS),
+            ("generations", self.generations, MOST_STREAMS),
+            ("cut_bytes", self.harms.cut_bytes, MOST_REQUESTS),
         ):
             if not 0 < value <= most:
                 raise PlanError(f"{name} must be more than 0 and at most {most}, not {value}")
+        if not (0 <= self.harms.cancel <= 1 and 0 <= self.harms.cut <= 1):
+            raise PlanError("cancel and cut are shares of all requests, from 0 to 1")
 
-    def arrivals(self) -> list[float]:
-        """Return the seconds at which an open loop's requests arrive: a Poisson process."""
-        chance, now, times = random.Random(self.shape.seed), 0.0, []
-        for _ in range(self.requests):
-            times.append(now)
-            now += chance.expovariate(self.rate or 1.0)
-        return times
+    def numbers(self, client: int, clients: int) -> range:
+        """Return the requests that one of several client processes makes."""
+        return range(client, self.requests, clients)
+
+    def due(self, client: int, clients: int) -> Iterator[tuple[int, float]]:
+        """Yield an open loop's requests of one client process, each with the second at which it is due."""
+        assert not isinstance(self.arrivals, Closed)
+        until = self.seconds if self.lasting is None else self.lasting
+        times = takewhile(lambda at: at < until, islice(self.arrivals.times(self.seed), self.requests))
+        return islice(enumerate(times), client, None, clients)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what was asked for, as plain values."""
+        return {
+            "surface": self.surface,
+            "arrivals": str(self.arrivals),
+            "work": str(self.work),
+            "requests": self.requests,
+            "seconds": self.seconds,
+            "lasting": self.lasting,
+            "generations": self.generations if self.surface == "watch" else None,
+            "seed": self.seed,
+            **asdict(self.shape),
+            **asdict(self.harms),
+        }
+
+    def harm(self, number: int, events: int) -> Harm:
+        """Return what is done to the request of that number, whose answer may have so many events."""
+        if not (self.harms.cancel or self.harms.cut):
+            return UNHARMED
+        chance = random.Random(f"{self.seed}/harm/{number}")
+        leaves, cut = chance.random() < self.harms.cancel, chance.random() < self.harms.cut
+        return Harm(
+            leave_after=chance.randint(1, events) if leaves else None,
+            cut_after=chance.randint(1, self.harms.cut_bytes) if cut else None,
+        )

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from loadtest.histogram import Histogram
-from loadtest.stream import Outcome
+from loadtest.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)

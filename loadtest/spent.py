@@ -6,7 +6,7 @@ import http.client
 from collections import Counter
 from typing import Final, NamedTuple
 
-from loadtest.drivers import Address
+from loadtest.address import Address
 
 _DEADLINE_S: Final = 10.0
 

@@ -1,4 +1,4 @@
-"""Reading a streamed OpenAI answer as cheaply as Python can. No I/O.
+"""Reading HTTP as cheaply as Python can. No I/O.
 
 The load generator shares its cores with the server: only what is measured is looked at, and no token's JSON is parsed.
 """
@@ -7,31 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from array import array
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Final
 
-_TOKEN = re.compile(rb'"(?:content|reasoning|reasoning_content|text)": ?"(?!")|"tool_calls": ?\[\{')
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What one request came to; times are in seconds since it was due."""
-
-    sent: float = 0.0
-    """How late it was sent, which is the load generator's own doing."""
-    first: float | None = None
-    total: float = 0.0
-    gaps: array[float] = field(default_factory=lambda: array("f"))
-    events: int = 0
-    bytes: int = 0
-    tokens: int = 0
-    prompt_tokens: int = 0
-    error: str | None = None
-    cuts: int = 0
-    """How often its connection was cut on purpose."""
-    left: str | None = None
-    """What was done to it on purpose, where that was its end: `canceled` or `cut`."""
+_LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)")
 
 
 class Answer:
@@ -41,27 +19,59 @@ class Answer:
         self.status = 0
         self.ended = False
         self.plain = b""
+        """The body, where it is no stream of events."""
         self._chunked = False
+        self._length: int | None = None
         self._rest = b""
         self._text = b""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the events that `data` completes, each as it was sent, without its blank line."""
         if not self.status:
-            self._rest += data
-            head, found, data = self._rest.partition(b"\r\n\r\n")
-            if not found:
+            rest = self._begun(data)
+            if rest is None:
                 return []
-            self._rest = b""
-            self.status = int(head[9:12])
-            self._chunked = b"transfer-encoding: chunked" in head.lower()
+            data = rest
         if self._chunked:
             data = self._joined(data)
         if self.status != 200:
             self.plain += data
+            self.ended = self.ended or len(self.plain) == self._length
             return []
         *events, self._text = (self._text + data).split(b"\n\n")
         return events
+
+    def upgraded(self, data: bytes) -> bytes | None:
+        """Return what follows the head of a connection that is now of another protocol; None until it is."""
+        rest = self._begun(data) if not self.status else data
+        if rest is None or self.status == 101:
+            return rest
+        self.plain += rest
+        return None
+
+    def failure(self, lost: bool) -> str:
+        """Return the name of what went wrong: the server's own code, if it gave one."""
+        if not self.status:
+            return "connection_lost" if lost else "no_answer"
+        if self.status < 300:
+            return "cut_off"
+        try:
+            return f"{self.status} {json.loads(self.plain)['error']['code']}"
+        except (ValueError, KeyError, TypeError):
+            return str(self.status)
+
+    def _begun(self, data: bytes) -> bytes | None:
+        """Read the head, and return what follows it; None until it is whole."""
+        self._rest += data
+        head, found, rest = self._rest.partition(b"\r\n\r\n")
+        if not found:
+            return None
+        self._rest = b""
+        self.status = int(head[9:12])
+        head = head.lower()
+        self._chunked = b"transfer-encoding: chunked" in head
+        self._length = int(length[1]) if (length := _LENGTH.search(head)) else None
+        return rest
 
     def _joined(self, data: bytes) -> bytes:
         """Return the payload of the chunks that are whole."""
@@ -77,68 +87,3 @@ class Answer:
             start = stop + 2
         self._rest = data[start:]
         return b"".join(payload)
-
-
-class Meter:
-    """Turns the bytes of one answer into an outcome."""
-
-    def __init__(self) -> None:
-        self.outcome = Outcome()
-        self._answer = Answer()
-        self._last = 0.0
-        self._done = False
-
-    def feed(self, data: bytes, now: float) -> None:
-        """Take what arrived at `now`, seconds since the request was due. Tokens that arrive together make one gap."""
-        tokens = sum(map(self._is_token, self._answer.feed(data)))
-        if not tokens:
-            return
-        outcome = self.outcome
-        if outcome.first is None:
-            outcome.first = now
-        else:
-            outcome.gaps.append(now - self._last)
-        outcome.events += tokens
-        self._last = now
-
-    @property
-    def ended(self) -> bool:
-        """The answer is whole."""
-        return self._answer.ended
-
-    def close(self, now: float, lost: bool = False) -> Outcome:
-        """Return the outcome, now that nothing more will come."""
-        self.outcome.total = now
-        if self.outcome.error is None and not self._done:
-            self.outcome.error = self._failure(lost)
-        return self.outcome
-
-    def _is_token(self, event: bytes) -> bool:
-        if _TOKEN.search(event):
-            return True
-        self._special(event)
-        return False
-
-    def _special(self, event: bytes) -> None:
-        payload = event.partition(b"data:")[2].strip()
-        if payload == b"[DONE]":
-            self._done = True
-        elif payload:
-            self._facts(json.loads(payload))
-
-    def _facts(self, said: dict[str, Any]) -> None:
-        if said.get("error"):
-            self.outcome.error = str(said["error"].get("code") or "error_in_stream")
-        usage = said.get("usage") or {}
-        self.outcome.tokens = usage.get("completion_tokens") or self.outcome.tokens
-        self.outcome.prompt_tokens = usage.get("prompt_tokens") or self.outcome.prompt_tokens
-
-    def _failure(self, lost: bool) -> str:
-        if not self._answer.status:
-            return "connection_lost" if lost else "no_answer"
-        if self._answer.status == 200:
-            return "cut_off"
-        try:
-            return f"{self._answer.status} {json.loads(self._answer.plain)['error']['code']}"
-        except (ValueError, KeyError, TypeError):
-            return str(self._answer.status)

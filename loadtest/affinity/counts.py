@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from typing import Final, NamedTuple
 
-from loadtest.drivers import Address
+from loadtest.address import Address
 
 _DEADLINE_S: Final = 10.0
 _SAMPLE: Final = re.compile(r"vllm:(\w+)\{(.*)\} (\S+)")

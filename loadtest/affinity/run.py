@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import uvloop
 
+from loadtest.address import Address
 from loadtest.affinity.counts import counts
 from loadtest.affinity.mix import Mix
 from loadtest.affinity.talk import Turn, talk
-from loadtest.drivers import Address
 from loadtest.report import percentile, plain
 from loadtest.servers import Recipe, running
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from loadtest.address import Address
 from loadtest.affinity.mix import Conversation
-from loadtest.drivers import Address
 from loadtest.exchange import Exchange, post
 from loadtest.stream import Answer
 

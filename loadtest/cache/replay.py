@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
+from loadtest.address import Address
 from loadtest.cache.workload import Ask
-from loadtest.drivers import Address
 from loadtest.exchange import Exchange, HttpAnswer, post
 from loadtest.servers import MODEL
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import uvloop
 
+from loadtest.address import Address
 from loadtest.cache.replay import Replay, Told
 from loadtest.cache.workload import Workload
-from loadtest.drivers import Address
 from loadtest.report import Spread, plain
 from loadtest.servers import MODEL, Recipe, running
 from loadtest.spent import Spent, spent

@@ -18,6 +18,7 @@ from loadtest.compare.turns import Comparison, compare
 from loadtest.html import files
 from loadtest.machine import called
 from loadtest.plan import PlanError
+from loadtest.surfaces.table import SURFACES
 
 PEERS = {"hearth": servers.hearth, "vllm": servers.vllm}
 
@@ -37,6 +38,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     some.add_argument("--requests-per-stream", type=int, default=4)
     some.add_argument("--seconds", type=float, default=300.0, help="what is unfinished by then is given up, in a run")
     some.add_argument("--temperature", type=float)
+    some.add_argument("--surface", choices=SURFACES, default="chat")
+    some.add_argument("--clients", type=int, default=1, metavar="N", help="processes that make the load")
     some.add_argument("--engine", default=servers.ENGINE, help="options of the engine, which all of them run")
     some.add_argument("--files", type=Path, nargs="+", metavar="FILE", help="measure nothing: show what --json left")
     some.add_argument("--json", type=Path, help="write every run to this file")
@@ -76,6 +79,8 @@ def _measured(arguments: argparse.Namespace) -> Results:
         requests_per_stream=arguments.requests_per_stream,
         seconds=arguments.seconds,
         temperature=arguments.temperature,
+        surface=arguments.surface,
+        clients=arguments.clients,
     )
     return compare(comparison, arguments.out or Path(tempfile.mkdtemp(prefix="loadtest-")))
 

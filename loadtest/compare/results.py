@@ -36,6 +36,11 @@ def at_a_time(streams: int) -> str:
     return f"{streams:,} stream{'' if streams == 1 else 's'} at a time"
 
 
+def busiest(figures: Figures) -> int:
+    """The most streams at the end of any second of a run; one, where it was over before that."""
+    return max([1, *(second.running for second in figures.series)])
+
+
 class Middle(NamedTuple):
     """The median of what was measured several times, the least and the most of it; NaN where nothing was."""
 

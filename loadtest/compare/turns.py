@@ -8,13 +8,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtest.arrivals import Closed
 from loadtest.compare.results import Results, Turn
 from loadtest.compare.tables import text
+from loadtest.lengths import Lengths
 from loadtest.machine import Machine, installed
 from loadtest.plan import Plan, PlanError, Shape
 from loadtest.report import cells
 from loadtest.runs import run
 from loadtest.servers import MODEL, Recipe, Server, running
+from loadtest.workloads import Distinct
 
 _MOST_ROUNDS = 50
 
@@ -33,6 +36,8 @@ class Comparison:
     requests_per_stream: int = 4
     seconds: float = 300.0
     temperature: float | None = None
+    surface: str = "chat"
+    clients: int = 1
 
     def __post_init__(self) -> None:
         names = [recipe.name for recipe in self.recipes]
@@ -45,9 +50,10 @@ class Comparison:
 
     def plan(self, level: int, number: int) -> Plan:
         """Return the load of one turn; all servers get the same prompts, and each round gets its own."""
-        shape = Shape(MODEL, max_tokens=self.max_tokens, temperature=self.temperature, seed=number * 10_000 + level)
+        work = Distinct(tokens=Lengths.fixed(self.max_tokens), seed=number * 10_000 + level)
         requests = max(12, level * self.requests_per_stream)
-        return Plan(shape, requests, streams=level, seconds=self.seconds)
+        shape = Shape(MODEL, self.temperature)
+        return Plan(shape, work, Closed(level), requests, seconds=self.seconds, surface=self.surface)
 
 
 def compare(comparison: Comparison, out: Path) -> Results:
@@ -61,7 +67,7 @@ def compare(comparison: Comparison, out: Path) -> Results:
             comparison.say(f"starting {recipe.name}")
             servers.append(stack.enter_context(running(recipe, out)))
         for server in servers:
-            run(comparison.plan(max(comparison.levels), 0), server.url, None)
+            run(comparison.plan(max(comparison.levels), 0), server.url, None, comparison.clients)
         turns = _take_turns(comparison, servers)
     results = Results(turns, comparison.against, comparison.command, machine, versions)
     (out / "results.json").write_text(json.dumps(results.as_json()), encoding="utf-8")
@@ -78,7 +84,7 @@ def _take_turns(comparison: Comparison, servers: Sequence[Server]) -> list[Turn]
     for number in range(1, comparison.rounds + 1):
         for level in comparison.levels:
             for server in servers if number % 2 else reversed(servers):
-                figures = run(comparison.plan(level, number), server.url, server.pid)
+                figures = run(comparison.plan(level, number), server.url, server.pid, comparison.clients)
                 turns.append(Turn(server.name, level, number, figures))
                 comparison.say(f"round {number}, {level:4} streams, {server.name:8}  " + "  ".join(cells(figures)))
     return turns

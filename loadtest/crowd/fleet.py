@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 from redis import Redis
 
 from loadtest import processes
+from loadtest.address import Address
 from loadtest.crowd.plan import Crowd
-from loadtest.drivers import Address
 from loadtest.redis import redis_server
 from loadtest.servers import MODEL, Recipe, Server, ServerError, free_port, running
 

@@ -14,11 +14,11 @@ from typing import Any, Final
 import uvloop
 
 from loadtest import processes
+from loadtest.address import Address
 from loadtest.crowd.fleet import Fleet, Use, fleet
 from loadtest.crowd.plan import Crowd
 from loadtest.crowd.reader import Reader, errors, gathered
 from loadtest.crowd.trail import Trail, delays
-from loadtest.drivers import Address
 from loadtest.report import Spread, plain, table
 
 _FLOOR_EVERY: Final = 5

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any, Final, TypeVar, cast
 
+from loadtest.address import Address
 from loadtest.crowd.trail import Trail
-from loadtest.drivers import Address
 from loadtest.servers import ServerError
 from loadtest.stream import Answer
 

@@ -15,12 +15,12 @@ from typing import Any, Final
 
 import uvloop
 
+from loadtest.address import Address
 from loadtest.crowd.fleet import Fleet, fleet
 from loadtest.crowd.hops import warnings
 from loadtest.crowd.plan import Crowd
 from loadtest.crowd.reader import Reader, all_of, errors, gathered
 from loadtest.crowd.trail import Newest, caught_up, silence
-from loadtest.drivers import Address
 from loadtest.report import Spread, plain, table
 
 _SETTLE_S: Final = 0.5

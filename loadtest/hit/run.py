@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import uvloop
 from redis import Redis
 
-from loadtest.drivers import Address
+from loadtest.address import Address
 from loadtest.exchange import Exchange, HttpAnswer, post
 from loadtest.hit.bare import Value, get
 from loadtest.hit.turn import Target, Turn, turn

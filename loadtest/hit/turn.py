@@ -12,7 +12,7 @@ from typing import Protocol
 import uvloop
 
 from loadtest import processes
-from loadtest.drivers import Address
+from loadtest.address import Address
 from loadtest.exchange import Answer, Exchange
 from loadtest.report import Spread
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from loadtest.drivers import Address
+from loadtest.address import Address
 from loadtest.exchange import Exchange, HttpAnswer, post
 from loadtest.hit.bare import Value, get
 

@@ -10,9 +10,9 @@ from array import array
 import pytest
 
 from loadtest.figures import Figures, Goodput, Load
+from loadtest.outcome import Outcome
 from loadtest.processes import Process
 from loadtest.record import Objective, Record, Second
-from loadtest.stream import Outcome
 
 PROCESSES = (Process(1, "front", True, 0.25, 100), Process(2, "EngineCore", False, 0.75, 900))
 

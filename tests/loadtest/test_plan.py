@@ -3,60 +3,91 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
+import math
 from typing import Any
 
 import pytest
 
-from loadtest.plan import Plan, PlanError, Shape
+from loadtest.arrivals import Arrivals, Bursts, Closed, Poisson, Ramp
+from loadtest.plan import Harms, Plan, PlanError, Shape
+from loadtest.workloads import Conversations, Distinct, Zipf
 
-SHAPE = Shape("demo", prompt_words=(4, 9))
+PLAN: dict[str, Any] = {"shape": Shape("demo"), "work": Distinct(), "arrivals": Closed(4), "requests": 100}
 
 
 @pytest.mark.parametrize(
     "wish",
-    [{"requests": 0}, {"requests": 10**6}, {"streams": 0}, {"streams": 5000}, {"seconds": 3600}, {"rate": 0}],
+    [
+        {"requests": 0},
+        {"requests": 10**7},
+        {"arrivals": Closed(0)},
+        {"arrivals": Closed(50_000)},
+        {"arrivals": Closed(1, think_s=-2)},
+        {"arrivals": Poisson(0)},
+        {"arrivals": Poisson(math.nan)},
+        {"arrivals": Bursts(0, 1)},
+        {"arrivals": Bursts(5, 0)},
+        {"arrivals": Ramp(0, 5, 1)},
+        {"arrivals": Ramp(1, 5, math.inf)},
+        {"seconds": 10_000},
+        {"seconds": math.nan},
+        {"lasting": 0},
+        {"generations": 0},
+        {"work": Zipf(0, 1)},
+        {"work": Conversations(0, 1)},
+        {"harms": Harms(cancel=1.5)},
+        {"harms": Harms(cut=-0.1)},
+        {"harms": Harms(cut=0.5, cut_bytes=0)},
+    ],
 )
 def test_a_load_without_bounds_is_refused(wish: dict[str, Any]) -> None:
     """Too many, too long, or none at all."""
     with pytest.raises(PlanError):
-        Plan(SHAPE, **{"requests": 1, **wish})
+        Plan(**{**PLAN, **wish})
 
 
-def test_the_same_seed_asks_the_same() -> None:
-    """Prompts and arrivals can be repeated on another server."""
-    again = Shape("demo", prompt_words=(4, 9))
+@pytest.mark.parametrize("arrivals", [Poisson(50), Bursts(7, 0.5), Ramp(10, 90, 2)])
+def test_client_processes_together_make_what_one_would(arrivals: Arrivals) -> None:
+    """Each request at its own time, in one of them."""
+    plan = Plan(**{**PLAN, "arrivals": arrivals, "seed": 3})
+    alone, shared = list(plan.due(0, 1)), [due for client in range(3) for due in plan.due(client, 3)]
 
-    assert [SHAPE.body(number) for number in range(50)] == [again.body(number) for number in range(50)]
-    assert Plan(SHAPE, 50, rate=5).arrivals() == Plan(again, 50, rate=5).arrivals()
-
-
-def test_no_two_requests_are_alike() -> None:
-    """Neither within a run nor between seeds: a cache would answer."""
-    other = Shape("demo", prompt_words=(4, 9), seed=1)
-
-    assert len({shape.body(number) for shape in (SHAPE, other) for number in range(500)}) == 1000
+    assert sorted(shared) == alone
+    assert [number for number, _ in alone] == [*range(100)]
 
 
-def test_prompts_are_as_long_as_asked() -> None:
-    """Between both ends, and each end is met."""
-    prompts = [json.loads(SHAPE.body(number))["messages"][0]["content"] for number in range(500)]
+def test_closed_loops_share_requests_and_streams() -> None:
+    """None is lost, none is made twice."""
+    plan = Plan(**PLAN)
 
-    assert {len(prompt.partition(": ")[2].split()) for prompt in prompts} == {*range(4, 10)}
-
-
-def test_arrivals_come_at_the_asked_rate() -> None:
-    """A Poisson process: never backwards, and as many a second as asked, on average."""
-    times = Plan(SHAPE, 5000, rate=20).arrivals()
-
-    assert times[0] == 0
-    assert all(earlier <= later for earlier, later in pairwise(times))
-    assert times[-1] == pytest.approx(5000 / 20, rel=0.05)
+    assert sorted(number for client in range(3) for number in plan.numbers(client, 3)) == [*range(100)]
+    assert [Closed(4).share(client, 3).streams for client in range(3)] == [2, 1, 1]
 
 
-def test_what_is_not_asked_for_is_not_sent() -> None:
-    """The server's own default temperature holds."""
-    body = json.loads(SHAPE.body(0))
+def test_nothing_arrives_after_its_time() -> None:
+    """However many were asked for."""
+    plan = Plan(**{**PLAN, "arrivals": Bursts(10, 1.0), "lasting": 2.5})
 
-    assert "temperature" not in body
-    assert body["ignore_eos"] and body["stream_options"] == {"include_usage": True}
+    assert [at for _, at in plan.due(0, 1)] == [0.0] * 10 + [1.0] * 10 + [2.0] * 10
+
+
+def test_harm_is_done_to_the_stated_share() -> None:
+    """To the same requests with the same seed, at random places."""
+    plan = Plan(**{**PLAN, "harms": Harms(cancel=0.25, cut=0.5, cut_bytes=1000)})
+    harms = [plan.harm(number, 20) for number in range(2000)]
+    leaves = [harm.leave_after for harm in harms if harm.leave_after is not None]
+    cuts = [harm.cut_after for harm in harms if harm.cut_after is not None]
+
+    assert harms == [plan.harm(number, 20) for number in range(2000)]
+    assert len(leaves) / 2000 == pytest.approx(0.25, abs=0.04)
+    assert len(cuts) / 2000 == pytest.approx(0.5, abs=0.04)
+    assert set(leaves) == {*range(1, 21)}
+    assert 0 < min(cuts) and max(cuts) <= 1000
+
+
+def test_what_was_asked_for_is_kept_with_the_figures() -> None:
+    """In words that can be read, and without the prompts."""
+    told = json.loads(json.dumps(Plan(**PLAN).as_json()))
+
+    assert (told["arrivals"], told["model"]) == ("closed loop, 4 at a time", "demo")
+    assert told["work"] == "each prompt another one; words 16; tokens 128"

@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 
+from loadtest.address import Address
 from loadtest.affinity.counts import Counts, parse
 from loadtest.affinity.mix import Mix
 from loadtest.affinity.report import text
 from loadtest.affinity.run import Results, Round
 from loadtest.affinity.talk import Turn, talk
-from loadtest.drivers import Address
 from loadtest.plan import PlanError
 from tests.serving import serving
 

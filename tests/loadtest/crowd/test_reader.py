@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from loadtest.address import Address
 from loadtest.crowd.reader import Reader
-from loadtest.drivers import Address
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 OPEN = b"retry: 1500\n: open gen_1 epoch=e from=0 tail=1\n\n"

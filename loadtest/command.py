@@ -13,7 +13,7 @@ from typing import Final
 from loadtest import processes, trace
 from loadtest.address import Address
 from loadtest.arrivals import Arrivals, Bursts, Closed, Poisson, Ramp
-from loadtest.compare.results import Results, busiest
+from loadtest.compare.results import Results, Turn, busiest
 from loadtest.figures import Figures
 from loadtest.html import files
 from loadtest.lengths import LengthError, Lengths
@@ -89,14 +89,15 @@ def _run(arguments: argparse.Namespace) -> int:
     pid = arguments.pid or processes.listening(Address.of(arguments.url).port)
     ticker = Ticker(sys.stderr) if arguments.progress or sys.stderr.isatty() else None
     figures = run(plan, arguments.url, pid, arguments.clients, ticker)
-    print(f"{plan.surface}; {plan.arrivals}; {plan.work}\n")
+    print(f"{plan}\n")
     print(table(HEAD, [cells(figures)]))
     print(_beside(figures))
     streams = plan.arrivals.streams if isinstance(plan.arrivals, Closed) else busiest(figures)
-    results = Results.alone(arguments.model, streams, figures, called(), Machine.here())
+    results = Results.alone(Turn(arguments.model, streams, 1, figures), str(plan), called(), Machine.here())
     if arguments.json:
-        told = {"command": results.command, "machine": asdict(results.machine), "plan": plan.as_json()}
-        arguments.json.write_text(json.dumps(told | figures.as_json(), indent=1), encoding="utf-8")
+        facts = {"load": results.load, "command": results.command, "machine": asdict(results.machine)}
+        told = {**facts, "plan": plan.as_json(), **figures.as_json()}
+        arguments.json.write_text(json.dumps(told, indent=1), encoding="utf-8")
     files.write(results, arguments)
     return 1 if figures.errors else 0
 

@@ -92,6 +92,9 @@ class Plan:
         if not (0 <= self.harms.cancel <= 1 and 0 <= self.harms.cut <= 1):
             raise PlanError("cancel and cut are shares of all requests, from 0 to 1")
 
+    def __str__(self) -> str:
+        return f"{self.surface}; {self.arrivals}; {self.work}"
+
     def numbers(self, client: int, clients: int) -> range:
         """Return the requests that one of several client processes makes."""
         return range(client, self.requests, clients)

@@ -72,19 +72,21 @@ class Turn(NamedTuple):
 class Results:
     """All turns in the order in which they were run, and how they came about.
 
-    `against` is the server that the others are measured against; `versions` are those of each server's packages.
+    `against` is the server that the others are measured against, `load` what was asked and when, `versions` are those of
+    each server's packages.
     """
 
     turns: Sequence[Turn]
     against: str
+    load: str
     command: str
     machine: Machine
     versions: Mapping[str, Mapping[str, str]]
 
     @classmethod
-    def alone(cls, server: str, streams: int, figures: Figures, command: str, machine: Machine) -> Results:
+    def alone(cls, turn: Turn, load: str, command: str, machine: Machine) -> Results:
         """One run, beside nothing."""
-        return cls([Turn(server, streams, 1, figures)], server, command, machine, {})
+        return cls([turn], turn.server, load, command, machine, {})
 
     @property
     def names(self) -> list[str]:
@@ -124,7 +126,7 @@ class Results:
     def warnings(self, level: int) -> list[str]:
         """What makes a level's figures say less than they seem to."""
         return [
-            f"{turn.server}, {level} streams, round {turn.round}: {warning}"
+            warning if len(self.turns) == 1 else f"{turn.server}, {at_a_time(level)}, round {turn.round}: {warning}"
             for turn in self.turns
             if turn.streams == level
             for warning in turn.figures.warnings
@@ -133,14 +135,15 @@ class Results:
     def as_json(self) -> dict[str, Any]:
         """Everything as plain values."""
         runs = [{**turn._asdict(), "figures": turn.figures.as_json()} for turn in self.turns]
-        facts = {"command": self.command, "against": self.against, "machine": asdict(self.machine)}
+        facts = {"against": self.against, "load": self.load, "command": self.command, "machine": asdict(self.machine)}
         return {**facts, "versions": {name: dict(of) for name, of in self.versions.items()}, "runs": runs}
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Results:
         """What as_json told. Raises KeyError, TypeError, msgspec.ValidationError."""
         turns = [Turn(**{**run, "figures": Figures.from_json(run["figures"])}) for run in told["runs"]]
-        return cls(turns, told["against"], told["command"], Machine(**told["machine"]), told["versions"])
+        machine = Machine(**told["machine"])
+        return cls(turns, told["against"], told["load"], told["command"], machine, told["versions"])
 
     def _rounds(self, server: str, level: int) -> dict[int, Figures]:
         return {turn.round: turn.figures for turn in self.turns if (turn.server, turn.streams) == (server, level)}

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from loadtest.compare.results import Results, busiest
+from loadtest.compare.results import Results, Turn, busiest
 from loadtest.figures import Figures
 from loadtest.machine import Machine
 from loadtest.plan import PlanError
@@ -37,7 +37,7 @@ def _read(file: Path) -> Results:
         if told.get("runs"):
             return Results.from_json(told)
         figures = Figures.from_json(told)
-        machine = Machine(**told["machine"])
-        return Results.alone(file.stem, busiest(figures), figures, told["command"], machine)
+        turn = Turn(file.stem, busiest(figures), 1, figures)
+        return Results.alone(turn, told["load"], told["command"], Machine(**told["machine"]))
     except (OSError, KeyError, TypeError, msgspec.DecodeError) as error:
         raise PlanError(f"{file} holds no run, and no comparison: {error!r}") from None

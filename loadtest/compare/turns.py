@@ -48,6 +48,12 @@ class Comparison:
         if not 0 < self.rounds <= _MOST_ROUNDS:
             raise PlanError(f"rounds must be more than 0 and at most {_MOST_ROUNDS}, not {self.rounds}")
 
+    @property
+    def load(self) -> str:
+        """What is asked of each of them."""
+        plan = self.plan(1, 1)
+        return f"{plan.surface}; closed loop; {plan.work}"
+
     def plan(self, level: int, number: int) -> Plan:
         """Return the load of one turn; all servers get the same prompts, and each round gets its own."""
         work = Distinct(tokens=Lengths.fixed(self.max_tokens), seed=number * 10_000 + level)
@@ -69,7 +75,7 @@ def compare(comparison: Comparison, out: Path) -> Results:
         for server in servers:
             run(comparison.plan(max(comparison.levels), 0), server.url, None, comparison.clients)
         turns = _take_turns(comparison, servers)
-    results = Results(turns, comparison.against, comparison.command, machine, versions)
+    results = Results(turns, comparison.against, comparison.load, comparison.command, machine, versions)
     (out / "results.json").write_text(json.dumps(results.as_json()), encoding="utf-8")
     (out / "table.md").write_text(text(results) + "\n", encoding="utf-8")
     return results

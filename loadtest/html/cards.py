@@ -15,7 +15,7 @@ _SHOWN: Final = {
     "Time to first token, p50": FIRST_P50,
     "Time to first token, p99": FIRST_P99,
     "Gap between tokens, p99": GAP_P99,
-    "CPU of the front end for a token": FRONT,
+    "Front-end CPU for a token": FRONT,
 }
 
 
@@ -60,9 +60,7 @@ def _figures(run: Figures) -> Iterator[Card]:
         yield Card(f"{label}, p50", p50, f"p99 {p99}")
     if not math.isnan(run.front_us_per_token):
         all_of = _told(run.total_us_per_token, " \u00b5s")
-        yield Card(
-            "CPU of the front end for a token", _told(run.front_us_per_token, " \u00b5s"), f"all processes {all_of}"
-        )
+        yield Card("Front-end CPU for a token", _told(run.front_us_per_token, " \u00b5s"), f"all processes {all_of}")
     if run.goodput:
         bounds = f"first {run.goodput.objective.first * 1000:g} ms, gap {run.goodput.objective.gap * 1000:g} ms"
         yield Card(

@@ -39,13 +39,10 @@ def _title(results: Results) -> str:
 
 def _header(results: Results) -> Element:
     machine, levels = results.machine, results.levels
-    rounds = max(turn.round for turn in results.turns)
-    facts = [
-        machine.date,
-        f"{machine.processor}, {machine.cores} cores",
-        f"{levels[0]:,} to {at_a_time(levels[-1])}" if len(levels) > 1 else at_a_time(levels[0]),
-        *([f"{rounds} rounds in turns"] if len(results.names) > 1 else []),
-    ]
+    facts = [machine.date, f"{machine.processor}, {machine.cores} cores", results.load]
+    if len(results.turns) > 1:
+        facts.append(f"{levels[0]:,} to {at_a_time(levels[-1])}" if len(levels) > 1 else at_a_time(levels[0]))
+        facts.append(f"{max(turn.round for turn in results.turns)} rounds")
     inside = [tag("p", "Hearth load test", class_="kind"), tag("h1", _title(results))]
     return tag("header", *inside, tag("p", " · ".join(facts), class_="facts"))
 
@@ -54,6 +51,7 @@ def _main(results: Results) -> Element:
     colors = {name: number % COLORS for number, name in enumerate(results.names)}
     failures = errors(results)
     requests = sum(turn.figures.requests for turn in results.turns)
+    several = len(results.turns) > 1
     none = tag("p", f"None in {requests:,} requests.")
     return tag(
         "main",
@@ -63,7 +61,7 @@ def _main(results: Results) -> Element:
         *(_section(each.title, _table(each, colors)) for each in tables(results)),
         _section("Errors", _table(failures, colors) if failures.rows else none),
         _section("How it was run", *_how(results)),
-        tag("details", tag("summary", "Every run"), _table(every(results), colors)),
+        *([tag("details", tag("summary", "Every run"), _table(every(results), colors))] if several else []),
     )
 
 

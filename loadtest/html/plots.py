@@ -32,11 +32,11 @@ _SHARES: Final = [100 * (1 - 10 ** (-step / 20)) for step in range(61)]
 
 def plots(results: Results) -> dict[str, dict[str, Chart]]:
     """The charts by what they show, and by the names of their files; without those that would hold a single point."""
-    level = at_a_time(results.levels[-1])
+    level = f", {at_a_time(results.levels[-1])}" if len(results.turns) > 1 else ""
     groups = {
         "By streams at a time": _over_concurrency(results) if len(results.levels) > 1 else {},
-        f"Distributions, {level}": _distributions(results),
-        f"Over time, {level}": _over_time(results),
+        f"Distributions{level}": _distributions(results),
+        f"Over time{level}": _over_time(results),
     }
     return {title: charts for title, charts in groups.items() if charts}
 
@@ -45,14 +45,14 @@ def _over_concurrency(results: Results) -> dict[str, Chart]:
     first, gap, cpu = "Time to first token", "Gap between tokens", "CPU for a token"
     return {
         "throughput": _curve(results, "Tokens a second", SPEED, axis.linear, number),
-        "first-token-p50": _curve(results, f"{first}, p50", FIRST_P50, axis.logarithmic, _ms),
-        "first-token-p99": _curve(results, f"{first}, p99", FIRST_P99, axis.logarithmic, _ms),
-        "gap-p50": _curve(results, f"{gap}, p50", GAP_P50, axis.logarithmic, _ms),
-        "gap-p99": _curve(results, f"{gap}, p99", GAP_P99, axis.logarithmic, _ms),
+        "first-token-p50": _curve(results, f"{first}, p50", FIRST_P50, axis.fitting, _ms),
+        "first-token-p99": _curve(results, f"{first}, p99", FIRST_P99, axis.fitting, _ms),
+        "gap-p50": _curve(results, f"{gap}, p50", GAP_P50, axis.fitting, _ms),
+        "gap-p99": _curve(results, f"{gap}, p99", GAP_P99, axis.fitting, _ms),
         "memory": _curve(results, "Memory of all processes", MEMORY, axis.linear, _mb),
-        "front-cpu": _curve(results, f"{cpu}, front end", FRONT, axis.logarithmic, _us),
-        "total-cpu": _curve(results, f"{cpu}, all processes", TOTAL, axis.logarithmic, _us),
-        "frame-cpu": _curve(results, "CPU for a frame, all processes", FRAME, axis.logarithmic, _us),
+        "front-cpu": _curve(results, f"{cpu}, front end", FRONT, axis.fitting, _us),
+        "total-cpu": _curve(results, f"{cpu}, all processes", TOTAL, axis.fitting, _us),
+        "frame-cpu": _curve(results, "CPU for a frame, all processes", FRAME, axis.fitting, _us),
     }
 
 
@@ -86,7 +86,7 @@ def _distribution(results: Results, title: str, of: Callable[[Figures], Histogra
         # One in a thousand of a hundred was not measured.
         shares = [share for share in _SHARES if times.count * (100 - share) >= 99.99]
         series.append(Series(name, [Place(share, times.at(share) * 1000) for share in shares], color, mark="hidden"))
-    up = axis.logarithmic("", [point.y for each in series for point in each.points], _ms)
+    up = axis.fitting("", [point.y for each in series for point in each.points], _ms)
     return Chart(title, axis.percentiles("percentile"), up, series)
 
 

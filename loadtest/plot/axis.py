@@ -36,8 +36,8 @@ class Axis:
     bend: Callable[[float], float] = float
 
     def at(self, value: float) -> float:
-        """How far along a value is: 0 at the low end, 1 at the high one."""
-        low, high, here = map(self.bend, (self.low, self.high, value))
+        """How far along a value is: 0 at the low end or below it, 1 at the high one or above it."""
+        low, high, here = map(self.bend, (self.low, self.high, min(max(value, self.low), self.high)))
         return (here - low) / (high - low) if high > low else 0.5
 
 
@@ -49,9 +49,11 @@ def linear(label: str, values: Iterable[float], form: Form = number) -> Axis:
     return Axis(label, 0.0, ticks[-1], ticks, form)
 
 
-def logarithmic(label: str, values: Iterable[float], form: Form = number) -> Axis:
-    """Between round numbers around all values above zero: from one to two is as far as from ten to twenty."""
+def fitting(label: str, values: Iterable[float], form: Form = number) -> Axis:
+    """Linear; where a value is more than ten times another, from one to two is as far as from ten to twenty."""
     known = [value for value in values if value > 0] or [1.0]
+    if max(known) <= 10 * min(known):
+        return linear(label, known, form)
     low, high = _round(min(known), down=True), _round(max(known))
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [step * 10.0**decade for decade in decades for step in _STEPS[:-1]]

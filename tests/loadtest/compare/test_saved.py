@@ -20,7 +20,7 @@ from tests.loadtest.measured import MACHINE, beside, figures
 
 
 def left_by_run(file: Path, told: Figures) -> Path:
-    facts = {"command": "python -m loadtest run", "machine": asdict(MACHINE)}
+    facts = {"load": "chat", "command": "python -m loadtest run", "machine": asdict(MACHINE)}
     file.write_text(json.dumps(facts | told.as_json()))
     return file
 

@@ -10,7 +10,7 @@ from loadtest.compare.results import Results, Turn
 from loadtest.html.cards import cards
 from loadtest.html.page import page
 from loadtest.html.plots import plots
-from tests.loadtest.measured import MACHINE, beside, figures, results, unmeasured
+from tests.loadtest.measured import alone, beside, figures, results, unmeasured
 
 
 class Parts(HTMLParser):
@@ -61,14 +61,14 @@ def test_a_name_is_text_wherever_it_stands(name: str) -> None:
 
 
 def test_one_run_is_shown_by_its_figures() -> None:
-    told = Parts(Results.alone("campfire", 8, figures(), "python -m loadtest run", MACHINE))
-    assert "What came out" in told.text and "beside" not in told.text
+    told = Parts(alone(figures()))
+    assert "What came out" in told.text and "8 at a time" in told.text and "beside" not in told.text
     assert told.tags.count("svg") == 3 + 2
 
 
 def test_a_run_without_any_answer_is_still_a_page() -> None:
-    told = Parts(Results.alone("campfire", 8, unmeasured(), "", MACHINE))
-    assert "nan" not in page(Results.alone("campfire", 8, unmeasured(), "", MACHINE)).lower()
+    told = Parts(alone(unmeasured()))
+    assert "nan" not in page(alone(unmeasured())).lower()
     assert "Errors" in told.text
 
 

@@ -72,8 +72,8 @@ class Turn(NamedTuple):
 class Results:
     """All turns in the order in which they were run, and how they came about.
 
-    `against` is the server that the others are measured against, `load` what was asked and when, `versions` are those of
-    each server's packages.
+    `against` is the server that the others are measured against, `load` says what was asked and when, `versions` what
+    is installed where each server runs.
     """
 
     turns: Sequence[Turn]

@@ -43,16 +43,14 @@ def unmeasured() -> Figures:
 
 def results(*turns: Turn, against: str = "", versions: Mapping[str, Mapping[str, str]] | None = None) -> Results:
     """Of these turns; against the last one's server, if none is named."""
-    return Results(
-        turns, against or turns[-1].server, "chat; closed loop", "python -m loadtest compare", MACHINE, versions or {}
-    )
+    command = "python -m loadtest compare"
+    return Results(turns, against or turns[-1].server, "chat; closed loop", command, MACHINE, versions or {})
 
 
 def alone(told: Figures) -> Results:
     """As one run is shown."""
-    return Results.alone(
-        Turn("campfire", 8, 1, told), "chat; closed loop, 8 at a time", "python -m loadtest run", MACHINE
-    )
+    turn = Turn("campfire", 8, 1, told)
+    return Results.alone(turn, "chat; closed loop, 8 at a time", "python -m loadtest run", MACHINE)
 
 
 def beside(names: Sequence[str], levels: Sequence[int] = (1, 8), rounds: int = 3) -> Results:

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "usage": "who used what, and what it cost",
     "costs": "what was spent and saved, and when a GPU of your own would be cheaper",
     "webhooks": "who did not hear of a prediction's end, and telling them once more",
+    "loadtest": "load on servers of this machine, and what it costs them",
     "doctor": "what is installed, what runs, what is missing",
 }
 

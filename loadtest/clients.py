@@ -96,8 +96,11 @@ def _live(pipe: Connection, address: Address, share: Share) -> None:
 def _together(pipes: Sequence[Connection], plan: Plan, tell: Tell | None) -> list[Done]:
     # They begin at one moment, by a clock that all processes of a machine share.
     begun = time.perf_counter() + _LEAD_S
-    for pipe in pipes:
-        pipe.send((plan, begun))
+    try:
+        for pipe in pipes:
+            pipe.send((plan, begun))
+    except OSError:
+        raise ClientError("a client process died") from None
     until = time.monotonic() + plan.seconds + _GRACE_S
     done: dict[Connection, Done] = {}
     news: dict[Connection, Progress] = {}
@@ -124,5 +127,5 @@ def _received(pipe: Connection, until: float) -> object:
         raise ClientError("a client process did not answer in time")
     try:
         return pipe.recv()
-    except EOFError:
+    except (EOFError, OSError):
         raise ClientError("a client process died") from None

@@ -21,7 +21,7 @@ class Answer:
         self.plain = b""
         """The body, where it is no stream of events."""
         self._chunked = False
-        self._length: int | None = None
+        self._left: int | None = None
         self._rest = b""
         self._text = b""
 
@@ -34,9 +34,11 @@ class Answer:
             data = rest
         if self._chunked:
             data = self._joined(data)
+        elif self._left is not None:
+            self._left -= len(data)
+            self.ended = self._left <= 0
         if self.status != 200:
             self.plain += data
-            self.ended = self.ended or len(self.plain) == self._length
             return []
         *events, self._text = (self._text + data).split(b"\n\n")
         return events
@@ -70,7 +72,7 @@ class Answer:
         self.status = int(head[9:12])
         head = head.lower()
         self._chunked = b"transfer-encoding: chunked" in head
-        self._length = int(length[1]) if (length := _LENGTH.search(head)) else None
+        self._left = int(length[1]) if (length := _LENGTH.search(head)) else None
         return rest
 
     def _joined(self, data: bytes) -> bytes:

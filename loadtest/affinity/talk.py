@@ -90,8 +90,10 @@ async def _ask(address: Address, body: bytes, number: int) -> tuple[Turn, str]:
             finally:
                 exchange.close()
     except (OSError, TimeoutError) as error:
-        turn.error = f"status {answer.status}" if answer.status not in (0, 200) else type(error).__name__
-    if turn.error is None and not answer.usage:
+        turn.error = type(error).__name__
+    if answer.status not in (0, 200):
+        turn.error = f"status {answer.status}"
+    elif turn.error is None and not answer.usage:
         turn.error = "cut_off"
     turn.first = answer.first
     turn.prompt_tokens = answer.usage.get("prompt_tokens", 0)

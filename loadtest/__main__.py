@@ -24,6 +24,8 @@ from loadtest.crowd.plan import Crowd
 from loadtest.crowd.storm import Storm, storm
 from loadtest.drivers import Address
 from loadtest.hit import command as hit
+from loadtest.peers import command as peers
+from loadtest.peers.recipes import Stage, hearth, vllm
 from loadtest.plan import Plan, PlanError, Shape
 from loadtest.report import HEAD, cells, table
 from loadtest.runs import run
@@ -60,9 +62,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    model, options = arguments.model.resolve(), dict(parse_qsl(arguments.engine, strict_parsing=True))
+    options = dict(parse_qsl(arguments.engine, strict_parsing=True))
+    stage = Stage(arguments.model.resolve(), options, folder=Path())
     comparison = Comparison(
-        recipes=(servers.hearth(model, options), servers.vllm(model, options)),
+        recipes=(hearth(stage), vllm(stage)),
         levels=arguments.levels,
         rounds=arguments.rounds,
         max_tokens=arguments.max_tokens,
@@ -161,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     budget.add(commands)
     warmth.add(commands)
     affinity.add(commands)
+    peers.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)

@@ -102,7 +102,7 @@ def _take_turns(comparison: Comparison, servers: Sequence[Server], results: Resu
     for number in range(1, comparison.rounds + 1):
         for level in comparison.levels:
             for server in servers:
-                figures = run(comparison.plan(level, number), server.url, server.pid)
+                figures = run(comparison.plan(level, number), server.url, server.pid, server.behind)
                 results.runs[server.name, level].append(figures)
                 comparison.say(f"round {number}, {level:4} streams, {server.name:6}  " + "  ".join(cells(figures)))
 

@@ -10,7 +10,7 @@ import pytest
 
 from loadtest import __main__ as command
 from loadtest.compare import Comparison, compare
-from loadtest.servers import Recipe, ServerError, hearth, running, vllm
+from loadtest.servers import Recipe, ServerError, running
 
 FAKE = Path(__file__).parent / "fake_openai.py"
 
@@ -47,16 +47,6 @@ def test_a_server_that_dies_shows_its_last_words(tmp_path: Path) -> None:
     broken = Recipe("broken", [sys.executable, "-c", "raise SystemExit('no model here')"], "/health")
     with pytest.raises(ServerError, match="no model here"), running(broken, tmp_path):
         raise AssertionError("it cannot be ready")
-
-
-def test_both_recipes_run_the_same_engine(tmp_path: Path) -> None:
-    """Same folder, same options, same name."""
-    options = {"max_model_len": "512", "enforce_eager": "true"}
-    ours, theirs = (" ".join(made.command) for made in (hearth(tmp_path, options), vllm(tmp_path, options)))
-
-    assert f"bench=vllm:{tmp_path}?max_model_len=512&enforce_eager=true" in ours
-    assert f"--model {tmp_path} " in theirs
-    assert theirs.endswith("--max-model-len=512 --enforce-eager")
 
 
 def test_one_run_from_the_command_line(

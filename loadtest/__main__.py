@@ -24,6 +24,7 @@ from loadtest.crowd.plan import Crowd
 from loadtest.crowd.storm import Storm, storm
 from loadtest.hit import command as hit
 from loadtest.lengths import LengthError
+from loadtest.peers import command as peers
 from loadtest.plan import PlanError
 from loadtest.trace import TraceError
 from loadtest.warmth import command as warmth
@@ -103,6 +104,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     budget.add(commands)
     warmth.add(commands)
     affinity.add(commands)
+    peers.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)

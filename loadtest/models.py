@@ -10,7 +10,7 @@ SIZES: Final[dict[str, dict[str, int]]] = {
     # The engine is the limit, as with any real model.
     "tiny": {"hidden_size": 256, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 688},
     # The front end is the limit.
-    "nano": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128},
+    "nano": {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 128},
 }
 _VOCABULARY = 2048
 _CONTEXT = 2048

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -13,13 +13,15 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process at one moment. `front` is everything but the part that runs the model."""
+    """A process at one moment. `front` is all but the part that runs the model and what a relay has behind it."""
 
     pid: int
     name: str
     front: bool
     cpu_seconds: float
     megabytes: float
+    behind: bool = False
+    """Of the server that the one measured relays to."""
 
 
 def tree(root: int) -> list[int]:
@@ -35,26 +37,26 @@ def tree(root: int) -> list[int]:
     return found
 
 
-def look(root: int) -> dict[int, Process]:
-    """Return the processes of a server as they stand."""
+def look(root: int, behind: int | None = None) -> dict[int, Process]:
+    """Return the processes of a server, and of the one that it relays to, as they stand."""
+    others = () if behind is None else tree(behind)
     seen = {}
-    for pid in tree(root):
+    for pid in (*tree(root), *others):
         stat, command = _read(_PROC / str(pid) / "stat"), _read(_PROC / str(pid) / "cmdline")
         if stat:
             fields = _fields(stat)
             comm = stat[stat.index("(") + 1 : stat.rindex(")")]
             engine = "EngineCor" in comm or "EngineCore" in command
             seconds = (int(fields[11]) + int(fields[12])) / _TICK
-            seen[pid] = Process(pid, "EngineCore" if engine else comm, not engine, seconds, _megabytes(pid))
+            front = not engine and pid not in others
+            name = "EngineCore" if engine else comm
+            seen[pid] = Process(pid, name, front, seconds, _megabytes(pid), pid in others)
     return seen
 
 
 def used(before: dict[int, Process], after: dict[int, Process]) -> list[Process]:
     """Return what each process used between two looks; one born in between counts from its birth."""
-    return [
-        Process(pid, now.name, now.front, now.cpu_seconds - _seconds(before.get(pid)), now.megabytes)
-        for pid, now in after.items()
-    ]
+    return [replace(now, cpu_seconds=now.cpu_seconds - _seconds(before.get(pid))) for pid, now in after.items()]
 
 
 def listening(port: int) -> int | None:

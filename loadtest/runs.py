@@ -22,20 +22,23 @@ from loadtest.surfaces.table import body
 _ANSWER_S: Final = 15.0
 
 
-def run(plan: Plan, url: str, pid: int | None, clients: int = 1, tell: Tell | None = None) -> Figures:
+def run(
+    plan: Plan, url: str, pid: int | None, clients: int = 1, tell: Tell | None = None, behind: int | None = None
+) -> Figures:
     """Return what the plan measured at a server, with its processes' use when its pid is known.
 
+    `behind` is the process of the server that it relays to, if it does.
     Raises PlanError, ServerError, ClientError.
     """
     if not 0 < clients <= MOST_CLIENTS:
         raise PlanError(f"clients must be more than 0 and at most {MOST_CLIENTS}, not {clients}")
     address = Address.of(url)
     with ready(address, clients) as go, _watchable(plan, address) as plan:
-        before = processes.look(pid) if pid else {}
+        before = processes.look(pid, behind) if pid else {}
         begun, busy = time.perf_counter(), processes.busy()
         done = go(plan, tell)
         seconds, busy = time.perf_counter() - begun, processes.busy() - busy
-        after = processes.look(pid) if pid else {}
+        after = processes.look(pid, behind) if pid else {}
     record = Record(plan.objective)
     for each in done:
         record.add(each.record)

@@ -7,13 +7,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import urlencode
 
 MODEL = "bench"
 ENGINE = (
@@ -38,7 +36,10 @@ class ServerError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to start a server; `{port}` stands for its port, and `ready` answers 200 once it can serve."""
+    """How to start a server; `{port}` stands for its port, and `ready` answers 200 once it can serve.
+
+    One that relays to another has that one's recipe in `behind`, and `{behind}` stands for its URL.
+    """
 
     name: str
     command: Sequence[str]
@@ -46,49 +47,41 @@ class Recipe:
     environment: Mapping[str, str] = field(default_factory=lambda: LEAN)
     folder: Path | None = None
     """Where it is started; None where the load test was."""
+    behind: Recipe | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that is ready."""
+    """A server that is ready. `behind` is the process of the one that it relays to, a tree of its own."""
 
     name: str
     url: str
     pid: int
-
-
-def hearth(model: Path, options: Mapping[str, str]) -> Recipe:
-    """Return the recipe for Hearth with its own vLLM; the options are those of `vllm serve`."""
-    source = f"{MODEL}=vllm:{model}?{urlencode(options)}"
-    return Recipe(
-        "hearth", [sys.executable, "-m", "gateway", "serve", "--port", "{port}", "--model", source], "/readyz"
-    )
-
-
-def vllm(model: Path, options: Mapping[str, str]) -> Recipe:
-    """Return the recipe for vLLM's own server; an option that is `true` is a switch."""
-    module = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
-    served = f"--host 127.0.0.1 --port {{port}} --served-model-name {MODEL}"
-    quiet = "--no-enable-log-requests --disable-uvicorn-access-log"
-    engine = [
-        f"--{name.replace('_', '-')}" + ("" if value == "true" else f"={value}") for name, value in options.items()
-    ]
-    return Recipe("vllm", [*module, *served.split(), *quiet.split(), *engine], "/health")
+    behind: int | None = None
 
 
 @contextmanager
 def running(recipe: Recipe, logs: Path) -> Iterator[Server]:
-    """Start a server, wait until it is ready, and end it with all its children."""
-    with started(recipe, logs) as (server, process):
+    """Start a server and the one behind it, wait until they are ready, and end them with all their children."""
+    with ExitStack() as stack:
+        behind = None
+        if recipe.behind:
+            behind = stack.enter_context(running(replace(recipe.behind, name=f"{recipe.name}-behind"), logs))
+        server, process = stack.enter_context(started(recipe, logs, behind.url if behind else ""))
         _wait_until_ready(process, int(server.url.rpartition(":")[2]), recipe, logs / f"{recipe.name}.log")
-        yield server
+        yield replace(server, behind=behind.pid if behind else None)
 
 
 @contextmanager
-def started(recipe: Recipe, logs: Path) -> Iterator[tuple[Server, subprocess.Popen[bytes]]]:
+def started(recipe: Recipe, logs: Path, behind: str = "") -> Iterator[tuple[Server, subprocess.Popen[bytes]]]:
     """Start a server, and end it with all its children; it may not listen yet."""
     port = free_port()
-    command = [part.replace("{port}", str(port)) for part in recipe.command]
+
+    def filled(text: str) -> str:
+        return text.replace("{port}", str(port)).replace("{behind}", behind)
+
+    command = [filled(part) for part in recipe.command]
+    given = {name: filled(value) for name, value in recipe.environment.items()}
     # Without bytecode every process compiles vLLM's thousands of modules anew.
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     # What is kept where the load test was started is somebody's own: it neither asks their keys nor fills their books.
@@ -99,7 +92,7 @@ def started(recipe: Recipe, logs: Path) -> Iterator[tuple[Server, subprocess.Pop
             command,
             stdout=sink,
             stderr=subprocess.STDOUT,
-            env=inherited | dict(recipe.environment),
+            env=inherited | given,
             cwd=recipe.folder,
             start_new_session=True,
         )

@@ -17,10 +17,9 @@ from loadtest.compare.tables import text
 from loadtest.compare.turns import Comparison, compare
 from loadtest.html import files
 from loadtest.machine import called
+from loadtest.peers.recipes import PEERS, Stage, recipe
 from loadtest.plan import PlanError
 from loadtest.surfaces.table import SURFACES
-
-PEERS = {"hearth": servers.hearth, "vllm": servers.vllm}
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,6 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "names", nargs="*", metavar="SERVER", help=f"of {', '.join(PEERS)}; hearth and vllm if none is named"
     )
     some.add_argument("--against", metavar="SERVER", help="whom the others are measured against, if not the last one")
+    some.add_argument("--peers", type=Path, default=Path(), metavar="FOLDER", help="where `peers setup` put them")
     some.add_argument("--model", type=Path, help="a folder that vLLM can load")
     some.add_argument("--levels", type=_levels, default=[1, 8, 32, 128], help="streams at a time, as in 1,8,32,128")
     some.add_argument("--rounds", type=int, default=3)
@@ -67,9 +67,10 @@ def _measured(arguments: argparse.Namespace) -> Results:
     if not arguments.model:
         raise PlanError("--model says what they serve, and is needed unless --files are shown")
     names = arguments.names or ["hearth", "vllm"]
-    model, options = arguments.model.resolve(), dict(parse_qsl(arguments.engine, strict_parsing=True))
+    options = dict(parse_qsl(arguments.engine, strict_parsing=True))
+    stage = Stage(arguments.model.resolve(), options, arguments.peers.resolve())
     comparison = Comparison(
-        recipes=[PEERS[name](model, options) for name in names],
+        recipes=[recipe(name, stage) for name in names],
         against=arguments.against or names[-1],
         levels=arguments.levels,
         rounds=arguments.rounds,

@@ -90,7 +90,8 @@ def _take_turns(comparison: Comparison, servers: Sequence[Server]) -> list[Turn]
     for number in range(1, comparison.rounds + 1):
         for level in comparison.levels:
             for server in servers if number % 2 else reversed(servers):
-                figures = run(comparison.plan(level, number), server.url, server.pid, comparison.clients)
+                plan = comparison.plan(level, number)
+                figures = run(plan, server.url, server.pid, comparison.clients, behind=server.behind)
                 turns.append(Turn(server.name, level, number, figures))
                 comparison.say(f"round {number}, {level:4} streams, {server.name:8}  " + "  ".join(cells(figures)))
     return turns

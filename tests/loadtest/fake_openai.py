@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 OPENING = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
 CLOSING = {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}
 
 
@@ -41,7 +42,7 @@ class FakeOpenAI:
             error = json.dumps({"error": {"code": "rate_limited", "message": "later"}}).encode()
             writer.write(b"HTTP/1.1 429 Busy\r\ncontent-length: %d\r\n\r\n%b" % (len(error), error))
             return
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        writer.write(HEAD)
         for event in events(body["model"], body["max_tokens"]):
             writer.write(b"%x\r\n%b\r\n" % (len(event), event))
             # One turn of the loop for each token, so that streams run beside each other.

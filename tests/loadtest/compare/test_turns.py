@@ -12,7 +12,7 @@ from loadtest import __main__ as command
 from loadtest.compare.tables import text
 from loadtest.compare.turns import Comparison, compare
 from loadtest.plan import PlanError
-from loadtest.servers import Recipe, ServerError, hearth, running, vllm
+from loadtest.servers import Recipe, ServerError, running
 
 FAKE = Path(__file__).parent.parent / "fake_openai.py"
 
@@ -46,6 +46,21 @@ def test_a_comparison_takes_turns_and_leaves_its_figures(tmp_path: Path) -> None
     assert "a/b" in text(compared) and "c/b" in text(compared) and not compared.failed
 
 
+def test_a_comparison_from_the_command_line_leaves_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the command that made it."""
+    monkeypatch.setattr("loadtest.compare.command.recipe", lambda name, stage: recipe(name))
+    size = "--levels 2 --rounds 1 --requests-per-stream 1 --max-tokens 4"
+    line = f"compare a b --against a --model {tmp_path} {size} --html {tmp_path}/page.html --out {tmp_path}/logs"
+    monkeypatch.setattr(sys, "argv", ["loadtest/__main__.py", *line.split()])
+    assert command.main() == 0
+
+    assert "b/a, median" in capsys.readouterr().out
+    page = (tmp_path / "page.html").read_text()
+    assert "b in ratio to a, 2 streams at a time" in page and f"python -m loadtest {line}" in page
+
+
 @pytest.mark.parametrize(("names", "against"), [(["a"], "a"), (["a", "a"], "a"), (["a", "b"], "c")])
 def test_what_cannot_be_compared_is_refused(names: list[str], against: str) -> None:
     """One server, the same one twice, or a measure that is not among them."""
@@ -65,16 +80,6 @@ def test_a_server_that_dies_shows_its_last_words(tmp_path: Path) -> None:
     broken = Recipe("broken", [sys.executable, "-c", "raise SystemExit('no model here')"], "/health")
     with pytest.raises(ServerError, match="no model here"), running(broken, tmp_path):
         raise AssertionError("it cannot be ready")
-
-
-def test_both_recipes_run_the_same_engine(tmp_path: Path) -> None:
-    """Same folder, same options, same name."""
-    options = {"max_model_len": "512", "enforce_eager": "true"}
-    ours, theirs = (" ".join(made.command) for made in (hearth(tmp_path, options), vllm(tmp_path, options)))
-
-    assert f"bench=vllm:{tmp_path}?max_model_len=512&enforce_eager=true" in ours
-    assert f"--model {tmp_path} " in theirs
-    assert theirs.endswith("--max-model-len=512 --enforce-eager")
 
 
 def test_one_run_from_the_command_line(

@@ -163,7 +163,7 @@ def _beside(figures: Figures) -> str:
     )
     if figures.goodput:
         told = figures.goodput
-        lines.append(f"goodput {told.share:.1%}, {told.per_second:.1f}/s within {told.objective}")
+        lines.append(f"goodput {told.share:.1%}, {told.per_second:.1f}/s: {told.objective}")
     if figures.purpose:
         lines.append("on purpose: " + ", ".join(f"{count} {name}" for name, count in figures.purpose.items()))
     return "\n".join(["", *lines, *(f"WARNING: {warning}" for warning in figures.warnings)])

@@ -16,6 +16,9 @@ class Objective:
     first: float
     gap: float
 
+    def __str__(self) -> str:
+        return f"first text in {self.first:g} s, no gap over {self.gap:g} s"
+
     def met(self, outcome: Outcome) -> bool:
         """Whether a whole answer kept it."""
         return outcome.first is not None and outcome.first <= self.first and max(outcome.gaps, default=0.0) <= self.gap

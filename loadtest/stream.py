@@ -40,7 +40,12 @@ class Answer:
         if self.status != 200:
             self.plain += data
             return []
-        *events, self._text = (self._text + data).split(b"\n\n")
+        data = self._text + data
+        if 0 <= data.find(b"\n\n") == len(data) - 2:
+            # Most reads are one event, whole.
+            self._text = b""
+            return [data[:-2]]
+        *events, self._text = data.split(b"\n\n")
         return events
 
     def upgraded(self, data: bytes) -> bytes | None:
@@ -78,6 +83,11 @@ class Answer:
     def _joined(self, data: bytes) -> bytes:
         """Return the payload of the chunks that are whole."""
         data = self._rest + data
+        end = data.find(b"\r\n")
+        if data[:end].isalnum() and len(data) == end + 4 + int(data[:end], 16) > end + 4:
+            # Most reads are one chunk, whole.
+            self._rest = b""
+            return data[end + 2 : -2]
         start, payload = 0, []
         while (end := data.find(b"\r\n", start)) >= 0:
             size = int(data[start:end].partition(b";")[0], 16)

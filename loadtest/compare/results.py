@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,6 +29,7 @@ FRONT: Final = Measure("front us/tok", lambda figures: figures.front_us_per_toke
 TOTAL: Final = Measure("total us/tok", lambda figures: figures.total_us_per_token)
 FRAME: Final = Measure("us/frame", lambda figures: figures.us_per_frame)
 MEMORY: Final = Measure("MB", lambda figures: figures.megabytes if figures.processes else math.nan)
+_DIGITS: Final = re.compile(r"\d+")
 RATIOS: Final = (SPEED, FIRST_P50, FIRST_P99, GAP_P99, FRONT, TOTAL)
 
 
@@ -124,12 +126,17 @@ class Results:
         return Middle.of(measure.of(ours[number]) / (measure.of(theirs[number]) or math.nan) for number in both)
 
     def warnings(self, level: int) -> list[str]:
-        """What makes a level's figures say less than they seem to."""
+        """What makes a level's figures say less than they seem to; what rounds say alike is said as the first did."""
+        alike: dict[tuple[str, str], tuple[str, list[int]]] = {}
+        for turn in self.turns:
+            for warning in turn.figures.warnings if turn.streams == level else ():
+                _, rounds = alike.setdefault((turn.server, _DIGITS.sub("", warning)), (warning, []))
+                rounds.append(turn.round)
+        if len(self.turns) == 1:
+            return [warning for warning, _ in alike.values()]
         return [
-            warning if len(self.turns) == 1 else f"{turn.server}, {at_a_time(level)}, round {turn.round}: {warning}"
-            for turn in self.turns
-            if turn.streams == level
-            for warning in turn.figures.warnings
+            f"{server}, {at_a_time(level)}, round {', '.join(map(str, rounds))}: {warning}"
+            for (server, _), (warning, rounds) in alike.items()
         ]
 
     def as_json(self) -> dict[str, Any]:

@@ -77,6 +77,12 @@ def test_a_level_that_says_less_than_it_seems_to_is_marked() -> None:
     assert f"(!) {warning}" in text(told)
 
 
+def test_what_several_rounds_warn_of_is_said_once() -> None:
+    turns = [Turn("a", 1, 1, figures(client=0.9)), Turn("a", 1, 2, figures()), Turn("a", 1, 3, figures(client=0.95))]
+    [warning] = warnings(results(*turns))
+    assert warning.startswith("a, 1 stream at a time, round 1, 3: ") and "90 % of a core" in warning
+
+
 def test_errors_are_counted_by_code() -> None:
     told = results(
         Turn("a", 1, 1, figures(errors={"429 rate_limited": 2})),

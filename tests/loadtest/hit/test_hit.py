@@ -11,7 +11,7 @@ import pytest
 from loadtest import __main__ as command
 from loadtest.hit.report import text
 from loadtest.hit.run import BARE, Plan, Results
-from loadtest.hit.turn import Turn
+from loadtest.turn import Turn
 from loadtest.plan import PlanError
 from loadtest.report import Spread
 

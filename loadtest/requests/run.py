@@ -75,11 +75,17 @@ def litellm(program: Path, url: str, folder: Path) -> Recipe:
                 "litellm_params": {"model": f"openai/{MODEL}", "api_base": f"{url}/v1", "api_key": "none"},
             }
         ],
-        "litellm_settings": {"set_verbose": False, "json_logs": False, "telemetry": False, "request_timeout": 600},
-        "general_settings": {"disable_spend_logs": True},
+        "litellm_settings": {"set_verbose": False, "request_timeout": 600},
     }
     # YAML can hold JSON.
     config.write_text(json.dumps(told), encoding="utf-8")
     command = [str(program), "--config", str(config), "--host", HOST, "--port", "{port}", "--num_workers", "1"]
-    quiet = {**QUIET, "LITELLM_LOG": "ERROR", "LITELLM_MODE": "PRODUCTION", "NO_DOCS": "True", "NO_REDOC": "True"}
-    return Recipe(LITELLM, command, "/health/liveliness", {**quiet, "LITELLM_LOCAL_MODEL_COST_MAP": "True"})
+    environment = {
+        **QUIET,
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_MODE": "PRODUCTION",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        # Nobody else can reach it.
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+    }
+    return Recipe(LITELLM, command, "/health/liveliness", environment)

@@ -16,7 +16,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument("--streams", type=int, default=128)
     one.add_argument("--rate", type=float, default=40.0, help="streams that are stopped in a second")
     one.add_argument("--seconds", type=float, default=10.0, help="how long; then all that are left are stopped at once")
-    one.add_argument("--token-ms", type=float, default=20.0, help="between two tokens of the upstream")
+    one.add_argument("--token-ms", type=float, default=50.0, help="between two tokens of the upstream")
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--vllm", metavar="FOLDER", help="a model's folder, or bundled: vLLM, not Hearth as a relay")
     add_outlets(one)

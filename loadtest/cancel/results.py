@@ -30,7 +30,7 @@ class Plan:
     """Streams that are stopped in a second."""
     seconds: float = 10.0
     tokens: int = 100_000
-    token_ms: float = 20.0
+    token_ms: float = 50.0
     """Between two tokens of the upstream."""
     seed: int = 0
     model: str | None = None
@@ -70,13 +70,14 @@ class Results:
     plan: Plan
     acts: Sequence[Act]
     ended: int
-    """Streams that came to their own end before their turn."""
+    """Streams that came to their own end before they were stopped, or before their engine could hear of it."""
     failures: Sequence[str]
     """What went otherwise than it should."""
     empty_s: float | None
     """From the first of all those stopped at once until /metrics counted none, Hearth's or vLLM's; None if never."""
+    server_share: float
     client_share: float
-    """Of a core: what the load generator used, which also looks into the log."""
+    """Of a core each, while streams were stopped at random; the load generator looks into the log as well."""
 
     @property
     def failed(self) -> bool:
@@ -87,10 +88,7 @@ class Results:
     def as_json(self) -> list[dict[str, Any]]:
         """Every act, and a last entry for what is of all."""
         of_all = {
-            "ended": self.ended,
-            "failures": list(self.failures),
-            "empty_s": self.empty_s,
-            "client_share": self.client_share,
+            name: getattr(self, name) for name in ("ended", "failures", "empty_s", "server_share", "client_share")
         }
         return [*(act._asdict() for act in self.acts), plain(of_all)]
 
@@ -106,8 +104,8 @@ class Results:
                 "",
                 table(head, [row for kind in kinds if (row := self._row(*kind))]),
                 "",
-                f"no generation was counted any more: {empty}; {self.ended} ended before their turn",
-                f"the load generator used {self.client_share:.0%} of a core",
+                f"no generation was counted any more: {empty}; {self.ended} ended by themselves before",
+                f"all of Hearth's processes used {self.server_share:.0%} of a core, the load generator {self.client_share:.0%}",
                 *(f"FAILED: {failure}" for failure in self.failures),
             ]
         )

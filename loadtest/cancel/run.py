@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import uvloop
 
+from loadtest import processes
 from loadtest.cancel.results import AT_ONCE, RANDOM, Act, Plan, Results
 from loadtest.cancel.streams import WAYS, Stream
 from loadtest.cancel.witness import Witness
@@ -79,23 +82,26 @@ class _Run:
                 for place in range(self._plan.streams):
                     places.create_task(self._keep_speaking(place))
                 await self._fill()
-                own, begun = time.process_time(), perf_counter()
                 self._say(f"stopping them at random for {self._plan.seconds:g} s")
-                await self._stop_at_random(places)
-                share = (time.process_time() - own) / (perf_counter() - begun)
+                shares = await self._stop_at_random(places)
                 await self._fill()
                 self._over.set()
                 self._say("stopping all that are left")
                 empty_s = await self._stop_all()
+                finished = await asyncio.to_thread(self._finished)
             watching.cancel()
-        seen = self._witness.seen
-        acts = [Act(manner, stream.way, _seconds(stream, seen)) for manner, stream in self._stopped]
-        return Results(self._plan, acts, self._ended, self._failures, empty_s, share)
+        acts = [
+            Act(manner, stream.way, _seconds(stream, self._witness.seen))
+            for manner, stream in self._stopped
+            if stream.id not in finished
+        ]
+        self._ended += len(finished)
+        return Results(self._plan, acts, self._ended, self._failures, empty_s, *shares)
 
     async def _fill(self) -> None:
         """Until a stream speaks at every place, or one was refused."""
         self._full.clear()
-        if not all(self._places):
+        if not self._failures and not all(self._places):
             await self._full.wait()
 
     async def _keep_speaking(self, place: int) -> None:
@@ -114,10 +120,13 @@ class _Run:
                     await self._stop(stream, AT_ONCE)
                 await stream.over.wait()
                 if stream.acted is None:
-                    self._ended += 1
                     stream.close()
+                    if not stream.told.is_set():
+                        raise ConnectionResetError("its connection was lost")
+                    self._ended += 1
             except OSError as error:
-                self._failures.append(f"{stream.way}: was not begun: {error}")
+                stream.close()
+                self._failures.append(f"{stream.way}: {error}")
                 self._full.set()
             finally:
                 self._places[place] = None
@@ -127,13 +136,17 @@ class _Run:
         # On vLLM an answer is as long as the model's context allows.
         return asked | ({"ignore_eos": True} if self._plan.model else {"max_tokens": self._plan.tokens})
 
-    async def _stop_at_random(self, stops: asyncio.TaskGroup) -> None:
-        begun = perf_counter()
+    async def _stop_at_random(self, stops: asyncio.TaskGroup) -> tuple[float, float]:
+        """The shares of a core that Hearth and the load generator used meanwhile."""
+        before, own, begun = processes.look(self._stage.server.pid), time.process_time(), perf_counter()
         for stop in self._plan.stops():
             await asyncio.sleep(begun + stop.at - perf_counter())
             # A place whose stream has ended, and whose next one does not speak yet, loses its turn.
             if stream := self._places[stop.place]:
                 stops.create_task(self._stop(stream, RANDOM))
+        took, own = perf_counter() - begun, time.process_time() - own
+        used = processes.used(before, processes.look(self._stage.server.pid))
+        return sum(each.cpu_seconds for each in used) / took, own / took
 
     async def _stop_all(self) -> float | None:
         """In how many seconds from the first act on the engine was seen to count nothing; None if it was not."""
@@ -149,6 +162,11 @@ class _Run:
 
     def _unseen(self) -> bool:
         return any(stream.id not in self._witness.seen for _, stream in self._stopped)
+
+    def _finished(self) -> set[str]:
+        """Those whose engine was not seen to abort because their answer was whole before it heard of it; it blocks."""
+        missed = [stream.id for _, stream in self._stopped if stream.id not in self._witness.seen]
+        return {id for id in missed if _state(self._address, id) == "finished"}
 
     async def _stop(self, stream: Stream, manner: str) -> None:
         if stream.over.is_set():
@@ -167,6 +185,16 @@ def _seconds(stream: Stream, seen: Mapping[str, float]) -> float | None:
     """From the act until the abort was seen."""
     at = seen.get(stream.id)
     return None if at is None or stream.acted is None else at - stream.acted
+
+
+def _state(address: Address, id: str) -> str:
+    """What the server says of a generation; empty where it knows none."""
+    connection = http.client.HTTPConnection(*address, timeout=_LATE_S)
+    try:
+        connection.request("GET", f"/v1/streams/{id}", headers={"accept": "application/json"})
+        return str(json.loads(connection.getresponse().read()).get("state", ""))
+    finally:
+        connection.close()
 
 
 def _counts(told: str) -> float:

@@ -32,8 +32,8 @@ class Stream(asyncio.Protocol):
         self.id = ""
         self.acted: float | None = None
         self.over = asyncio.Event()
-        """Set when it was stopped, or has ended by itself."""
-        self._told = asyncio.Event()
+        """Set when it was stopped, or has ended by itself, or its connection was lost."""
+        self.told = asyncio.Event()
         """Set when the server said that it ended."""
         self._speaks: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
@@ -72,7 +72,7 @@ class Stream(asyncio.Protocol):
             self._listen(data)
         elif self.last in data:
             self.over.set()
-            self._told.set()
+            self.told.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -116,8 +116,12 @@ class Deleted(Stream):
 
     way, first, last = "DELETE", Closed.first, Closed.last
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._other: Exchange | None = None
+
     async def begin(self, address: Address, asked: Mapping[str, Any]) -> None:
-        self._address, self._other = address, await Exchange.open(address)
+        self._other = await Exchange.open(address)
         await super().begin(address, asked)
 
     def question(self, address: Address, asked: Mapping[str, Any]) -> bytes:
@@ -125,15 +129,16 @@ class Deleted(Stream):
         return post(address, "/v1/chat/completions", body, "x-resumable: 1\r\n")
 
     async def _stop(self) -> None:
+        assert self._other is not None
         answer = HttpAnswer()
-        host, port = self._address
-        await self._other.ask(f"DELETE /v1/streams/{self.id} HTTP/1.1\r\nhost: {host}:{port}\r\n\r\n".encode(), answer)
+        await self._other.ask(f"DELETE /v1/streams/{self.id} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode(), answer)
         if answer.status != 200:
             raise ConnectionRefusedError(f"DELETE answered {answer.status}")
 
     def close(self) -> None:
         super().close()
-        self._other.close()
+        if self._other is not None:
+            self._other.close()
 
 
 class Canceled(Stream):
@@ -160,7 +165,7 @@ class Canceled(Stream):
 
     async def _stop(self) -> None:
         self._write(frame({"t": "cancel", "id": "a"}))
-        await self._told.wait()
+        await self.told.wait()
 
 
 WAYS: Final[Sequence[type[Stream]]] = (Closed, Deleted, Canceled)

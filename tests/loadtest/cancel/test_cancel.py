@@ -22,7 +22,7 @@ ID = "gen_" + "0a" * 16
 
 
 def results(*acts: Act, empty_s: float | None = 0.1, failures: tuple[str, ...] = ()) -> Results:
-    return Results(Plan(), acts, 0, failures, empty_s, 0.1)
+    return Results(Plan(), acts, 0, failures, empty_s, 0.5, 0.1)
 
 
 def test_every_place_has_its_turn_before_one_has_another() -> None:

@@ -105,7 +105,7 @@ class Results:
                 table(head, [row for kind in kinds if (row := self._row(*kind))]),
                 "",
                 f"no generation was counted any more: {empty}; {self.ended} ended by themselves before",
-                f"all of Hearth's processes used {self.server_share:.0%} of a core, the load generator {self.client_share:.0%}",
+                f"of a core, all of Hearth's processes used {self.server_share:.0%}, this one {self.client_share:.0%}",
                 *(f"FAILED: {failure}" for failure in self.failures),
             ]
         )

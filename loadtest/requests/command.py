@@ -17,10 +17,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument("--streams", type=int, default=32, help="asked at a time")
     one.add_argument("--rounds", type=int, default=5)
     one.add_argument("--seconds", type=float, default=3.0, help="of one turn; there are four or five in a round")
-    one.add_argument("--litellm", type=Path, metavar="PROGRAM", help="LiteLLM's proxy, to be measured beside them")
+    one.add_argument("--against", type=_names, default=(), metavar="NAME,...", help="peers, as in litellm,starlette")
+    one.add_argument("--peers", type=Path, default=Path(), metavar="FOLDER", help="where `peers setup` put them")
     add_outlets(one)
 
 
 def _requests(arguments: argparse.Namespace) -> int:
-    plan = Plan(arguments.streams, arguments.rounds, arguments.seconds, arguments.litellm)
+    peers = arguments.peers.resolve()
+    plan = Plan(arguments.streams, arguments.rounds, arguments.seconds, arguments.against, peers)
     return tell(requests(plan, folder(arguments), say), arguments)
+
+
+def _names(text: str) -> list[str]:
+    return text.split(",")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +16,9 @@ HEARTH: Final = "hearth"
 """With its scripted engine, which says one token at once."""
 RELAY: Final = "hearth-relay"
 """In front of the instant upstream, as any other gateway is."""
-STARLETTE: Final = "starlette"
+CONSTANT: Final = "constant"
+"""A bare Starlette app that answers the same bytes to all."""
 UPSTREAM: Final = "upstream"
-LITELLM: Final = "litellm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,10 @@ class Plan:
     streams: int = 32
     rounds: int = 5
     seconds: float = 3.0
-    litellm: Path | None = None
-    """LiteLLM's own program, where it is installed."""
+    against: Sequence[str] = ()
+    """Names of peers that relay, as `peers list` has them."""
+    peers: Path = Path()
+    """Where they were set up."""
 
     def __post_init__(self) -> None:
         for name, value, most in (
@@ -39,13 +41,16 @@ class Plan:
         ):
             if not 0 < value <= most:
                 raise PlanError(f"{name} must be more than 0 and at most {most}, not {value:g}")
-        if self.litellm is not None and not self.litellm.is_file():
-            raise PlanError(f"{self.litellm} is no program")
 
     @property
     def names(self) -> list[str]:
         """All that are asked, in the order of a round."""
-        return [HEARTH, RELAY, STARLETTE, UPSTREAM, *([LITELLM] if self.litellm else [])]
+        return [HEARTH, *self.relays, CONSTANT, UPSTREAM]
+
+    @property
+    def relays(self) -> list[str]:
+        """Those in front of the instant upstream."""
+        return [RELAY, *self.against]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Plain requests, from the command line to the ratio; and how LiteLLM is started."""
+"""Plain requests, from the command line to the ratio."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from loadtest import __main__ as command
 from loadtest.plan import PlanError
 from loadtest.report import Spread
-from loadtest.requests.results import HEARTH, LITELLM, RELAY, STARLETTE, UPSTREAM, Plan, Results
-from loadtest.requests.run import OneToken, litellm
+from loadtest.requests.results import CONSTANT, HEARTH, RELAY, UPSTREAM, Plan, Results
+from loadtest.requests.run import OneToken, recipes
 from loadtest.rounds import Rounds
 from loadtest.turn import Turn
 
@@ -25,7 +25,7 @@ def turn(cpu_us: float, wrong: int = 0) -> Turn:
 def results(wrong: int = 0) -> Results:
     plan = Plan(rounds=1)
     rounds: Rounds[Turn] = Rounds(plan.names)
-    for name, cpu_us in ((HEARTH, 500), (RELAY, 1000), (STARLETTE, 100), (UPSTREAM, 50)):
+    for name, cpu_us in ((HEARTH, 500), (RELAY, 1000), (CONSTANT, 100), (UPSTREAM, 50)):
         rounds.note(name, turn(cpu_us, wrong))
     return Results(plan, rounds)
 
@@ -51,18 +51,22 @@ def test_an_answer_of_the_cache_is_none_of_an_engine(head: str, good: bool) -> N
     assert answer.good == good
 
 
-@pytest.mark.parametrize("wrong", [{"rounds": 0}, {"streams": 5000}, {"litellm": Path("/nowhere/litellm")}])
+@pytest.mark.parametrize("wrong", [{"rounds": 0}, {"streams": 5000}])
 def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(PlanError):
         Plan(**wrong)
 
 
-def test_litellm_stands_in_front_of_the_same_upstream(tmp_path: Path) -> None:
-    recipe = litellm(Path("/opt/litellm"), "http://127.0.0.1:9", tmp_path)
-    config = json.loads((tmp_path / "litellm.json").read_text())
-    assert config["model_list"][0]["litellm_params"]["api_base"] == "http://127.0.0.1:9/v1"
-    assert recipe.command[0] == "/opt/litellm" and str(tmp_path / "litellm.json") in recipe.command
-    assert LITELLM not in Plan().names
+def test_every_relay_stands_in_front_of_an_instant_upstream(tmp_path: Path) -> None:
+    made = {recipe.name: recipe for recipe in recipes(Plan(against=["starlette"]), tmp_path)}
+    assert list(made) == [HEARTH, RELAY, "starlette", CONSTANT, UPSTREAM] == Plan(against=["starlette"]).names
+    assert made[RELAY].behind == made["starlette"].behind == made[UPSTREAM]
+
+
+@pytest.mark.parametrize("name", ["floor", "nobody", "litellm"])
+def test_a_peer_that_is_no_relay_or_is_not_there_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(PlanError):
+        recipes(Plan(against=[name], peers=tmp_path), tmp_path)
 
 
 def test_all_of_them_answer(
@@ -74,6 +78,6 @@ def test_all_of_them_answer(
     assert command.main() == 0
 
     told = json.loads((tmp_path / "requests.json").read_text())
-    assert [one["asked"] for one in told] == [HEARTH, RELAY, STARLETTE, UPSTREAM]
+    assert [one["asked"] for one in told] == [HEARTH, RELAY, CONSTANT, UPSTREAM]
     assert all(one["answers"] > 0 and one["wrong"] == 0 for one in told)
     assert "ratio of the requests per core" in capsys.readouterr().out

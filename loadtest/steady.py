@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 import uvloop
 
 from loadtest import processes
-from loadtest.drivers import Address
-from loadtest.exchange import Exchange, HttpAnswer
+from loadtest.address import Address
+from loadtest.exchange import Exchange, HttpAnswer, post
+from loadtest.servers import MODEL
 
 _COUNT: Final = re.compile(rb'"completion_tokens": ?(\d+)')
 _DONE: Final = b"data: [DONE]\n\n"
 _LAST_WORDS: Final = 2048
 _GRACE_S: Final = 30.0
+
+
+def chat(address: Address, prompt: str, tokens: int, ignore_eos: bool = False) -> bytes:
+    """The bytes that ask for a streamed answer of so many tokens; only vLLM knows how to `ignore_eos`."""
+    asked: dict[str, Any] = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": prompt}],
+        "max_tokens": tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    return post(
+        address, "/v1/chat/completions", json.dumps(asked | ({"ignore_eos": True} if ignore_eos else {})).encode()
+    )
 
 
 class StreamedAnswer(HttpAnswer):

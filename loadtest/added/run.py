@@ -15,14 +15,14 @@ from urllib.parse import parse_qsl
 
 import uvloop
 
-from loadtest import processes, servers
+from loadtest import processes
 from loadtest.added.results import DIRECT, RELAY, Plan, Results, Side, Turn
-from loadtest.drivers import Address
-from loadtest.exchange import Exchange, post
-from loadtest.plan import Shape
+from loadtest.address import Address
+from loadtest.exchange import Exchange
+from loadtest.peers.recipes import Stage, vllm
 from loadtest.recipes import relay, upstream
-from loadtest.servers import MODEL, Server, running
-from loadtest.steady import StreamedAnswer
+from loadtest.servers import ENGINE, Server, running
+from loadtest.steady import StreamedAnswer, chat
 
 _GRACE_S: Final = 60.0
 
@@ -44,7 +44,7 @@ def added(plan: Plan, folder: Path, say: Callable[[str], None]) -> Results:
 def _stage(plan: Plan, folder: Path) -> Iterator[dict[str, Server]]:
     behind = upstream(DIRECT, plan.prefill_ms, plan.token_ms)
     if plan.vllm is not None:
-        behind = replace(servers.vllm(plan.vllm, dict(parse_qsl(servers.ENGINE))), name=DIRECT)
+        behind = replace(vllm(Stage(plan.vllm, dict(parse_qsl(ENGINE)), folder)), name=DIRECT)
     with ExitStack() as stack:
         direct = stack.enter_context(running(behind, folder))
         yield {DIRECT: direct, RELAY: stack.enter_context(running(relay(RELAY, direct.url), folder))}
@@ -106,10 +106,9 @@ class _Crowd:
     async def _ask(self, name: str, exchange: Exchange, counted: bool = True) -> None:
         self._asked += 1
         tokens = self._plan.length(self._chance)
-        shape = Shape(MODEL, tokens, ignore_eos=self._plan.vllm is not None, seed=self._number)
         answer = StreamedAnswer(lambda events: None)
-        address = self._addresses[name]
-        await exchange.ask(post(address, "/v1/chat/completions", shape.body(self._asked)), answer)
+        prompt, whole = f"{self._number} {self._asked}", self._plan.vllm is not None
+        await exchange.ask(chat(self._addresses[name], prompt, tokens, ignore_eos=whole), answer)
         self._wrong[name] += answer.tokens != tokens
         self.relayed += answer.tokens if name == RELAY else 0
         if counted and answer.text is not None:

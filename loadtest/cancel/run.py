@@ -16,10 +16,10 @@ from typing import Any, Final, NamedTuple
 import uvloop
 
 from loadtest import processes
+from loadtest.address import Address
 from loadtest.cancel.results import AT_ONCE, RANDOM, Act, Plan, Results
 from loadtest.cancel.streams import WAYS, Stream
 from loadtest.cancel.witness import Witness
-from loadtest.drivers import Address
 from loadtest.recipes import relay, upstream, vllm
 from loadtest.servers import ENGINE, MODEL, Server, running
 from loadtest.spent import counted, metrics

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any, ClassVar, Final, cast
 
-from loadtest.drivers import Address
+from loadtest.address import Address
 from loadtest.exchange import Exchange, HttpAnswer, post
 
 _ID: Final = re.compile(rb"gen_[0-9a-f]{32}")

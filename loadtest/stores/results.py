@@ -7,16 +7,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
-from loadtest.drivers import Address
-from loadtest.exchange import post
+from loadtest.address import Address
 from loadtest.monitor import Sent
-from loadtest.plan import PlanError, Shape
+from loadtest.plan import PlanError
 from loadtest.recipes import scripted, vllm
 from loadtest.redis import Traffic
 from loadtest.report import plain, table
 from loadtest.rounds import Rounds, spread
-from loadtest.servers import ENGINE, MODEL, Recipe
-from loadtest.steady import Steady
+from loadtest.servers import ENGINE, Recipe
+from loadtest.steady import Steady, chat
 
 MEMORY: Final = "memory"
 REDIS: Final = "redis"
@@ -54,8 +53,7 @@ class Plan:
 
     def questions(self, address: Address, number: int) -> Callable[[int], bytes]:
         """What is asked in that round; no two questions are alike."""
-        shape = Shape(MODEL, self.tokens, ignore_eos=self.model is not None, seed=number)
-        return lambda one: post(address, "/v1/chat/completions", shape.body(one))
+        return lambda one: chat(address, f"{number} {one}", self.tokens, ignore_eos=self.model is not None)
 
 
 class Turn(NamedTuple):

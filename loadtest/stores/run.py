@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from redis import Redis
 
-from loadtest.drivers import Address
+from loadtest.address import Address
 from loadtest.monitor import Sent, monitor
 from loadtest.recipes import HOST
 from loadtest.redis import Traffic, redis_server

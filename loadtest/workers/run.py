@@ -6,14 +6,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from loadtest.drivers import Address
-from loadtest.exchange import post
-from loadtest.plan import Shape
+from loadtest.address import Address
 from loadtest.recipes import HOST, scripted
 from loadtest.redis import redis_server
 from loadtest.rounds import Rounds
-from loadtest.servers import MODEL, Server, free_port, running
-from loadtest.steady import Steady, steady
+from loadtest.servers import Server, free_port, running
+from loadtest.steady import Steady, chat, steady
 from loadtest.workers.results import Plan, Results
 
 
@@ -38,9 +36,8 @@ def workers(plan: Plan, folder: Path, say: Callable[[str], None]) -> Results:
 
 def _turn(plan: Plan, server: Server, redis_pid: int, number: int) -> Steady:
     address, pids = Address.of(server.url), {"server": server.pid, "redis": redis_pid}
-    shape = Shape(MODEL, plan.tokens, ignore_eos=False, seed=number)
 
     def question(one: int) -> bytes:
-        return post(address, "/v1/chat/completions", shape.body(one))
+        return chat(address, f"{number} {one}", plan.tokens)
 
     return steady(address, question, plan.streams, plan.warm_s, plan.seconds, pids)

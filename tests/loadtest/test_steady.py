@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.drivers import Address
-from loadtest.exchange import post
-from loadtest.plan import Shape
+from loadtest.address import Address
 from loadtest.recipes import upstream
-from loadtest.servers import MODEL, running
-from loadtest.steady import Steady, StreamedAnswer, steady
+from loadtest.servers import running
+from loadtest.steady import Steady, StreamedAnswer, chat, steady
 
 
 def test_tokens_are_what_a_whole_answer_says_of_itself() -> None:
@@ -35,10 +33,10 @@ def test_a_refusal_has_no_tokens() -> None:
 def test_streams_at_a_stated_pace_give_that_many_tokens(tmp_path: Path) -> None:
     """Eight streams, a token every ten milliseconds each: 800 a second, and more where all begin an answer at once."""
     with running(upstream("upstream", prefill_ms=10, token_ms=10), tmp_path) as server:
-        address, shape = Address.of(server.url), Shape(MODEL, 40)
+        address = Address.of(server.url)
 
         def ask(number: int) -> bytes:
-            return post(address, "/v1/chat/completions", shape.body(number))
+            return chat(address, str(number), 40)
 
         found = steady(address, ask, 8, 0.2, 1.0, {"server": server.pid, "self": os.getpid()})
     assert found.wrong == 0 and found.seconds > 0.9

@@ -10,7 +10,7 @@ from time import perf_counter
 
 import pytest
 
-from loadtest.drivers import Address
+from loadtest.address import Address
 from loadtest.exchange import Exchange, HttpAnswer, post
 from loadtest.steady import StreamedAnswer
 from loadtest.upstream import Pace, Upstream

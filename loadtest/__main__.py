@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from loadtest import command, models, servers
+from loadtest.added import command as added
 from loadtest.affinity import command as affinity
 from loadtest.boots import command as boots
 from loadtest.budget import command as budget
 from loadtest.cache import command as cache
+from loadtest.cancel import command as cancel
 from loadtest.chaos import plan as chaos_plan
 from loadtest.chaos import run as chaos
 from loadtest.clients import ClientError
@@ -26,8 +28,11 @@ from loadtest.hit import command as hit
 from loadtest.lengths import LengthError
 from loadtest.peers import command as peers
 from loadtest.plan import PlanError
+from loadtest.requests import command as requests
+from loadtest.stores import command as stores
 from loadtest.trace import TraceError
 from loadtest.warmth import command as warmth
+from loadtest.workers import command as workers
 
 
 def main(words: Sequence[str] | None = None, prog: str = "python -m loadtest") -> int:
@@ -105,6 +110,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     warmth.add(commands)
     affinity.add(commands)
     peers.add(commands)
+    stores.add(commands)
+    workers.add(commands)
+    requests.add(commands)
+    added.add(commands)
+    cancel.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -18,6 +18,27 @@ from loadtest.servers import ServerError
 _START_S: Final = 15.0
 _STOP_S: Final = 5.0
 _FIND: Final = "from gateway.redis.local import find; print(find())"
+
+
+class Traffic(NamedTuple):
+    """Commands by name, those within scripts too, and the bytes that a Redis took and gave so far."""
+
+    commands: Mapping[str, int]
+    bytes_in: int
+    bytes_out: int
+
+    @classmethod
+    def of(cls, client: Redis) -> Traffic:
+        """Ask it; it blocks. Raises RedisError."""
+        stats, commands = client.info("stats"), client.info("commandstats")
+        calls = {name.removeprefix("cmdstat_"): int(told["calls"]) for name, told in commands.items()}
+        return cls(calls, stats["total_net_input_bytes"], stats["total_net_output_bytes"])
+
+    def less(self, before: Traffic) -> Traffic:
+        """What came since, the most frequent command first; ours to ask for this are not told."""
+        calls = {name: count - before.commands.get(name, 0) for name, count in self.commands.items() if name != "info"}
+        most = {name: count for name, count in sorted(calls.items(), key=lambda call: -call[1]) if count}
+        return Traffic(most, self.bytes_in - before.bytes_in, self.bytes_out - before.bytes_out)
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import http.client
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from loadtest.address import Address
@@ -24,13 +25,19 @@ class Spent(NamedTuple):
         return Spent(*(now - then for now, then in zip(self, before, strict=True)))
 
 
-def parse(text: str) -> Spent:
+def counted(text: str) -> Mapping[str, float]:
     """Read Prometheus text; samples of all labels are added up."""
-    sums: Counter[str] = Counter()
+    found: defaultdict[str, float] = defaultdict(float)
     for line in text.splitlines():
         if line and not line.startswith("#"):
             name, _, value = line.rpartition(" ")
-            sums[name.partition("{")[0]] += float(value)  # type: ignore[assignment]
+            found[name.partition("{")[0]] += float(value)
+    return found
+
+
+def parse(text: str) -> Spent:
+    """What it says was spent."""
+    sums = counted(text)
     return Spent(
         sums["hearth_generation_seconds_count"],
         sums["hearth_generation_seconds_sum"],
@@ -41,9 +48,14 @@ def parse(text: str) -> Spent:
 
 def spent(url: str) -> Spent:
     """Ask a server; it blocks. Raises OSError."""
+    return parse(metrics(url))
+
+
+def metrics(url: str) -> str:
+    """What a server's /metrics says; it blocks. Raises OSError."""
     connection = http.client.HTTPConnection(*Address.of(url), timeout=_DEADLINE_S)
     try:
         connection.request("GET", "/metrics")
-        return parse(connection.getresponse().read().decode())
+        return connection.getresponse().read().decode()
     finally:
         connection.close()

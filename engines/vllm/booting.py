@@ -82,7 +82,7 @@ def boot(arguments: Any, report: Report, fail: Fail) -> AsyncLLM:
         os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
     report("starting the engine core")
     tell(report, fail)
-    return AsyncLLM.from_vllm_config(config, disable_log_stats=False)
+    return AsyncLLM.from_vllm_config(config, disable_log_stats=False, enable_log_requests=arguments.enable_log_requests)
 
 
 def renderer(engine: AsyncLLM, arguments: Any) -> OnlineRenderer:

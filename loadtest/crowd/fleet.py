@@ -16,19 +16,17 @@ from redis import Redis
 from loadtest import processes
 from loadtest.address import Address
 from loadtest.crowd.plan import Crowd
-from loadtest.redis import redis_server
+from loadtest.redis import Traffic, redis_server
 from loadtest.servers import MODEL, Recipe, Server, ServerError, free_port, running
 
 _START_S: Final = 15.0
 
 
 class Use(NamedTuple):
-    """What was used so far: seconds of CPU by process; commands by name, and bytes, that Redis took and gave."""
+    """What was used so far: seconds of CPU by process, and of Redis."""
 
     cpu: Mapping[str, float]
-    commands: Mapping[str, int]
-    bytes_in: int
-    bytes_out: int
+    redis: Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +42,7 @@ class Fleet:
         """What they have used so far."""
         pids = {"writer": self.writer.pid, "reader": self.reader.pid, "redis": self.redis_pid}
         cpu = {name: sum(each.cpu_seconds for each in processes.look(pid).values()) for name, pid in pids.items()}
-        stats, commands = self.redis.info("stats"), self.redis.info("commandstats")
-        calls = {name.removeprefix("cmdstat_"): int(told["calls"]) for name, told in commands.items()}
-        return Use(cpu, calls, stats["total_net_input_bytes"], stats["total_net_output_bytes"])
+        return Use(cpu, Traffic.of(self.redis))
 
     def reader_megabytes(self) -> float:
         """The memory of the replica that reads."""

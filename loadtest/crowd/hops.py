@@ -15,7 +15,7 @@ import uvloop
 
 from loadtest import processes
 from loadtest.address import Address
-from loadtest.crowd.fleet import Fleet, Use, fleet
+from loadtest.crowd.fleet import Fleet, fleet
 from loadtest.crowd.plan import Crowd
 from loadtest.crowd.reader import Reader, errors, gathered
 from loadtest.crowd.trail import Trail, delays
@@ -116,7 +116,7 @@ async def _measure(crowd: Crowd, running: Fleet, ids: Sequence[str]) -> Hops:
     tokens = sum(len(trail.between(begin, end)) for trail in trails.values())
     reads = sum(reader.trail.reads(begin, end) for reader in elsewhere)
     spent = {name: after.cpu[name] - before.cpu[name] for name in after.cpu}
-    seconds = end - begin
+    traffic, seconds = after.redis.less(before.redis), end - begin
     return Hops(
         crowd=crowd,
         tokens=tokens,
@@ -126,9 +126,9 @@ async def _measure(crowd: Crowd, running: Fleet, ids: Sequence[str]) -> Hops:
         missing=sum(map(math.isnan, late)),
         floor=Spread.of(abs(delay) for delay in _late(trails, second, begin, end) if not math.isnan(delay)),
         events_per_read=sum(len(reader.trail.between(begin, end)) for reader in elsewhere) / max(1, reads),
-        commands=_commands(before, after, tokens),
-        bytes_in=(after.bytes_in - before.bytes_in) / max(1, tokens),
-        bytes_out=(after.bytes_out - before.bytes_out) / max(1, tokens),
+        commands={name: count / max(1, tokens) for name, count in traffic.commands.items()},
+        bytes_in=traffic.bytes_in / max(1, tokens),
+        bytes_out=traffic.bytes_out / max(1, tokens),
         cpu={name: used / max(1, tokens) * 1000 for name, used in spent.items()},
         shares={
             **{name: used / seconds for name, used in spent.items()},
@@ -149,13 +149,6 @@ def warnings(share: float) -> Iterator[str]:
 def _late(trails: Mapping[str, Trail], readers: Sequence[Reader], begin: float, end: float) -> Iterator[float]:
     for reader in readers:
         yield from delays(trails[reader.id], reader.trail, begin, end)
-
-
-def _commands(before: Use, after: Use, tokens: int) -> dict[str, float]:
-    """Calls for each token, the most frequent first; ours to ask for them are not told."""
-    calls = {name: count - before.commands.get(name, 0) for name, count in after.commands.items() if name != "info"}
-    most = sorted(calls.items(), key=lambda call: -call[1])
-    return {name: count / max(1, tokens) for name, count in most if count}
 
 
 def _times(spread: Spread) -> list[str]:

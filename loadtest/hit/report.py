@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from loadtest.hit.run import BARE, STORES, Results, Shape
-from loadtest.hit.turn import Turn
 from loadtest.report import table
+from loadtest.turn import Turn
 
 _FIGURES: Final[dict[str, Callable[[Turn], float]]] = {
     "first byte p50 ms": lambda turn: turn.first.p50,
     "p99 ms": lambda turn: turn.first.p99,
     "answers/s": lambda turn: turn.per_second,
+    "a core": lambda turn: turn.per_core,
     "server CPU us": lambda turn: turn.cpu_us,
     "client": lambda turn: turn.client_share,
 }
@@ -54,8 +55,8 @@ def _cells(results: Results, shape: Shape) -> list[str]:
 
 
 def _medians(results: Results, shape: Shape, name: str) -> list[str]:
-    first, p99, rate, cpu, client = (results.median(shape, name, of) for of in _FIGURES.values())
-    return [f"{first:.2f}", f"{p99:.2f}", f"{rate:.0f}", f"{cpu:.0f}", f"{client:.0%}"]
+    first, p99, rate, core, cpu, client = (results.median(shape, name, of) for of in _FIGURES.values())
+    return [f"{first:.2f}", f"{p99:.2f}", f"{rate:.0f}", f"{core:.0f}", f"{cpu:.0f}", f"{client:.0%}"]
 
 
 def _ratio(ratios: Sequence[float]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -18,15 +17,15 @@ from redis import Redis
 from loadtest.address import Address
 from loadtest.exchange import Exchange, HttpAnswer, post
 from loadtest.hit.bare import Value, get
-from loadtest.hit.turn import Target, Turn, turn
 from loadtest.plan import PlanError
+from loadtest.recipes import HOST, scripted
 from loadtest.redis import redis_server
 from loadtest.report import plain
-from loadtest.servers import MODEL, Recipe, Server, ServerError, free_port, running
+from loadtest.servers import MODEL, Server, ServerError, free_port, running
+from loadtest.turn import Target, Turn, turn
 
 BARE: Final = "GET"
 STORES: Final = ("memory", "redis")
-_HOST: Final = "127.0.0.1"
 _WARM_TRIES: Final = 50
 
 
@@ -137,26 +136,12 @@ def _stage(folder: Path) -> Iterator[Stage]:
         port = free_port()
         pid = stack.enter_context(redis_server(port, folder))
         client = stack.enter_context(Redis(port=port, socket_timeout=10))
-        given: dict[str, list[str]] = {"memory": [], "redis": ["--redis-url", f"redis://{_HOST}:{port}"]}
+        given: dict[str, tuple[str, ...]] = {"memory": (), "redis": ("--redis-url", f"redis://{HOST}:{port}")}
         servers = {
-            name: stack.enter_context(running(_recipe(name, folder, options), folder))
+            name: stack.enter_context(running(scripted(name, "tokens=100000", options), folder))
             for name, options in given.items()
         }
-        yield Stage(servers, client, Address(_HOST, port), pid)
-
-
-def _recipe(name: str, folder: Path, options: Sequence[str]) -> Recipe:
-    command = [
-        sys.executable,
-        "-m",
-        "gateway",
-        "serve",
-        "--port",
-        "{port}",
-        "--model",
-        f"{MODEL}=scripted:?tokens=100000",
-    ]
-    return Recipe(name, [*command, "--state-file", str(folder / f"{name}.db"), *options], "/readyz")
+        yield Stage(servers, client, Address(HOST, port), pid)
 
 
 def _targets(shape: Shape, stage: Stage, results: Results) -> list[Target]:

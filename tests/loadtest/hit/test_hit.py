@@ -11,9 +11,9 @@ import pytest
 from loadtest import __main__ as command
 from loadtest.hit.report import text
 from loadtest.hit.run import BARE, Plan, Results
-from loadtest.hit.turn import Turn
 from loadtest.plan import PlanError
 from loadtest.report import Spread
+from loadtest.turn import Turn
 
 
 def turn(first: float, per_second: float, wrong: int = 0) -> Turn:

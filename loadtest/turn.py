@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +50,11 @@ class Turn:
     per_second: float
     cpu_us: float
     client_share: float
+
+    @property
+    def per_core(self) -> float:
+        """Answers a second that the server would give with a core that is always busy; NaN if its use was not seen."""
+        return 1e6 / self.cpu_us if self.cpu_us else math.nan
 
 
 def turn(target: Target, streams: int, seconds: float) -> Turn:

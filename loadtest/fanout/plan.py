@@ -10,8 +10,7 @@ from loadtest.plan import PlanError
 
 MOST_READERS: Final = 15_000
 """To one port, from one address: their ports come from the system's range."""
-_JOIN_MS: Final = 1.0
-"""For each reader: how long a generation waits for them before it speaks."""
+_SPARE_MS: Final = 500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,8 @@ class Plan:
     """Readers, at a pace."""
     token_ms: float = 50.0
     paced_seconds: float = 10.0
+    join_ms: float = 3.0
+    """For each reader: a generation is silent for so long, so that they can come in."""
 
     def __post_init__(self) -> None:
         for name, value, most in (
@@ -35,11 +36,11 @@ class Plan:
             ("seconds", self.seconds, 60.0),
             ("seconds at a pace", self.paced_seconds, 300.0),
             ("milliseconds of a token", self.token_ms, 10_000.0),
+            ("milliseconds for a reader to join", self.join_ms, 100.0),
         ):
             if not 0 < value <= most:
                 raise PlanError(f"{name} must be more than 0 and at most {most:g}, not {value:g}")
 
-
-def wait_ms(readers: int) -> int:
-    """How long a generation is silent before its first token, so that its readers can come in."""
-    return round(500 + readers * _JOIN_MS)
+    def wait_ms(self, readers: int) -> int:
+        """How long a generation is silent before its first token."""
+        return round(_SPARE_MS + readers * self.join_ms)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from loadtest.fanout.plan import Plan, wait_ms
+from loadtest.fanout.plan import Plan
 from loadtest.fanout.turn import Turn, turn
 from loadtest.report import plain
 from loadtest.servers import MODEL, Recipe, Server, running
@@ -36,7 +36,7 @@ class Results:
     @property
     def levels(self) -> list[int]:
         """Readers, where both were measured."""
-        return [readers for readers, name in self.turns if name == BARE]
+        return [readers for readers, name in self.turns if name == HEARTH]
 
     @property
     def failed(self) -> bool:
@@ -45,7 +45,8 @@ class Results:
 
     def ratios(self, readers: int, of: Callable[[Turn], float]) -> list[float]:
         """Of Hearth to the bare writer in the same round."""
-        pairs = zip(self.turns[readers, HEARTH], self.turns[readers, BARE], strict=True)
+        # A run that broke off may have left a round half done.
+        pairs = zip(self.turns[readers, HEARTH], self.turns[readers, BARE], strict=False)
         return [of(ours) / of(bare) for ours, bare in pairs]
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -57,26 +58,24 @@ class Results:
         ]
 
 
-def fanout(plan: Plan, folder: Path, say: Callable[[str], None]) -> Results:
+def fanout(plan: Plan, folder: Path, results: Results, say: Callable[[str], None]) -> None:
     """Start what is measured, level by level, and end it; the logs are left in that folder.
 
     Raises PlanError, ServerError.
     """
     allow(max((*plan.levels, *plan.paced), default=0))
     folder.mkdir(parents=True, exist_ok=True)
-    results = Results()
     for readers in plan.levels:
         with ExitStack() as stack:
-            servers = [stack.enter_context(running(each, folder)) for each in _fast(readers, folder)]
+            servers = [stack.enter_context(running(each, folder)) for each in _fast(plan.wait_ms(readers), folder)]
             _rounds(plan, servers, readers, results, say)
     for readers in plan.paced:
         with ExitStack() as stack:
-            speaker = stack.enter_context(running(_speaker(plan.token_ms), folder))
+            speaker = stack.enter_context(running(_speaker(plan.wait_ms(readers), plan.token_ms), folder))
             server = stack.enter_context(running(_hearth(PACED, f"openai:{speaker.url}/v1", folder), folder))
             for number in range(1, plan.rounds + 1):
                 say(f"{readers} readers at a pace, round {number} of {plan.rounds}")
                 results.note(PACED, turn(server, readers, plan.paced_seconds, lag=True))
-    return results
 
 
 def _rounds(plan: Plan, servers: Sequence[Server], readers: int, results: Results, say: Callable[[str], None]) -> None:
@@ -87,11 +86,10 @@ def _rounds(plan: Plan, servers: Sequence[Server], readers: int, results: Result
             results.note(server.name, turn(server, readers, plan.seconds))
 
 
-def _fast(readers: int, folder: Path) -> Iterator[Recipe]:
-    wait = wait_ms(readers)
-    bare = [sys.executable, "-m", "loadtest.fanout.bare", "--port", "{port}", "--wait-ms", str(wait)]
+def _fast(wait_ms: int, folder: Path) -> Iterator[Recipe]:
+    bare = [sys.executable, "-m", "loadtest.fanout.bare", "--port", "{port}", "--wait-ms", str(wait_ms)]
     yield Recipe(BARE, bare, "/readyz")
-    yield _hearth(HEARTH, f"scripted:?prefill_ms={wait}&tokens=1000000000", folder)
+    yield _hearth(HEARTH, f"scripted:?prefill_ms={wait_ms}&tokens=1000000000", folder)
 
 
 def _hearth(name: str, source: str, folder: Path) -> Recipe:
@@ -101,6 +99,6 @@ def _hearth(name: str, source: str, folder: Path) -> Recipe:
     return Recipe(name, [*command, *state, *room], "/readyz")
 
 
-def _speaker(token_ms: float) -> Recipe:
-    command = [sys.executable, "-m", "loadtest.fanout.speaker", "--port", "{port}", "--token-ms", str(token_ms)]
-    return Recipe("speaker", command, "/health")
+def _speaker(wait_ms: int, token_ms: float) -> Recipe:
+    pace = ["--wait-ms", str(wait_ms), "--token-ms", str(token_ms)]
+    return Recipe("speaker", [sys.executable, "-m", "loadtest.fanout.speaker", "--port", "{port}", *pace], "/health")

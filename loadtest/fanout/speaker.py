@@ -1,7 +1,7 @@
 """A model that speaks at an exact pace and says what time it is. Run as `python -m`, it serves a port.
 
-The scripted engine shares its loop with the readers, and becomes slower with them; a real one runs elsewhere, as this one
-does. It speaks as much of OpenAI's protocol as Hearth asks of an engine elsewhere.
+The scripted engine shares its loop with the readers, and becomes slower with them; a real one runs elsewhere, as this
+one does. It speaks as much of OpenAI's protocol as Hearth asks of an engine elsewhere.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _HEAD: Final = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnectio
 class Speaker:
     """Answers every chat with the time (seconds of the machine's monotonic clock), once for each token."""
 
-    def __init__(self, token_s: float) -> None:
+    def __init__(self, wait_s: float, token_s: float) -> None:
+        self._wait_s = wait_s
         self._token_s = token_s
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -45,7 +46,7 @@ class Speaker:
             _write(writer, 200, {"choices": [{"index": 0, "message": message, "finish_reason": "length"}]})
             return
         writer.write(_HEAD)
-        begun = monotonic()
+        begun = monotonic() + self._wait_s
         for number in range(round(_MOST_S / self._token_s)):
             # Late by one token, it is not late by all that follow.
             await asyncio.sleep(begun + number * self._token_s - monotonic())
@@ -59,9 +60,9 @@ def _write(writer: asyncio.StreamWriter, status: int, told: dict[str, Any]) -> N
     writer.write(_WHOLE % (status, len(body), body))
 
 
-async def serve(port: int, token_s: float) -> None:
+async def serve(port: int, wait_s: float, token_s: float) -> None:
     """Listen for ever."""
-    speaker = Speaker(token_s)
+    speaker = Speaker(wait_s, token_s)
     async with await asyncio.start_server(speaker.serve, "127.0.0.1", port) as server:
         await server.serve_forever()
 
@@ -69,6 +70,7 @@ async def serve(port: int, token_s: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--wait-ms", type=int, required=True)
     parser.add_argument("--token-ms", type=float, required=True)
     given = parser.parse_args()
-    asyncio.run(serve(given.port, given.token_ms / 1000))
+    asyncio.run(serve(given.port, given.wait_ms / 1000, given.token_ms / 1000))

@@ -19,7 +19,7 @@ from loadtest.report import Spread
 from loadtest.servers import MODEL, Server, ServerError
 
 _ASK_S: Final = 30.0
-_JOIN_S: Final = 120.0
+_JOIN_S: Final = 240.0
 _FLOW_S: Final = 60.0
 """How long it may take until everybody reads what is new."""
 _END_S: Final = 60.0

@@ -25,6 +25,7 @@ from loadtest.crowd.storm import Storm, storm
 from loadtest.drivers import Address
 from loadtest.fanout import command as fanout
 from loadtest.hit import command as hit
+from loadtest.idle import command as idle
 from loadtest.plan import Plan, PlanError, Shape
 from loadtest.report import HEAD, cells, table
 from loadtest.runs import run
@@ -163,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     warmth.add(commands)
     affinity.add(commands)
     fanout.add(commands)
+    idle.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import math
 import time
 from array import array
@@ -15,10 +13,10 @@ from typing import Final, NamedTuple
 from loadtest import processes
 from loadtest.drivers import Address
 from loadtest.fanout.readers import Readers
+from loadtest.generations import begin, end
 from loadtest.report import Spread
-from loadtest.servers import MODEL, Server, ServerError
+from loadtest.servers import Server, ServerError
 
-_ASK_S: Final = 30.0
 _JOIN_S: Final = 240.0
 _FLOW_S: Final = 60.0
 """How long it may take until everybody reads what is new."""
@@ -69,8 +67,7 @@ class Turn:
 def turn(server: Server, readers: int, seconds: float, *, lag: bool = False) -> Turn:
     """Measure so many readers for so long. Raises ServerError, OSError."""
     address = Address.of(server.url)
-    id = _asked(address, "POST", "/v1/streams", 201)
-    path = f"/v1/streams/{id}"
+    path = begin(address)
     with Readers(address, path, readers) as crowd:
         crowd.join(_JOIN_S)
         if not crowd.wait(lambda reader: reader.next > 0, _FLOW_S):
@@ -83,7 +80,7 @@ def turn(server: Server, readers: int, seconds: float, *, lag: bool = False) -> 
         crowd.read(seconds)
         after = _look(server, crowd)
         lags, crowd.lags = crowd.lags, None
-        _asked(address, "DELETE", path, 200)
+        end(address, path)
         if not crowd.wait(lambda reader: reader.ended, _END_S) or len(crowd.ends) > 1:
             crowd.faults["no_end"] += 1
     return _figures(readers, before, after, lags or (), crowd.faults)
@@ -119,19 +116,3 @@ def _figures(
         lag=Spread.of(lags),
         faults=dict(faults),
     )
-
-
-def _asked(address: Address, method: str, path: str, wanted: int) -> str:
-    """Begin a generation, or end one; its id. Raises ServerError."""
-    asked = {"model": MODEL, "messages": [{"role": "user", "content": "Speak."}]}
-    body = json.dumps(asked) if method == "POST" else None
-    connection = http.client.HTTPConnection(*address, timeout=_ASK_S)
-    try:
-        connection.request(method, path, body, {"content-type": "application/json"})
-        answer = connection.getresponse()
-        told = answer.read()
-    finally:
-        connection.close()
-    if answer.status != wanted:
-        raise ServerError(f"{method} {path} was answered {answer.status} {told[:300]!r}")
-    return str(json.loads(told)["id"])

@@ -19,6 +19,8 @@ BARE: Final = "bare"
 HEARTH: Final = "hearth"
 PACED: Final = "paced"
 
+_PATIENT: Final = "connect_s=60&health_s=900"
+"""A loop that is busy with very many readers is slow to see that its engine is well."""
 _LOG_BYTES: Final = 1 << 30
 """A generation that speaks as fast as it can is long."""
 
@@ -72,7 +74,7 @@ def fanout(plan: Plan, folder: Path, results: Results, say: Callable[[str], None
     for readers in plan.paced:
         with ExitStack() as stack:
             speaker = stack.enter_context(running(_speaker(plan.wait_ms(readers), plan.token_ms), folder))
-            server = stack.enter_context(running(_hearth(PACED, f"openai:{speaker.url}/v1", folder), folder))
+            server = stack.enter_context(running(_hearth(PACED, f"openai:{speaker.url}/v1?{_PATIENT}", folder), folder))
             for number in range(1, plan.rounds + 1):
                 say(f"{readers} readers at a pace, round {number} of {plan.rounds}")
                 results.note(PACED, turn(server, readers, plan.paced_seconds, lag=True))

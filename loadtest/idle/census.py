@@ -12,13 +12,20 @@ import json
 import runpy
 import signal
 import sys
+import threading
 import tracemalloc
 import types
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, Final
 
-_RUNNING: Final = (types.CoroutineType, types.AsyncGeneratorType, types.GeneratorType, types.FunctionType)
+_NAMED: Final = (
+    types.AsyncGeneratorType,
+    types.CoroutineType,
+    types.FunctionType,
+    types.GeneratorType,
+    types.MethodType,
+)
 
 
 def census() -> dict[str, dict[str, list[int]]]:
@@ -43,22 +50,26 @@ def label(each: Any) -> str:
     kind = type(each).__name__
     if isinstance(each, functools.partial):
         return f"partial of {getattr(each.func, '__qualname__', type(each.func).__name__)}"
-    if isinstance(each, types.MethodType | _RUNNING):
+    if isinstance(each, _NAMED):
         return f"{kind} {each.__qualname__}"
     return kind
+
+
+def count(file: Path) -> None:
+    """Write a census for each signal, for ever."""
+    made = file.with_suffix(".made")
+    while signal.sigwait({signal.SIGUSR1}):
+        made.write_text(json.dumps(census()), encoding="utf-8")
+        # Whoever waits for it sees it whole.
+        made.rename(file)
 
 
 def main() -> None:
     """Count on a signal, and run the module as if it alone had been called."""
     file, module, *words = sys.argv[1:]
-
-    def count(*_: Any) -> None:
-        made = Path(f"{file}.made")
-        made.write_text(json.dumps(census()), encoding="utf-8")
-        # Whoever waits for it sees it whole.
-        made.rename(file)
-
-    signal.signal(signal.SIGUSR1, count)
+    # A handler would run when the loop wakes, and idle readers do not wake it: a thread takes the signal.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    threading.Thread(target=count, args=(Path(file),), daemon=True).start()
     tracemalloc.start()
     sys.argv = [module, *words]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -16,11 +17,12 @@ from loadtest.idle.run import SIDES, connections, recipe
 from loadtest.report import table
 from loadtest.servers import ServerError, running
 
+_LIBRARY: Final = re.compile(r"^.*/(site-packages|python3\.\d+)/")
 _COUNT_S: Final = 120.0
 _LOOK_S: Final = 0.05
 _SHARE: Final = 0.2
 """A type of which fewer readers have one is left out."""
-_BYTES: Final = 16
+_BYTES: Final = 48
 """And so is a line that made fewer for a reader."""
 
 
@@ -51,7 +53,7 @@ class Explained:
         total = sum(share.size for share in self.lines)
         return "\n\n".join(
             [
-                f"a {self.kind} reader of {self.server}: {total:.0f} bytes that Python allocated, by line:",
+                f"{self.kind} reader of {self.server}: {total:.0f} bytes that Python allocated, by line:",
                 table(["line", "each", "bytes"], [_row(share) for share in self.lines if share.size >= _BYTES]),
                 "and by type, as far as the garbage collector sees them, without what they point to:",
                 table(["type", "each", "bytes"], [_row(share) for share in self.types if share.count >= _SHARE]),
@@ -105,4 +107,4 @@ def shares(before: Mapping[str, list[int]], after: Mapping[str, list[int]], read
 
 
 def _row(share: Share) -> list[str]:
-    return [share.of, f"{share.count:.1f}", f"{share.size:.0f}"]
+    return [_LIBRARY.sub("", share.of).removeprefix(f"{Path.cwd()}/"), f"{share.count:.1f}", f"{share.size:.0f}"]

@@ -32,7 +32,7 @@ class Turn:
     held: Sequence[tuple[int, Memory]]
 
     def each(self) -> Memory:
-        """KB for a connection, from the first level to the last one: what came before may have room that others left."""
+        """KB for a connection, from the first level to the last one: the first ones have room that others left."""
         (less, before), (more, after) = self.held[-2 if len(self.held) == 2 else 1], self.held[-1]
         return after.less(before).each(more - less)
 

@@ -1,7 +1,7 @@
 """A module run in this process, which writes what it holds to a file whenever SIGUSR1 comes.
 
 `python -m loadtest.idle.census FILE MODULE ...`: by type what the garbage collector sees, and by line all that was
-allocated there.
+allocated there since the first signal.
 """
 
 from __future__ import annotations
@@ -56,9 +56,11 @@ def label(each: Any) -> str:
 
 
 def count(file: Path) -> None:
-    """Write a census for each signal, for ever."""
+    """Write a census for each signal."""
     made = file.with_suffix(".made")
     while signal.sigwait({signal.SIGUSR1}):
+        # From the first time on: what was there before is of no interest, and tracing it would take long.
+        tracemalloc.start()
         made.write_text(json.dumps(census()), encoding="utf-8")
         # Whoever waits for it sees it whole.
         made.rename(file)
@@ -70,7 +72,6 @@ def main() -> None:
     # A handler would run when the loop wakes, and idle readers do not wake it: a thread takes the signal.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     threading.Thread(target=count, args=(Path(file),), daemon=True).start()
-    tracemalloc.start()
     sys.argv = [module, *words]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

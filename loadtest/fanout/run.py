@@ -97,7 +97,7 @@ def _fast(wait_ms: int, folder: Path) -> Iterator[Recipe]:
 
 def _hearth(name: str, source: str, folder: Path) -> Recipe:
     state = ["--state-file", str(folder / f"{name}.db"), "--files", str(folder / "files")]
-    room = ["--generation-bytes", str(_LOG_BYTES), "--keep-ended-s", "0"]
+    room = ["--generation-bytes", str(_LOG_BYTES), "--keep-ended-s", "0", "--drain-s", "0"]
     command = [sys.executable, "-m", "gateway", "serve", "--port", "{port}", "--model", f"{MODEL}={source}"]
     return Recipe(name, [*command, *state, *room], "/readyz")
 

@@ -107,5 +107,6 @@ def recipe(side: str, folder: Path, module: Sequence[str] = ("-m",)) -> Recipe:
     source = f"{MODEL}=scripted:?prefill_ms={_SILENT_MS}"
     served = [sys.executable, *module, "gateway", "serve", "--port", "{port}", "--model", source]
     state = ["--state-file", str(folder / "idle.db"), "--files", str(folder / "files")]
-    # A connection that asks nothing is closed, if not so soon.
-    return Recipe(HEARTH, [*served, *state, "--body-deadline-s", _HEADER_S], "/readyz")
+    # A connection that asks nothing is closed, if not so soon; and nobody waits for what is never said.
+    patience = ["--body-deadline-s", _HEADER_S, "--drain-s", "0"]
+    return Recipe(HEARTH, [*served, *state, *patience], "/readyz")

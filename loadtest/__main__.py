@@ -24,7 +24,9 @@ from loadtest.compare import command as comparison
 from loadtest.crowd.hops import Hops, hops
 from loadtest.crowd.plan import Crowd
 from loadtest.crowd.storm import Storm, storm
+from loadtest.fanout import command as fanout
 from loadtest.hit import command as hit
+from loadtest.idle import command as idle
 from loadtest.lengths import LengthError
 from loadtest.peers import command as peers
 from loadtest.plan import PlanError
@@ -115,6 +117,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     requests.add(commands)
     added.add(commands)
     cancel.add(commands)
+    fanout.add(commands)
+    idle.add(commands)
 
     broken = commands.add_parser("chaos", help="replicas and a Redis that are broken while streams are read")
     broken.set_defaults(do=_chaos)

@@ -24,18 +24,24 @@ class Spent(NamedTuple):
         return Spent(*(now - then for now, then in zip(self, before, strict=True)))
 
 
-def parse(text: str) -> Spent:
-    """Read Prometheus text; samples of all labels are added up."""
-    sums: Counter[str] = Counter()
+def sums(text: str) -> Counter[str]:
+    """Read Prometheus text: the samples of each metric, those of all labels added up."""
+    found: Counter[str] = Counter()
     for line in text.splitlines():
         if line and not line.startswith("#"):
             name, _, value = line.rpartition(" ")
-            sums[name.partition("{")[0]] += float(value)  # type: ignore[assignment]
+            found[name.partition("{")[0]] += float(value)  # type: ignore[assignment]
+    return found
+
+
+def parse(text: str) -> Spent:
+    """What the engine has spent, from that text."""
+    told = sums(text)
     return Spent(
-        sums["hearth_generation_seconds_count"],
-        sums["hearth_generation_seconds_sum"],
-        sums["hearth_prompt_tokens_total"],
-        sums["hearth_generated_tokens_total"],
+        told["hearth_generation_seconds_count"],
+        told["hearth_generation_seconds_sum"],
+        told["hearth_prompt_tokens_total"],
+        told["hearth_generated_tokens_total"],
     )
 
 

@@ -23,6 +23,7 @@ from loadtest.crowd.hops import Hops, hops
 from loadtest.crowd.plan import Crowd
 from loadtest.crowd.storm import Storm, storm
 from loadtest.drivers import Address
+from loadtest.guard import command as guard
 from loadtest.hit import command as hit
 from loadtest.plan import Plan, PlanError, Shape
 from loadtest.report import HEAD, cells, table
@@ -157,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cache.add(commands)
     hit.add(commands)
+    guard.add(commands)
     boots.add(commands)
     budget.add(commands)
     warmth.add(commands)

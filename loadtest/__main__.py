@@ -28,6 +28,7 @@ from loadtest.hit import command as hit
 from loadtest.plan import Plan, PlanError, Shape
 from loadtest.report import HEAD, cells, table
 from loadtest.runs import run
+from loadtest.soak import command as soak
 from loadtest.warmth import command as warmth
 
 
@@ -159,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     cache.add(commands)
     hit.add(commands)
     guard.add(commands)
+    soak.add(commands)
     boots.add(commands)
     budget.add(commands)
     warmth.add(commands)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple, cast
 
 from loadtest.drivers import Address
@@ -69,11 +70,12 @@ async def hear(
     Raises ServerError when an answer does not end with `end`; OSError, TimeoutError.
     """
     loop = asyncio.get_running_loop()
-    readers = [_Reader(question) for question in questions]
+    readers: list[_Reader] = []
     async with asyncio.timeout(_DEADLINE_S):
-        for start in range(0, len(readers), _AT_ONCE):
-            some = readers[start : start + _AT_ONCE]
-            await asyncio.gather(*(loop.create_connection(lambda each=each: each, *address) for each in some))  # type: ignore[misc]
+        for start in range(0, len(questions), _AT_ONCE):
+            some = [partial(_Reader, question) for question in questions[start : start + _AT_ONCE]]
+            opened = await asyncio.gather(*(loop.create_connection(reader, *address) for reader in some))
+            readers += [reader for _, reader in opened]
         for reader in readers:
             reader.ask()
         await asyncio.gather(*(reader.began for reader in readers))

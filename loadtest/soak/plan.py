@@ -32,7 +32,7 @@ KINDS: Final = {
     "idle": 5,
     "idle socket": 3,
     "hit": 2,
-    "prediction": 0.15,
+    "prediction": 0.05,
 }
 """How often each visit is chosen. The first five are read to the end, by the readers of the chaos harness; `left`
 leaves in the middle, `canceled` stops the generation, `idle` watches the slow one, a `hit` asks what others asked."""
@@ -117,8 +117,10 @@ class Plan:
         if kind == "hit":
             shared = chance.randrange(_HITS)
             return Ask(MODEL, f"What does everybody ask, {shared}?", 20 + shared, secret=secret, cached=True)
+        # What a prediction took and gave is kept for an hour, whatever is set: it shall not be much.
+        tokens = (10, 40) if kind == "prediction" else self.tokens
         content = f"Visit {number} of {place}: {' '.join(chance.choices(_WORDS, k=8))}."
-        return Ask(MODEL, content, chance.randint(*self.tokens), secret=secret)
+        return Ask(MODEL, content, chance.randint(*tokens), secret=secret)
 
     def stay(self, chance: random.Random) -> float:
         """For how long somebody stays who leaves before the end, or only watches."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -45,7 +46,7 @@ def _row(trend: Trend, verdict: Verdict) -> list[str]:
         _n(series[0]),
         _n(series[-1]),
         _n(trend.level),
-        f"{_n(slope.per_hour)} ± {_n(2 * slope.error)}",
+        f"{_n(slope.per_hour)} ± {_n(2 * slope.error)}" if math.isfinite(slope.error) else "too short",
         _n(trend.remembered),
         _n(trend.bound.per_hour),
         trend.verdict,

@@ -14,9 +14,9 @@ from loadtest.soak.trend import Bound, Trend, trend
 
 BOUNDS: Final = {
     True: (
-        Bound("rss_mb", 6.0),
-        Bound("own_mb", 6.0),
-        Bound("objects", 20_000),
+        Bound("rss_mb", 6.0, per_prediction=0.02),
+        Bound("own_mb", 6.0, per_prediction=0.02),
+        Bound("objects", 20_000, per_prediction=200),
         Bound("tasks", 20),
         Bound("descriptors", 20),
         Bound("sockets", 20),
@@ -27,9 +27,9 @@ BOUNDS: Final = {
         Bound("redis_clients", 4),
     ),
     False: (
-        Bound("rss_mb", 6.0, per_run=0.0005, per_prediction=0.05),
-        Bound("own_mb", 6.0, per_run=0.0005, per_prediction=0.05),
-        Bound("objects", 20_000, per_run=2, per_prediction=500),
+        Bound("rss_mb", 6.0, per_run=0.0005, per_prediction=0.02),
+        Bound("own_mb", 6.0, per_run=0.0005, per_prediction=0.02),
+        Bound("objects", 20_000, per_run=1, per_prediction=200),
         Bound("tasks", 20),
         Bound("descriptors", 20),
         Bound("sockets", 20),

@@ -6,7 +6,7 @@ import pytest
 
 from loadtest.guard.scenes import Scene, Turn, Verdict, middle
 
-SCENE = Scene("one", shared=False, readers=1, frames=1, token_ms=0, limit=5)
+SCENE = Scene("one", shared=False, readers=1, frames=1, token_ms=0, seen=(3, 4), limit=5)
 
 
 def verdict(hearth: list[float], floor: list[float]) -> Verdict:

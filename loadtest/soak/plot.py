@@ -17,14 +17,18 @@ _COLORS: Final = {"redis": "#d04a02", "memory": "#3b528b"}
 
 
 def svg(verdicts: Sequence[Verdict]) -> str:
-    """An SVG file. Each panel begins at zero: what grows is seen in proportion to what there is."""
-    names = [bound.name for bound in BOUNDS[any(verdict.scene.redis for verdict in verdicts)]]
-    rows = -(-len(names) // _COLUMNS)
+    """An SVG file. Each panel begins at zero: what grows is seen in proportion to what there is.
+
+    The dashed lines are without what is remembered of each run and prediction.
+    """
+    bounds = BOUNDS[any(verdict.scene.redis for verdict in verdicts)]
+    rows = -(-len(bounds) // _COLUMNS)
     width, height = _COLUMNS * _PANEL[0], rows * _PANEL[1] + 26
     parts = [f'<rect width="{width}" height="{height}" fill="#fff"/>']
-    for number, name in enumerate(names):
+    shown = [verdict for verdict in verdicts if verdict.samples]
+    for number, bound in enumerate(bounds):
         row, column = divmod(number, _COLUMNS)
-        parts += _panel(name, [verdict for verdict in verdicts if verdict.samples], column * _PANEL[0], row * _PANEL[1])
+        parts += _panel(bound.name, shown, column * _PANEL[0], row * _PANEL[1])
     for number, verdict in enumerate(verdicts):
         x = _LEFT + number * 120
         parts.append(f'<circle cx="{x}" cy="{height - 12}" r="5" fill="{_COLORS[verdict.scene.name]}"/>')
@@ -43,12 +47,15 @@ def _panel(name: str, verdicts: Sequence[Verdict], x: float, y: float) -> Iterat
     yield _label(left - 5, top + 4, f"{most:,.4g}" if most < 1000 else f"{most:,.0f}", "end")
     yield _label(right, bottom + 14, f"{last / 60:.0f} min", "end")
     for verdict in verdicts:
-        points = " ".join(
-            f"{left + sample.seconds / last * (right - left):.1f},{bottom - value / most * (bottom - top):.1f}"
-            for sample, value in zip(verdict.samples, verdict.series(name), strict=True)
-        )
-        color = _COLORS[verdict.scene.name]
-        yield f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.5"/>'
+        times, values = verdict.series("seconds"), verdict.series(name)
+        without = [value - meant for value, meant in zip(values, verdict.meant(name), strict=True)]
+        for line, dash in ((values, ""), (without, ' stroke-dasharray="3 3"')):
+            points = " ".join(
+                f"{left + time / last * (right - left):.1f},{bottom - max(0.0, value) / most * (bottom - top):.1f}"
+                for time, value in zip(times, line, strict=True)
+            )
+            color = _COLORS[verdict.scene.name]
+            yield f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.5"{dash}/>'
 
 
 def _label(x: float, y: float, text: str, anchor: str) -> str:

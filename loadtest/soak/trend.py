@@ -25,6 +25,11 @@ class Bound(NamedTuple):
     per_run: float = 0.0
     per_prediction: float = 0.0
 
+    def meant(self, runs: Sequence[float], predictions: Sequence[float]) -> list[float]:
+        """What is remembered of so many runs and predictions."""
+        counts = zip(runs, predictions, strict=True)
+        return [self.per_run * run + self.per_prediction * prediction for run, prediction in counts]
+
 
 class Slope(NamedTuple):
     """Growth in an hour, and its standard error."""
@@ -71,15 +76,9 @@ def slope(times_s: Sequence[float], values: Sequence[float]) -> Slope:
     return Slope(fit.slope, error * math.sqrt((1 + alike) / (1 - alike)))
 
 
-def trend(
-    bound: Bound, times_s: Sequence[float], values: Sequence[float], runs: Sequence[float], predictions: Sequence[float]
-) -> Trend:
-    """Judge one series by its second half. `runs` and `predictions` are how many there had been at each sample."""
+def trend(bound: Bound, times_s: Sequence[float], values: Sequence[float], meant: Sequence[float]) -> Trend:
+    """Judge one series by its second half; `meant` is how much of each value is remembered."""
     half = len(times_s) // 2
-    times, kept = times_s[half:], values[half:]
-    meant = [
-        bound.per_run * run + bound.per_prediction * prediction
-        for run, prediction in zip(runs[half:], predictions[half:], strict=True)
-    ]
-    found = slope(times, [value - less for value, less in zip(kept, meant, strict=True)])
-    return Trend(bound, statistics.fmean(kept), found, slope(times, meant).per_hour)
+    times, kept, known = times_s[half:], values[half:], meant[half:]
+    found = slope(times, [value - less for value, less in zip(kept, known, strict=True)])
+    return Trend(bound, statistics.fmean(kept), found, slope(times, known).per_hour)

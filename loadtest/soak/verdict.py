@@ -64,8 +64,10 @@ class Verdict:
     @property
     def trends(self) -> list[Trend]:
         """Every series that is judged."""
-        times, runs, predictions = (self.series(name) for name in ("seconds", "runs", "predictions"))
-        return [trend(bound, times, self.series(bound.name), runs, predictions) for bound in BOUNDS[self.scene.redis]]
+        times = self.series("seconds")
+        return [
+            trend(bound, times, self.series(bound.name), self.meant(bound.name)) for bound in BOUNDS[self.scene.redis]
+        ]
 
     @property
     def left(self) -> dict[str, tuple[float, float]]:
@@ -89,6 +91,12 @@ class Verdict:
     def series(self, name: str) -> list[float]:
         """One figure of all samples."""
         return [getattr(sample, name) for sample in self.samples]
+
+    def meant(self, name: str) -> list[float]:
+        """How much of that figure is remembered, at all samples; nothing where it is not judged."""
+        runs, predictions = self.series("runs"), self.series("predictions")
+        found = next((bound for bound in BOUNDS[self.scene.redis] if bound.name == name), Bound(name, 0.0))
+        return found.meant(runs, predictions)
 
     def growing(self, most: int = 8) -> list[tuple[str, int]]:
         """The types of which there are more at the end than in the middle, the most first."""

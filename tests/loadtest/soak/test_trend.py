@@ -16,7 +16,7 @@ NOTHING = [0.0] * len(TIMES)
 
 
 def judged(value: Callable[[float], float], bound: Bound, runs: list[float] | None = None) -> str:
-    return trend(bound, TIMES, [value(time) for time in TIMES], runs or NOTHING, NOTHING).verdict
+    return trend(bound, TIMES, [value(time) for time in TIMES], bound.meant(runs or NOTHING, NOTHING)).verdict
 
 
 def test_a_line_has_its_own_slope_and_no_error() -> None:
@@ -53,4 +53,4 @@ def test_what_is_remembered_of_each_run_is_no_growth_and_what_is_more_is() -> No
 def test_a_short_run_says_nothing_of_an_hour() -> None:
     short = [float(number) for number in range(100)]
     assert math.isinf(slope(short, short).error)
-    assert trend(Bound("mb", 10), short, short, short, short).verdict == "unsure"
+    assert trend(Bound("mb", 10), short, short, short).verdict == "unsure"

@@ -36,6 +36,7 @@ class Abandonment:
     def end(self) -> None:
         """Count no more: whoever reads from now on is no concern of the run, which the log would keep in memory."""
         self._writer.log.on_readers = lambda count: None
+        self._stop = lambda: None
         if self.timer is not None:
             self.timer.cancel()
         if self._asking is not None:

@@ -182,6 +182,8 @@ class Runner:
             if self._source is not None:
                 self._source.close()
             await self._admission.close(None if terminal is None else Outcome(terminal, self._tally.busy_s))
+            # It would hold us, as we hold it, until garbage is looked for: and with us the whole log.
+            self._admission.on_stop = lambda error: None
             if terminal is not None:
                 await self._caching.ended(self._writer.log)
                 self._count()

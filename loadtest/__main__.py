@@ -25,12 +25,14 @@ from loadtest.crowd.hops import Hops, hops
 from loadtest.crowd.plan import Crowd
 from loadtest.crowd.storm import Storm, storm
 from loadtest.fanout import command as fanout
+from loadtest.guard import command as guard
 from loadtest.hit import command as hit
 from loadtest.idle import command as idle
 from loadtest.lengths import LengthError
 from loadtest.peers import command as peers
 from loadtest.plan import PlanError
 from loadtest.requests import command as requests
+from loadtest.soak import command as soak
 from loadtest.stores import command as stores
 from loadtest.trace import TraceError
 from loadtest.warmth import command as warmth
@@ -107,6 +109,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
     cache.add(commands)
     hit.add(commands)
+    guard.add(commands)
+    soak.add(commands)
     boots.add(commands)
     budget.add(commands)
     warmth.add(commands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,6 +60,20 @@ def used(before: dict[int, Process], after: dict[int, Process]) -> list[Process]
     return [replace(now, cpu_seconds=now.cpu_seconds - _seconds(before.get(pid))) for pid, now in after.items()]
 
 
+def cpu_seconds(root: int) -> float:
+    """Return what a server's processes have used so far, to the microsecond, where /proc counts in hundredths.
+
+    The processes are those that live: what one used that has ended is missing.
+    """
+    # What clock_getcpuclockid(3) answers for a process.
+    seconds = 0.0
+    for pid in tree(root):
+        # It ended while we looked.
+        with suppress(OSError):
+            seconds += time.clock_gettime(~pid << 3 | 2)
+    return seconds
+
+
 def listening(port: int) -> int | None:
     """Return the process that listens on a port of this machine: of several that share it, the oldest."""
     inodes = {
@@ -67,8 +82,23 @@ def listening(port: int) -> int | None:
         for line in _read(_PROC / "net" / table).splitlines()[1:]
         if (fields := line.split())[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port
     }
-    owners = [int(folder.name) for folder in _PROC.glob("[0-9]*") if inodes & _sockets(folder)]
+    owners = [int(folder.name) for folder in _PROC.glob("[0-9]*") if inodes & set(descriptors(int(folder.name)))]
     return min(owners, default=None)
+
+
+def memory(pid: int) -> dict[str, float]:
+    """Return what one process holds, in megabytes, by the names of the kernel: Rss, Pss, Private_Dirty, ..."""
+    lines = (line.split() for line in _read(_PROC / str(pid) / "smaps_rollup").splitlines()[1:])
+    return {name.rstrip(":"): int(kilobytes) / 1024 for name, kilobytes, *_ in lines}
+
+
+def descriptors(pid: int) -> list[str]:
+    """Return what one process has open: paths, and `socket:[...]`."""
+    found = []
+    for entry in _entries(_PROC / str(pid) / "fd"):
+        with suppress(OSError):
+            found.append(os.readlink(entry))
+    return found
 
 
 def busy() -> float:
@@ -83,18 +113,7 @@ def _seconds(process: Process | None) -> float:
 
 def _megabytes(pid: int) -> float:
     """Return its share of memory: pages that forked processes have in common are counted once among them."""
-    for line in _read(_PROC / str(pid) / "smaps_rollup").splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def _sockets(folder: Path) -> set[str]:
-    found = set()
-    for entry in _entries(folder / "fd"):
-        with suppress(OSError):
-            found.add(os.readlink(entry))
-    return found
+    return memory(pid).get("Pss", 0.0)
 
 
 def _entries(folder: Path) -> list[Path]:

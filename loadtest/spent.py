@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter
 from typing import Final, NamedTuple
 
 from loadtest.address import Address
@@ -25,24 +24,24 @@ class Spent(NamedTuple):
         return Spent(*(now - then for now, then in zip(self, before, strict=True)))
 
 
-def counted(text: str) -> Mapping[str, float]:
-    """Read Prometheus text; samples of all labels are added up."""
-    found: defaultdict[str, float] = defaultdict(float)
+def sums(text: str) -> Counter[str]:
+    """Read Prometheus text: the samples of each metric, those of all labels added up."""
+    found: Counter[str] = Counter()
     for line in text.splitlines():
         if line and not line.startswith("#"):
             name, _, value = line.rpartition(" ")
-            found[name.partition("{")[0]] += float(value)
+            found[name.partition("{")[0]] += float(value)  # type: ignore[assignment]
     return found
 
 
 def parse(text: str) -> Spent:
-    """What it says was spent."""
-    sums = counted(text)
+    """What the engine has spent, from that text."""
+    told = sums(text)
     return Spent(
-        sums["hearth_generation_seconds_count"],
-        sums["hearth_generation_seconds_sum"],
-        sums["hearth_prompt_tokens_total"],
-        sums["hearth_generated_tokens_total"],
+        told["hearth_generation_seconds_count"],
+        told["hearth_generation_seconds_sum"],
+        told["hearth_prompt_tokens_total"],
+        told["hearth_generated_tokens_total"],
     )
 
 

@@ -22,7 +22,7 @@ from loadtest.cancel.streams import WAYS, Stream
 from loadtest.cancel.witness import Witness
 from loadtest.recipes import relay, upstream, vllm
 from loadtest.servers import ENGINE, MODEL, Server, running
-from loadtest.spent import counted, metrics
+from loadtest.spent import metrics, sums
 
 _BEGIN_S: Final = 120.0
 _LATE_S: Final = 5.0
@@ -199,5 +199,5 @@ def _state(address: Address, id: str) -> str:
 
 def _counts(told: str) -> float:
     """How many generations Hearth and its engine count that have not ended."""
-    found = counted(told)
+    found = sums(told)
     return sum(found[name] for name in _RUNNING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from loadtest.plan import PlanError
@@ -82,6 +82,13 @@ class Ask:
     content: str
     max_tokens: int
     shared: bool = False
+    secret: str = field(default="", repr=False)
+    """The key that asks; without one nobody does."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Who asks."""
+        return {"authorization": f"Bearer {self.secret}"} if self.secret else {}
 
     def body(self, stream: bool) -> dict[str, Any]:
         """It as an OpenAI body."""

@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from websockets.client import ClientProtocol
 from websockets.frames import Frame as WireFrame
@@ -17,7 +17,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from loadtest.chaos.connection import Connection, Cut, Lost, Silent, connected
-from loadtest.chaos.plan import Ask, Plan
+from loadtest.chaos.plan import Ask
 from loadtest.chaos.replicas import Process
 from loadtest.chaos.story import TOLD, Gone, Story, Violation
 from loadtest.chaos.tally import Tally
@@ -27,11 +27,29 @@ _STREAM: Final = {"accept": "text/event-stream"}
 _LONGEST_PAUSE_S: Final = 0.4
 
 
+class Manners(Protocol):
+    """How long a reader waits, and how often it is cut."""
+
+    @property
+    def patience_s(self) -> float: ...
+
+    @property
+    def deadline_s(self) -> float: ...
+
+    def cut(self, chance: random.Random) -> int | None: ...
+
+
 class Reader:
     """One reader of one answer. Raises Violation, and Gone where the log was lost and that was told."""
 
     def __init__(
-        self, plan: Plan, ask: Ask, replicas: Sequence[Process], tally: Tally, chance: random.Random, cuts: bool = True
+        self,
+        plan: Manners,
+        ask: Ask,
+        replicas: Sequence[Process],
+        tally: Tally,
+        chance: random.Random,
+        cuts: bool = True,
     ) -> None:
         self.story = Story()
         self.id = ""
@@ -60,7 +78,7 @@ class Reader:
     async def _go_on(self, connection: Connection) -> None:
         """Read on by the native SSE."""
         position = self.story.position
-        headers = _STREAM if position is None else {**_STREAM, "last-event-id": position}
+        headers = {**_STREAM, **self._ask.headers, **({} if position is None else {"last-event-id": position})}
         response = Response()
         self.story.sent_away = None
         connection.send(request("GET", f"/v1/streams/{self.id}", headers))
@@ -124,7 +142,7 @@ class Native(Reader):
 
     async def _create(self, connection: Connection) -> None:
         response = Response()
-        connection.send(request("POST", "/v1/streams", {}, self._ask.packed(False)))
+        connection.send(request("POST", "/v1/streams", self._ask.headers, self._ask.packed(False)))
         await self._hear(connection, response, _nothing)
         if response.status == 201:
             self.id = response.json()["id"]
@@ -137,7 +155,7 @@ class OpenAI(Reader):
 
     async def _create(self, connection: Connection) -> None:
         response = Response()
-        headers = {**_STREAM, "x-resumable": "1"}
+        headers = {**_STREAM, **self._ask.headers, "x-resumable": "1"}
         connection.send(request("POST", "/v1/chat/completions", headers, self._ask.packed(True)))
         try:
             await self._hear(connection, response, self.story.hear_chunk)
@@ -165,7 +183,9 @@ class Socket(Reader):
 
     async def _talk(self, connection: Connection, first: dict[str, Any]) -> None:
         wire = ClientProtocol(parse_uri("ws://127.0.0.1/v1/ws"), max_size=None)
-        wire.send_request(wire.connect())
+        handshake = wire.connect()
+        handshake.headers.update(self._ask.headers)
+        wire.send_request(handshake)
         connection.send(b"".join(wire.data_to_send()))
         while self.story.ended is None:
             wire.receive_data(await connection.receive())
@@ -244,7 +264,8 @@ class Plain(Reader):
 
     async def _create(self, connection: Connection) -> None:
         response = Response()
-        connection.send(request("POST", "/v1/chat/completions", _STREAM, self._ask.packed(True)))
+        headers = {**_STREAM, **self._ask.headers}
+        connection.send(request("POST", "/v1/chat/completions", headers, self._ask.packed(True)))
         await self._hear(connection, response, self.story.hear_chunk)
         if response.status != 200:
             self.told = self._failure(response)
@@ -268,7 +289,7 @@ class Json(Plain):
 
     async def _create(self, connection: Connection) -> None:
         response = Response()
-        connection.send(request("POST", "/v1/chat/completions", {}, self._ask.packed(False)))
+        connection.send(request("POST", "/v1/chat/completions", self._ask.headers, self._ask.packed(False)))
         await self._hear(connection, response, _nothing)
         if response.status == 200:
             self.story.text = response.json()["choices"][0]["message"]["content"]

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
 from engines.base import Accepted, Delta, Prompt
 from engines.errors import EngineError
 from gateway import abandonment
+from gateway.admission import Gates
 from gateway.errors import HearthError
 from gateway.events import Canceled, Failed, Finished, Opened, Progress, Timings, Usage, is_terminal
 from gateway.generation import State
+from gateway.limits.memory import MemoryLimiter
 from gateway.log.base import Retention
+from gateway.runner import Runner
+from tests.gateway.limits.asking import a_gate
 from tests.gateway.puppet import ACCEPTED, LAST, Puppet, Stage, ended, events, staged, word
+from tests.turning import Turned
 from tests.waiting import until
 
 
@@ -263,3 +270,21 @@ async def test_a_log_that_ended_holds_nothing_of_its_runner() -> None:
         await ended(log)
         await until(lambda: stage.gateway.running == 0)
         assert getattr(log.on_readers, "__self__", None) is None
+
+
+async def test_a_run_that_ended_is_let_go_of_without_a_search_for_garbage() -> None:
+    """Its log would be held as long."""
+    clock = Turned()
+    async with staged(gate=Gates([a_gate(MemoryLimiter(clock), clock)])) as stage:
+        call, log = await stage.ask(grace=60)
+        [run] = [
+            weakref.ref(each) for each in gc.get_objects() if type(each) is Runner and each.generation is log.generation
+        ]
+        stage.puppet.says(call.generation.id, ACCEPTED, LAST, None)
+        gc.disable()
+        try:
+            await ended(log)
+            await until(lambda: stage.gateway.running == 0)
+            await until(lambda: run() is None)
+        finally:
+            gc.enable()

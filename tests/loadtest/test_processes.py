@@ -74,3 +74,29 @@ def test_the_machine_is_at_least_as_busy_as_we_are() -> None:
         pass
 
     assert processes.busy() - machine >= 0.15
+
+
+def test_cpu_is_counted_finer_than_a_tick() -> None:
+    """A turn of a few milliseconds has to be told from one that takes half as long again."""
+    before, own = processes.cpu_seconds(os.getpid()), time.process_time()
+    while time.process_time() < own + 0.004:
+        pass
+
+    assert 0.003 < processes.cpu_seconds(os.getpid()) - before < 0.5
+
+
+def test_the_cpu_of_children_is_counted_and_of_the_gone_is_none() -> None:
+    with family() as process:
+        assert process.stdout is not None and process.stdout.readline() == b"burnt\n"
+        assert processes.cpu_seconds(process.pid) >= 0.25
+    assert processes.cpu_seconds(2**22 + 1) == 0
+
+
+def test_memory_and_what_is_open_are_those_of_one_process() -> None:
+    with socket.create_server(("127.0.0.1", 0)):
+        links = processes.descriptors(os.getpid())
+    held = processes.memory(os.getpid())
+
+    assert any(link.startswith("socket:") for link in links)
+    assert held["Rss"] >= held["Private_Dirty"] > 1
+    assert processes.memory(2**22 + 1) == {} and processes.descriptors(2**22 + 1) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
 from cache.base import Entry, Fresh, Label, Totals, Which
@@ -50,6 +51,8 @@ class MemoryCache:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         """The least lately asked first."""
         self._bytes = 0
+        self._due: list[tuple[float, str]] = []
+        """When something of a question runs out, as a heap: every part stands in it once at least."""
 
     async def claim(
         self, key: str, generation: str, fresh: Fresh, label: Label, instead: str | None = None
@@ -64,6 +67,7 @@ class MemoryCache:
                 return entry
         now = self._clock()
         kept.claim = _Part(generation, label, now, now + self._claim_s)
+        self._note(key, kept.claim)
         return None
 
     async def look(self, key: str) -> Entry | None:
@@ -84,6 +88,7 @@ class MemoryCache:
         if part.size > self._most_bytes:
             return False
         self._put(kept, part)
+        self._note(key, part)
         self._make_room()
         return True
 
@@ -91,12 +96,15 @@ class MemoryCache:
         kept = self._find(key)
         if kept.claim is not None and kept.claim.generation == generation:
             kept.claim = None
+            if kept.answer is None:
+                del self._kept[key]
 
     async def renew(self, claims: dict[str, str]) -> None:
         for key, generation in claims.items():
             kept = self._find(key)
             if kept.claim is not None and kept.claim.generation == generation:
                 kept.claim = kept.claim._replace(until=self._clock() + self._claim_s)
+                self._note(key, kept.claim)
 
     async def purge(self, which: Which) -> int:
         gone = [key for key, part in self._parts() if which.means(key, part.label)]
@@ -109,11 +117,13 @@ class MemoryCache:
         return Totals(sum(kept.answer is not None for kept in self._kept.values()), self._bytes)
 
     async def sweep(self) -> None:
-        for key in list(self._kept):
-            kept = self._kept[key]
-            self._expire(kept)
-            if kept.answer is None and kept.claim is None:
-                del self._kept[key]
+        now = self._clock()
+        while self._due and self._due[0][0] <= now:
+            _, key = heappop(self._due)
+            if (kept := self._kept.get(key)) is not None:
+                self._expire(kept)
+                if kept.answer is None and kept.claim is None:
+                    del self._kept[key]
 
     async def close(self) -> None:
         """Memory holds on to nothing."""
@@ -136,6 +146,9 @@ class MemoryCache:
         self._bytes += (0 if answer is None else answer.size) - (0 if kept.answer is None else kept.answer.size)
         kept.answer = answer
 
+    def _note(self, key: str, part: _Part) -> None:
+        heappush(self._due, (part.until, key))
+
     def _entry(self, part: _Part) -> Entry:
         now = self._clock()
         return Entry(part.generation, now - part.since, part.until - now, part.answer)
@@ -147,7 +160,10 @@ class MemoryCache:
                     yield key, part
 
     def _make_room(self) -> None:
-        for kept in list(self._kept.values()):
-            if self._bytes <= self._most_bytes:
-                break
+        while self._bytes > self._most_bytes:
+            key, kept = next(iter(self._kept.items()))
             self._put(kept, None)
+            if kept.claim is None:
+                del self._kept[key]
+            else:
+                self._kept.move_to_end(key)

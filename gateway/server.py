@@ -11,6 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from engines.seat import Seat
+from gateway import garbage
 from gateway.app import build
 from gateway.connections import WebSockets, http
 from gateway.core import Gateway
@@ -102,5 +103,6 @@ def configure(app: Starlette, settings: Settings) -> uvicorn.Config:
 def serve(settings: Settings, watcher: Watcher) -> None:
     """Listen, and run until a signal ends it. Raises SettingsError, and EngineError `bad_model_source`."""
     app = build(settings)
+    garbage.settle()
     with listen(settings.host, settings.port) as opened:
         Server(configure(app, settings), app.state.gateway, settings.drain_s, watcher).run([opened])

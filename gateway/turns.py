@@ -15,7 +15,8 @@ class Turns:
     """A queue of those who want to write, each in it once at most.
 
     What is appended before its turn comes goes with the same write: the more readers there are, the fewer writes each
-    of them takes.
+    of them takes. The first turn leaves time for every task that was woken with it: the last word of an answer and
+    its end are one write.
     """
 
     def __init__(self) -> None:
@@ -27,7 +28,10 @@ class Turns:
         self._waiting.append(turn)
         if not self._called:
             self._called = True
-            asyncio.get_running_loop().call_soon(self._run)
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        asyncio.get_running_loop().call_soon(self._run)
 
     def _run(self) -> None:
         waiting = self._waiting

@@ -61,11 +61,13 @@ class Worker:
 
     def run(self, settings: Settings, control: socket.socket, listening: socket.socket) -> None:
         """Serve."""
+        from gateway import garbage
         from gateway.app import Company, build
         from gateway.server import Server, configure
 
         company = Company(self._asker.hosting, self._metrics, self._orders.server, self._orders.redis)
         app = build(settings, company=company)
+        garbage.settle()
         server = Server(configure(app, settings), app.state.gateway, settings.drain_s, self)
         self._pool = app.state.gateway.pool
 

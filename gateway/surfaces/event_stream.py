@@ -45,9 +45,9 @@ class EventStream(Response):
                 await self._by_the_library(following)(scope, receive, send)
                 return
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            if scope["method"] != "HEAD" and not await Push(following, channel).run():
-                return
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            last = b"" if scope["method"] == "HEAD" else await Push(following, channel).run()
+            if last is not None:
+                await send({"type": "http.response.body", "body": last, "more_body": False})
 
     def _by_the_library(self, following: Following) -> EventSourceResponse:
         response = EventSourceResponse(following.frames(), sep="\n", ping=0)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from gateway.channel import Channel
 from gateway.surfaces.following import Following
+
+_SMALL: Final = 16 << 10
+"""A last frame up to this is left to go with the end of the response."""
 
 
 class Push:
@@ -17,14 +21,14 @@ class Push:
         self._following = following
         self._channel = channel
         self._loop = asyncio.get_running_loop()
-        self._over: asyncio.Future[bool] = self._loop.create_future()
+        self._over: asyncio.Future[bytes | None] = self._loop.create_future()
         self._asked = False
         """Whether its turn will come."""
         self._wrote_at = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def run(self) -> bool:
-        """Write until all was written and the connection has room again; False when the client has left."""
+    async def run(self) -> bytes | None:
+        """Write until the connection has room for the end; what is to go with that. None when the client has left."""
         following, channel = self._following, self._channel
         channel.on_change = self._ask
         following.reader.listen(self._ask)
@@ -50,30 +54,32 @@ class Push:
         if self._over.done():
             return
         try:
-            over = self._go_on()
+            over, last = self._go_on()
         except Exception as error:  # noqa: BLE001
             # The border of the turn: the others have theirs, and this one's request is told.
             self._over.set_exception(error)
             return
-        if over is not None:
-            self._over.set_result(over)
+        if over:
+            self._over.set_result(last)
 
-    def _go_on(self) -> bool | None:
-        """Write what there is; how the response ended, if it did."""
+    def _go_on(self) -> tuple[bool, bytes | None]:
+        """Write what there is; whether the response is over, and then the last of it, or None if nobody is there."""
         following, channel = self._following, self._channel
         if channel.gone:
-            return False
+            return True, None
         if channel.full:
-            return None
+            return False, None
         following.reader.sending_since = None
         frame = b"" if following.ended else following.next()
+        if following.ended and len(frame) <= _SMALL:
+            return True, frame
         if frame and not self._write(frame):
-            return None
+            return False, None
         if following.ended:
-            return True
+            return True, b""
         if following.has_more:
             self._ask()
-        return None
+        return False, None
 
     def _write(self, frame: bytes) -> bool:
         """Whether there is room for more. Until there is, the reader may be cut, after its last frame too."""

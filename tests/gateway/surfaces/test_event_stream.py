@@ -58,6 +58,8 @@ class Connection:
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         self.messages.append(message["type"])
+        if message.get("body"):
+            self.writes.append(message["body"])
 
     async def receive(self) -> MutableMapping[str, Any]:
         raise AssertionError("nobody asks: the connection tells")

@@ -44,6 +44,9 @@ def http(header_deadline_s: float) -> type[asyncio.Protocol]:
 class Http(HttpToolsProtocol):
     """HTTP/1.1, with `ABORT` and a Channel in each scope, and a deadline on headers."""
 
+    # Beside uvicorn's own attributes: Python keeps small what all objects of a class have in the same order.
+    __slots__ = ("_asked", "_deaf", "_head_bytes", "_header_deadline_s", "_timer", "gone", "on_change")
+
     def __init__(self, *args: Any, header_deadline_s: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._header_deadline_s = header_deadline_s

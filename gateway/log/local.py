@@ -11,7 +11,7 @@ from gateway.generation import Generation
 
 _T = TypeVar("_T")
 
-_SHARED: Final = 8
+_SHARED: Final = 16
 """Encoded portions that a log keeps: readers at its tail want the same one, and those who catch up come in bursts."""
 
 
@@ -37,7 +37,7 @@ class Log:
         self.on_readers: Callable[[int], None] = lambda count: None
         """Told how many readers there are whenever one comes or goes."""
         self._events: list[Event] = []
-        self._listening: dict[Hashable, Callable[[], None]] = {}
+        self._waiting: dict[Hashable, Callable[[], None]] = {}
         self._frames: dict[tuple[Hashable, int, int], Any] = {}
 
     @property
@@ -58,8 +58,9 @@ class Log:
         self._wake()
 
     def _wake(self) -> None:
-        if self._listening:
-            for call in tuple(self._listening.values()):
+        if self._waiting:
+            waiting, self._waiting = self._waiting, {}
+            for call in waiting.values():
                 call()
 
     def fill(self, events: Sequence[Event]) -> None:
@@ -78,13 +79,13 @@ class Log:
         self.lost = code
         self._wake()
 
-    def listen(self, who: Hashable, call: Callable[[], None]) -> None:
-        """Call that at every append, until `forget`; a later call by the same `who` replaces this one."""
-        self._listening[who] = call
+    def on_next(self, who: Hashable, call: Callable[[], None]) -> None:
+        """Call that once, at the next append; a later call by the same `who` replaces this one."""
+        self._waiting[who] = call
 
     def forget(self, who: Hashable) -> None:
-        """Take back `listen`."""
-        self._listening.pop(who, None)
+        """Take back `on_next`."""
+        self._waiting.pop(who, None)
 
     def frame(self, dialect: Hashable, start: int, stop: int, encode: Callable[[], _T]) -> _T:
         """Those events in that dialect, encoded once for all who read them between two appends."""
@@ -108,7 +109,7 @@ class Log:
 class Reader:
     """A cursor in a log. It holds no events, so a slow one costs no memory; it just takes more at once.
 
-    Use: `take` what there is, write it, `wait` for more (or `listen`), until `done`; `close` in a finally.
+    Use: `take` what there is, write it, `wait` for more (or be told `on_more`), until `done`; `close` in a finally.
     """
 
     __slots__ = ("_call", "_deadline", "_future", "_timer", "cut", "log", "next", "replayed_to", "sending_since")
@@ -149,10 +150,10 @@ class Reader:
         if self._call is not None:
             self._call()
 
-    def listen(self, call: Callable[[], None]) -> None:
-        """Have that called at every append and every `wake`, until `close`."""
+    def on_more(self, call: Callable[[], None]) -> None:
+        """Have that called at the next append, and at every `wake` until `close`."""
         self._call = call
-        self.log.listen(self, call)
+        self.log.on_next(self, call)
 
     def _answer(self) -> None:
         if self._future is not None and not self._future.done():
@@ -179,7 +180,7 @@ class Reader:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = loop.call_at(self._deadline, self._expire)
-        self.listen(self._answer)
+        self.on_more(self._answer)
         try:
             return await self._future
         finally:
@@ -194,7 +195,7 @@ class Reader:
         while not (self.log.ended or self.log.lost or unless()):
             self._future = asyncio.get_running_loop().create_future()
             self._call = self._answer
-            self.log.listen(self, self._answer_at_the_end)
+            self._answer_at_the_end()
             try:
                 await self._future
             finally:
@@ -204,6 +205,8 @@ class Reader:
     def _answer_at_the_end(self) -> None:
         if self.log.ended or self.log.lost:
             self._answer()
+        else:
+            self.log.on_next(self, self._answer_at_the_end)
 
     def close(self) -> None:
         """Leave the log; harmless the second time."""

@@ -34,6 +34,8 @@ class Following:
     next frame.
     """
 
+    __slots__ = ("_dialect", "_draining", "_until", "ended", "head", "keep_alive_s", "reader", "stall", "turns")
+
     def __init__(
         self,
         gateway: Gateway,

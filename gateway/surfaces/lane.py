@@ -56,10 +56,9 @@ class Lane:
         if self.reader.pending or self.reader.log.lost is not None:
             self._wake(self)
         else:
-            self.reader.log.listen(self, self._more)
+            self.reader.log.on_next(self, self._more)
 
     def _more(self) -> None:
-        self.reader.log.forget(self)
         self._wake(self)
 
     def close(self) -> None:

@@ -31,7 +31,6 @@ class Push:
         """Write until the connection has room for the end; what is to go with that. None when the client has left."""
         following, channel = self._following, self._channel
         channel.on_change = self._ask
-        following.reader.listen(self._ask)
         try:
             if following.head:
                 channel.write(following.head)
@@ -79,6 +78,9 @@ class Push:
             return True, b""
         if following.has_more:
             self._ask()
+        else:
+            # Only now: who waits for its turn, or for room, need not be told of every append meanwhile.
+            following.reader.on_more(self._ask)
         return False, None
 
     def _write(self, frame: bytes) -> bool:

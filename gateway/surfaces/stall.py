@@ -14,6 +14,8 @@ LAST_WORDS_S: Final = 1.0
 class Stall:
     """One connection that may be cut: it gets a moment for a last frame, then it is dropped with all that is unsent."""
 
+    __slots__ = ("_abort", "_timer", "asked")
+
     def __init__(self, scope: Scope) -> None:
         self.asked = False
         """Whether the connection is to end with its next write."""

@@ -20,6 +20,7 @@ from gateway.log.local import Log, Reader
 from gateway.surfaces.body import BodyLimits, read_json
 from gateway.surfaces.call_headers import cache_control, idempotency_key, patience, whereabouts
 from gateway.surfaces.caller import caller
+from gateway.surfaces.direct import Direct
 from gateway.surfaces.event_stream import HEADERS, EventStream
 from gateway.surfaces.following import Dialect, Following
 from gateway.wire import prompt, watch
@@ -91,7 +92,7 @@ def routes(gateway: Gateway, limits: BodyLimits, manners: Manners) -> list[Route
 
     return [
         Route("/v1/streams", start, methods=["POST"]),
-        Route("/v1/streams/{id}", get, methods=["GET"]),
+        Route("/v1/streams/{id}", Direct(get), methods=["GET"]),
         Route("/v1/streams/{id}", stop, methods=["DELETE"]),
     ]
 

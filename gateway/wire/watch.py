@@ -27,7 +27,7 @@ from gateway.events import (
     Usage,
     weight,
 )
-from gateway.log.local import Reader
+from gateway.log.local import Log, Reader
 from gateway.wire.fold import fold
 
 PORTION_BYTES: Final = 64 << 10
@@ -51,14 +51,20 @@ def portion(reader: Reader, limit: int = PORTION_BYTES) -> Portion:
     if replay:
         stop = min(stop, reader.replayed_to + 1)
     if stop - start > 1:
-        size, last = 0, start
-        for event in reader.log.between(start, min(stop, start + _MOST_EVENTS)):
-            size += _size(event)
-            if size > limit and last > start:
-                break
-            last += 1
-        stop = last
+        # Many readers stand at the same place: one of them measures for all.
+        stop = reader.log.frame(("portion", limit), start, stop, lambda: _bounded(reader.log, start, stop, limit))
     return Portion(start, stop, replay)
+
+
+def _bounded(log: Log, start: int, stop: int, limit: int) -> int:
+    """Up to where a portion goes."""
+    size, last = 0, start
+    for event in log.between(start, min(stop, start + _MOST_EVENTS)):
+        size += _size(event)
+        if size > limit and last > start:
+            break
+        last += 1
+    return last
 
 
 def sse(events: Sequence[Event], epoch: str, start: int, replay: bool = False) -> bytes:

@@ -17,6 +17,7 @@ from gateway.log.local import Log, Reader
 from gateway.predictions.base import Predictions
 from gateway.predictions.record import Record
 from gateway.predictions.showing import Showing
+from gateway.surfaces.direct import Direct
 from gateway.surfaces.event_stream import EventStream
 from gateway.surfaces.following import Dialect, Following
 from gateway.surfaces.identity import identify
@@ -52,7 +53,7 @@ def routes(gateway: Gateway, predictions: Predictions, showing: Showing, keep_al
 
         return EventStream(following, {"cache-control": "no-store", "access-control-allow-origin": "*", **headers})
 
-    return [Route(_PATH, get, methods=["GET"]), preflight(_PATH)]
+    return [Route(_PATH, Direct(get), methods=["GET"]), preflight(_PATH)]
 
 
 class Speaker(Dialect):

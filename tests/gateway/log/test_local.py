@@ -32,33 +32,32 @@ def test_an_empty_log_has_no_position_to_be_past_of() -> None:
         check(a_log(), Position("epoch1", 0))
 
 
-def test_every_append_is_told_to_who_still_listens() -> None:
+def test_a_wake_comes_once_and_only_to_who_still_waits() -> None:
     log = a_log()
-    told: list[str] = []
-    log.listen("a", lambda: told.append("a"))
-    log.listen("b", lambda: told.append("never: replaced"))
-    log.listen("b", lambda: told.append("b"))
-    log.listen("c", lambda: told.append("never: forgotten"))
+    woken: list[str] = []
+    log.on_next("a", lambda: woken.append("a"))
+    log.on_next("b", lambda: woken.append("never: replaced"))
+    log.on_next("b", lambda: woken.append("b"))
+    log.on_next("c", lambda: woken.append("never: forgotten"))
     log.forget("c")
     log.forget("nobody")
     log.extend(pieces(1))
     log.extend(pieces(1))
-    assert told == ["a", "b", "a", "b"]
+    assert woken == ["a", "b"]
 
 
-def test_who_is_told_may_listen_no_longer() -> None:
+def test_a_wake_may_ask_for_the_next_one() -> None:
     log = a_log()
-    told: list[int] = []
+    woken: list[int] = []
 
-    def once() -> None:
-        told.append(log.tail)
-        log.forget("a")
+    def wake() -> None:
+        woken.append(log.tail)
+        log.on_next("a", wake)
 
-    log.listen("a", once)
-    log.listen("b", lambda: told.append(-1))
-    for _ in range(2):
+    log.on_next("a", wake)
+    for _ in range(3):
         log.extend(pieces(1))
-    assert told == [0, -1, -1]
+    assert woken == [0, 1, 2]
 
 
 def test_readers_of_the_same_events_share_what_was_encoded() -> None:
@@ -116,7 +115,7 @@ async def test_a_reader_that_is_closed_has_no_timer_left() -> None:
     assert await waiting
     reader.close()
     assert reader._timer is None
-    assert (log.readers, log._listening) == (set(), {})
+    assert (log.readers, log._waiting) == (set(), {})
 
 
 async def test_a_shorter_wait_after_a_longer_one_is_short() -> None:

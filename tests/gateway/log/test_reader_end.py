@@ -36,11 +36,11 @@ async def test_wait_that_is_given_up_leaves_nothing_in_the_log() -> None:
     reader = log.read(0)
     waiting = asyncio.create_task(reader.end())
     await asyncio.sleep(0)
-    assert log._listening
+    assert log._waiting
     waiting.cancel()
     await asyncio.wait([waiting])
     reader.close()
-    assert not log._listening and not log.readers
+    assert not log._waiting and not log.readers
 
 
 async def test_wake_for_another_reason_does_not_end_the_wait() -> None:
@@ -64,4 +64,4 @@ async def test_a_wake_ends_the_wait_where_that_was_asked_for() -> None:
     reader.wake()
     await asyncio.wait_for(waiting, 5)
     reader.close()
-    assert not log._listening
+    assert not log._waiting

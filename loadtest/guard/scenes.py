@@ -18,13 +18,13 @@ class Scene(NamedTuple):
     frames: int
     token_ms: float
     seen: tuple[float, float]
-    """What it was when the limit was set, least and most of 20 runs on a busy machine: see docs/benchmarks.md."""
+    """What it was when the limit was set, least and most of 7 runs, 4 of them on a busy machine: docs/benchmarks.md."""
     limit: float
 
 
 SCENES: Final = (
-    Scene("64 streams, a reader each", shared=False, readers=64, frames=50, token_ms=10, seen=(6.1, 9.2), limit=10.5),
-    Scene("1 stream, 200 readers", shared=True, readers=200, frames=30, token_ms=10, seen=(3.2, 4.2), limit=5.5),
+    Scene("64 streams, a reader each", shared=False, readers=64, frames=50, token_ms=10, seen=(2.9, 3.9), limit=5.5),
+    Scene("1 stream, 200 readers", shared=True, readers=200, frames=30, token_ms=10, seen=(1.3, 1.9), limit=3.0),
 )
 
 

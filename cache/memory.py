@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from cache.base import Entry, Fresh, Label, Totals, Which
@@ -14,6 +14,9 @@ CLAIM_S: Final = 60.0
 
 OVERHEAD: Final = 500
 """Bytes that an entry takes beside its answer, roughly."""
+
+
+_SPARE: Final = 1024
 
 
 class _Part(NamedTuple):
@@ -78,9 +81,9 @@ class MemoryCache:
         return None if part is None else self._entry(part)
 
     async def keep(self, key: str, generation: str, answer: bytes, ttl_s: float) -> bool:
-        kept = self._find(key)
-        claim = kept.claim
-        if claim is None or claim.generation != generation:
+        kept = self._there(key)
+        claim = None if kept is None else kept.claim
+        if kept is None or claim is None or claim.generation != generation:
             return False
         now = self._clock()
         part = _Part(generation, claim.label, now, now + ttl_s, answer)
@@ -93,16 +96,16 @@ class MemoryCache:
         return True
 
     async def release(self, key: str, generation: str) -> None:
-        kept = self._find(key)
-        if kept.claim is not None and kept.claim.generation == generation:
+        kept = self._there(key)
+        if kept is not None and kept.claim is not None and kept.claim.generation == generation:
             kept.claim = None
             if kept.answer is None:
                 del self._kept[key]
 
     async def renew(self, claims: dict[str, str]) -> None:
         for key, generation in claims.items():
-            kept = self._find(key)
-            if kept.claim is not None and kept.claim.generation == generation:
+            kept = self._there(key)
+            if kept is not None and kept.claim is not None and kept.claim.generation == generation:
                 kept.claim = kept.claim._replace(until=self._clock() + self._claim_s)
                 self._note(key, kept.claim)
 
@@ -135,6 +138,10 @@ class MemoryCache:
         self._expire(kept)
         return kept
 
+    def _there(self, key: str) -> _Kept | None:
+        """The same, if anything stands for it."""
+        return self._find(key) if key in self._kept else None
+
     def _expire(self, kept: _Kept) -> None:
         now = self._clock()
         if kept.answer is not None and kept.answer.until <= now:
@@ -148,6 +155,10 @@ class MemoryCache:
 
     def _note(self, key: str, part: _Part) -> None:
         heappush(self._due, (part.until, key))
+        if len(self._due) > 4 * len(self._kept) + _SPARE:
+            # Most of it is of what was let go of long before.
+            self._due = [(part.until, key) for key, part in self._parts()]
+            heapify(self._due)
 
     def _entry(self, part: _Part) -> Entry:
         now = self._clock()

@@ -77,6 +77,9 @@ class Http(HttpToolsProtocol):
         self.gone = True
         if self.on_change is not None:
             self.on_change()
+        if self.scope is not None:
+            # It would hold on to this connection, which holds on to it.
+            cast("dict[str, Any]", self.scope).pop(CHANNEL, None)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -131,6 +134,10 @@ class Http(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP in the shape that every other refusal has."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            # It came behind a request whose answer is under way, and nothing may be said in the middle of that.
+            self._deaf, self.cycle.keep_alive = True, False
+            return
         self._refuse(HearthError("invalid_request", "This is no valid HTTP/1.1 request."))
 
     def _arm(self) -> None:

@@ -268,6 +268,8 @@ class Gateway:
                         raise failure.of(event)
                     if not isinstance(event, Opened):
                         return
+                if seen.log.lost is not None:
+                    return
                 await seen.wait(left)
         finally:
             seen.close()

@@ -27,16 +27,19 @@ class Turns:
         """Have that called, after all who asked before. It must not raise, and asks again only after its turn."""
         self._waiting.append(turn)
         if not self._called:
-            self._called = True
             asyncio.get_running_loop().call_soon(self._begin)
+            self._called = True
 
     def _begin(self) -> None:
         asyncio.get_running_loop().call_soon(self._run)
 
     def _run(self) -> None:
         waiting = self._waiting
-        for _ in range(min(len(waiting), _AT_ONCE)):
-            waiting.popleft()()
-        self._called = bool(waiting)
-        if waiting:
-            asyncio.get_running_loop().call_soon(self._run)
+        try:
+            for _ in range(min(len(waiting), _AT_ONCE)):
+                waiting.popleft()()
+        finally:
+            # Whatever befell one of them, the others have their turns.
+            self._called = bool(waiting)
+            if waiting:
+                asyncio.get_running_loop().call_soon(self._run)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from loadtest import command, models, servers
+from redis.exceptions import RedisError
+
+from loadtest import command, models, processes, servers
 from loadtest.added import command as added
 from loadtest.affinity import command as affinity
 from loadtest.boots import command as boots
@@ -40,14 +43,32 @@ from loadtest.workers import command as workers
 
 
 def main(words: Sequence[str] | None = None, prog: str = "python -m loadtest") -> int:
-    """Run one command; return the exit status."""
+    """Run one command; return the exit status. Ctrl-C and SIGTERM end it, and every server that it began."""
     arguments = _parser(prog).parse_args(words)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    status = 0
     try:
-        status: int = arguments.do(arguments)
-    except (PlanError, LengthError, TraceError, ClientError, servers.ServerError) as error:
-        print(error, file=sys.stderr)
-        return 2
+        status = arguments.do(arguments)
+    except* KeyboardInterrupt:
+        # A server may just have been begun, and nobody have noted it down yet.
+        processes.end_children()
+        status = 130
+    except* (PlanError, LengthError, TraceError, ClientError, servers.ServerError, OSError, RedisError) as group:
+        for error in _leaves(group):
+            print(error, file=sys.stderr)
+        status = 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return status
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors themselves: those of tasks come in groups."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
 
 
 def _hops(arguments: argparse.Namespace) -> int:

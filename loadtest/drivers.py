@@ -61,7 +61,7 @@ class Driver:
         if not isinstance(arrivals, Closed):
             await self._open_loop()
             return
-        numbers = iter(self._plan.numbers(*self._share))
+        numbers = self._plan.numbers(*self._share)
         streams = arrivals.share(*self._share).streams
         async with asyncio.TaskGroup() as group:
             for _ in range(min(streams, self._plan.requests)):

@@ -116,9 +116,10 @@ class Plan:
     def __str__(self) -> str:
         return f"{self.surface}; {self.arrivals}; {self.work}"
 
-    def numbers(self, client: int, clients: int) -> range:
-        """Return the requests that one of several client processes makes."""
-        return range(client, self.requests, clients)
+    def numbers(self, client: int, clients: int) -> Iterator[int]:
+        """Yield the requests that one of several client processes makes: as many as its share of the streams."""
+        streams = self.arrivals.streams if isinstance(self.arrivals, Closed) else clients
+        return (number for number in range(self.requests) if number % streams % clients == client)
 
     def due(self, client: int, clients: int) -> Iterator[tuple[int, float]]:
         """Yield an open loop's requests of one client process, each with the second at which it is due."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -36,6 +37,14 @@ def tree(root: int) -> list[int]:
     for pid in found:
         found.extend(children.get(pid, ()))
     return found
+
+
+def end_children() -> None:
+    """Kill what this process began in sessions of its own, and is still there."""
+    for pid in tree(os.getpid())[1:]:
+        with suppress(ProcessLookupError):
+            if os.getpgid(pid) == pid:
+                os.killpg(pid, signal.SIGKILL)
 
 
 def look(root: int, behind: int | None = None) -> dict[int, Process]:

@@ -15,6 +15,7 @@ class Beats:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._speaking: dict[asyncio.Future[None], tuple[Speech, Take]] = {}
+        self._coming: set[asyncio.Future[None]] = set()
         self._beating = False
         self._at = 0.0
 
@@ -22,8 +23,12 @@ class Beats:
         """Have it said to its end: the first token at once, the others with the beats. Raises what `take` raises."""
         loop = asyncio.get_running_loop()
         over: asyncio.Future[None] = loop.create_future()
-        # A real engine speaks from another process: the loop runs at least once before a token.
-        await asyncio.sleep(0)
+        self._coming.add(over)
+        try:
+            # A real engine speaks from another process: the loop runs at least once before a token.
+            await asyncio.sleep(0)
+        finally:
+            self._coming.discard(over)
         if self._say(over, speech, take):
             self._speaking[over] = speech, take
             if not self._beating:
@@ -36,7 +41,7 @@ class Beats:
 
     def fail(self, error: EngineError) -> None:
         """End all that is being said with that error."""
-        for over in self._speaking:
+        for over in (*self._speaking, *self._coming):
             if not over.done():
                 over.set_exception(error)
         self._speaking.clear()

@@ -15,6 +15,9 @@ from engines.base import Prompt
 
 _LETTERS: Final = 4096
 """Of template and tokenizer together a fraction of a millisecond."""
+_MESSAGES: Final = 64
+_PLAIN: Final = frozenset({"role", "content", "name"})
+_TO_TEMPLATES: Final = frozenset({"tools", "documents", "chat_template", "chat_template_kwargs", "media_io_kwargs"})
 
 
 class Inline:
@@ -42,10 +45,12 @@ class Inline:
 
 
 def is_short(prompt: Prompt) -> bool:
-    """Whether it is text alone, and little of it."""
-    letters = 0
-    for part in (*(message.get("content") for message in prompt.messages), *prompt.texts):
-        if part is not None and not isinstance(part, str | tuple):
+    """Whether it is text alone, in few messages, and little of it. What else a template is given may be anything."""
+    if len(prompt.messages) + len(prompt.texts) > _MESSAGES or not prompt.parameters.keys().isdisjoint(_TO_TEMPLATES):
+        return False
+    letters = sum(len(text) for text in prompt.texts)
+    for message in prompt.messages:
+        if not message.keys() <= _PLAIN or not all(isinstance(value, str) for value in message.values()):
             return False
-        letters += len(part or ())
-    return letters <= _LETTERS and not prompt.parameters.get("tools")
+        letters += sum(map(len, message.values()))
+    return letters <= _LETTERS

@@ -77,6 +77,7 @@ def _says_more(output: EngineCoreOutput) -> bool:
         output.finish_reason is not None
         or output.events is not None
         or output.num_nans_in_logits > 0
+        or output.new_logprobs is not None
         or output.routed_experts is not None
         or output.new_sampling_mask is not None
     )
@@ -91,6 +92,6 @@ def _is_plain(state: RequestState, sampling: SamplingParams) -> bool:
         and not state.streaming_input
         and isinstance(state.detokenizer, FastIncrementalDetokenizer)
         and not state.detokenizer.stop
-        and sampling.logprobs is None
+        and sampling.num_logprobs is None
         and sampling.prompt_logprobs is None
     )

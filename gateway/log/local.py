@@ -214,6 +214,8 @@ class Reader:
             self._timer.cancel()
             self._timer = None
         self.log.forget(self)
+        # Who is called holds on to this reader, and it to the whole log: the collector looks seldom.
+        self._call = self.cut = None
         if self in self.log.readers:
             self.log.readers.remove(self)
             self.log.on_readers(len(self.log.readers))

@@ -32,7 +32,7 @@ class Push:
         following, channel = self._following, self._channel
         channel.on_change = self._ask
         try:
-            if following.head:
+            if following.head and not channel.gone:
                 channel.write(following.head)
             self._rest()
             self._turn()
@@ -67,6 +67,8 @@ class Push:
         if channel.gone:
             return True, None
         if channel.full:
+            if following.reader.sending_since is None:
+                following.reader.sending_since = self._loop.time()
             return False, None
         following.reader.sending_since = None
         frame = b"" if following.ended else following.next()
@@ -97,6 +99,8 @@ class Push:
         self._timer = self._loop.call_at(self._wrote_at + self._following.keep_alive_s, self._ring)
 
     def _ring(self) -> None:
+        if self._over.done() or self._channel.gone:
+            return
         following, now = self._following, self._loop.time()
         if now >= self._wrote_at + following.keep_alive_s:
             self._wrote_at = now

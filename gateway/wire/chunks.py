@@ -19,6 +19,7 @@ from gateway.wire import failure, logprobs
 from gateway.wire.ask import Ask
 from gateway.wire.fold import fold
 from gateway.wire.usage import usage
+from gateway.wire.watch import portion
 
 _CHOICES: Final = b',"choices":['
 
@@ -60,7 +61,8 @@ class Chunks:
         return b"".join(said)
 
     def _portion(self, reader: Reader) -> Sequence[tuple[int, Event]]:
-        start, events = reader.next, reader.take()
+        start, stop, _ = portion(reader)
+        events = reader.take(stop - start)
         return list(enumerate(events, start)) if self._piecewise else fold(start, events, exact=self._resumable)
 
     def cut(self, code: str) -> bytes:

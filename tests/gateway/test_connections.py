@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 from typing import Any
 
 import pytest
 
+from gateway.connections import Http
 from tests.gateway.surfaces.raw import CHAT, line
 from tests.serving import serving
 from tests.waiting import until
@@ -122,6 +124,36 @@ async def test_garbage_is_refused_in_the_shape_of_every_other_refusal() -> None:
         answer = await answer_to(server.url, b"\x16\x03\x01 not http \r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert error_in(answer)["code"] == "invalid_request"
+
+
+async def test_garbage_behind_a_request_is_not_answered_in_the_middle_of_its_answer() -> None:
+    async with serving("demo=scripted:?token_ms=20&tokens=10") as server:
+        asked = json.dumps({**CHAT, "stream": True}).encode()
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(asked)
+        async with line(server) as client:
+            await client.send(head + asked)
+            await client.hear(b"content")
+            await client.send(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+            rest = await client.hear(b"[DONE]")
+            assert b"HTTP/1.1 400" not in rest
+
+
+async def test_a_closed_connection_is_freed_without_the_collector() -> None:
+    async with serving() as server:
+        gc.collect()
+        gc.disable()
+        try:
+            async with line(server) as client:
+                await client.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                await client.hear(b"ok\n")
+                assert connections() == 1
+            await until(lambda: connections() == 0)
+        finally:
+            gc.enable()
+
+
+def connections() -> int:
+    return sum(type(one) is Http for one in gc.get_objects())
 
 
 async def test_a_slow_connection_disturbs_no_other() -> None:

@@ -49,8 +49,11 @@ async def test_client_processes_share_a_plan() -> None:
             await drive(fake, planned("demo", Closed(4), 20), Share(client, 3))
         for client in range(3):
             await drive(fake, planned("demo", Poisson(1000), 20, seed=1), Share(client, 3))
+        # More processes than streams: those without a stream have no requests either.
+        for client in range(3):
+            await drive(fake, planned("demo", Closed(2), 20), Share(client, 3))
 
-    assert (len(fake.asked), len(prompts(fake))) == (40, 20)
+    assert (len(fake.asked), len(prompts(fake))) == (60, 20)
 
 
 async def test_a_closed_loop_begins_nothing_after_its_time() -> None:

@@ -118,6 +118,15 @@ async def test_a_reader_that_is_closed_has_no_timer_left() -> None:
     assert (log.readers, log._waiting) == (set(), {})
 
 
+def test_a_reader_that_is_closed_holds_on_to_nobody() -> None:
+    reader = a_log().read(0)
+    reader.cut = lambda: None
+    reader.on_more(lambda: None)
+    reader.close()
+    # Else it, its log and whoever writes for it would wait for the collector.
+    assert [getattr(reader, name) for name in ("_call", "cut")] == [None, None]
+
+
 async def test_a_shorter_wait_after_a_longer_one_is_short() -> None:
     log = a_log()
     reader = log.read(0)

@@ -346,6 +346,8 @@ class Gateway:
         self._readers.wake()
         for told in list(self.on_draining):
             told()
+        # They say how to go on before their runs say that they were stopped.
+        await self.turns.past()
         await self._runs.part()
 
     async def close(self) -> None:

@@ -30,6 +30,12 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._begin)
             self._called = True
 
+    async def past(self) -> None:
+        """Wait until all who have asked had their turn."""
+        past: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ask(lambda: None if past.done() else past.set_result(None))
+        await past
+
     def _begin(self) -> None:
         asyncio.get_running_loop().call_soon(self._run)
 

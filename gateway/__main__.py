@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -29,6 +30,9 @@ COMMANDS: Final = {
     "doctor": "what is installed, what runs, what is missing",
 }
 
+_SIGPIPE: Final = 128 + 13
+"""What a shell tells of a program that such a reader has ended."""
+
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
@@ -54,6 +58,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return error.status if isinstance(error, Trouble) else 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Who read what is written here has seen enough (`| head`). What is not written yet goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _SIGPIPE
 
 
 if __name__ == "__main__":

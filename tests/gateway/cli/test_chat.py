@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 
 from tests.gateway.cli.keyboard import CTRL_C, CTRL_D, hearth, terminal
 from tests.serving import Served, serving
@@ -57,6 +58,23 @@ async def test_words_are_on_the_screen_before_the_answer_has_ended() -> None:
         await person.sees("once upon")
         assert not aborted(served)
         assert await person.ends_by(CTRL_C) == 130
+        await until_aborted(served)
+
+
+async def test_a_reader_that_has_seen_enough_ends_it_without_a_word() -> None:
+    async with serving("demo=scripted:?tokens=100000") as served:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gateway", "chat", "--url", served.url, "tell"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None and process.stderr is not None
+        await asyncio.wait_for(process.stdout.readexactly(10), 20)
+        # Closes this end of the pipe.
+        process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+        said = await asyncio.wait_for(process.stderr.read(), 20)
+        assert (await asyncio.wait_for(process.wait(), 20), said) == (141, b"")
         await until_aborted(served)
 
 
